@@ -1,0 +1,84 @@
+/*
+ * A backend guards the sessions with one concurrency design. All designs share the table, execute.c (what the
+ * operations mean) and this interface; the composition root picks one by name.
+ *
+ *     submit -> BACKEND_DONE     executed on the calling thread; the reply is in the call
+ *           +-> BACKEND_QUEUED   the backend owns the call until it hands it to `complete` of its lane
+ *           +-> BACKEND_FULL     nothing happened; the bounded queue has no room
+ *
+ * A lane is one submitting thread (an I/O loop, or a worker of the in-process benchmark), numbered from 0. Calls
+ * of one connection execute and complete in the order submitted, on every backend.
+ */
+#ifndef BACKEND_BACKEND_H
+#define BACKEND_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/base/clock.h"
+#include "daemon/base/metrics.h"
+#include "daemon/queue/mailbox.h"
+#include "proto/call.h"
+
+enum backend_submit { BACKEND_DONE, BACKEND_QUEUED, BACKEND_FULL };
+
+enum backend_lock { BACKEND_LOCK_MUTEX, BACKEND_LOCK_RWLOCK };
+
+/* What the submitting side provides. Called on backend threads. */
+struct backend_lanes {
+    uint32_t count;
+    /* Takes (empties) a batch of completed calls of this lane and wakes the lane. */
+    void (*complete)(void *ctx, uint32_t lane, struct mail_batch *batch);
+    /* There is room again, after the lane was refused (BACKEND_FULL) and asked with want_room. */
+    void (*room)(void *ctx, uint32_t lane);
+    void *ctx;
+};
+
+struct backend_options {
+    const struct clock *clock;
+    uint64_t ttl_default_ms;      /* UINT64_MAX: never */
+    uint64_t ttl_max_lifetime_ms; /* UINT64_MAX: no cap */
+    uint64_t sweep_interval_ms;
+    uint64_t memory_limit;    /* bytes of sessions and buckets; 0: none */
+    uint64_t work_iterations; /* rounds of xorshift per operation */
+    bool work_outside;        /* mutex only: work before taking the lock */
+    uint32_t queue_bound;
+    uint32_t workers; /* mutex only; 0: lanes execute on their own thread */
+    uint32_t stripes; /* mutex only */
+    enum backend_lock lock;
+    struct backend_lanes lanes;
+};
+
+/* What the queue looks like from outside, for admission. A moment old. */
+struct backend_load {
+    uint32_t depth;   /* calls waiting */
+    uint32_t bound;   /* calls that may wait; 0: there is no queue */
+    uint64_t cost_ns; /* moving average of one call's service time */
+};
+
+struct backend; /* each design begins its own struct with this (backend_impl.h) */
+
+struct backend_design {
+    const char *name;
+    /* NULL on failure, with a text for people in *error (static). */
+    struct backend *(*start)(const struct backend_options *options, const char **error);
+    enum backend_submit (*submit)(struct backend *b, struct call *call);
+    /* True when submit may keep the call: then its bytes must be its own (call_own) first. */
+    bool (*queues)(const struct backend *b);
+    /* What `call` would meet. */
+    struct backend_load (*load)(const struct backend *b, const struct call *call);
+    /* After BACKEND_FULL: asks for lanes.room(lane). Then submit once more, as room may have come meanwhile. */
+    void (*want_room)(struct backend *b, const struct call *call);
+    /* End of the lane's batch of submits: wakes sleeping backend threads. */
+    void (*flush)(struct backend *b, uint32_t lane);
+    bool (*register_metrics)(struct backend *b, struct metrics *m);
+    /* Executes and completes everything queued, ends the threads, frees all. No submit may be under way. */
+    void (*stop)(struct backend *b);
+};
+
+extern const struct backend_design backend_mutex;
+extern const struct backend_design
+    backend_owner; /* serves `owner` and `backpressure`: FULL is the caller's to answer */
+
+#endif

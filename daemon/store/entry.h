@@ -1,0 +1,28 @@
+/*
+ * A stored session: one allocation holding header, key and value. Immutable once stored, except for what the
+ * table keeps for itself, so a reply may carry a counted reference instead of a copy. The table holds one
+ * reference; whoever drops the last frees the memory. The reference count is atomic; everything else about
+ * an entry is the table thread's.
+ */
+#ifndef STORE_ENTRY_H
+#define STORE_ENTRY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct entry;
+
+/* Any thread that holds a reference; the bytes live as long as the reference. */
+const char *entry_value(const struct entry *e);
+size_t entry_value_len(const struct entry *e);
+const char *entry_key(const struct entry *e);
+size_t entry_key_len(const struct entry *e);
+uint64_t entry_version(const struct entry *e);
+
+/* The table's thread only: milliseconds, TABLE_NEVER for none. */
+uint64_t entry_deadline(const struct entry *e);
+
+void entry_retain(struct entry *e); /* the table's thread only */
+void entry_release(void *entry);    /* any thread; takes a struct entry *, fits reply.release */
+
+#endif

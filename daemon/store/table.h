@@ -1,0 +1,88 @@
+/*
+ * The session table: keys to sessions, with versions and deadlines. One thread at a time (the caller locks, or
+ * owns it). All times are milliseconds on one monotonic clock that the caller passes in; a session whose
+ * deadline is at or before `now_ms` does not exist for any function here, swept or not.
+ *
+ * Hashing: SipHash-1-3 under a key from the kernel. Growth and shrinking: linear hashing (W. Litwin, 1980), one
+ * bucket split or merged per insertion or removal, so no operation pays for a whole rehash. Expiry: a
+ * hierarchical timing wheel (G. Varghese, T. Lauck, 1987) of 1 ms resolution, swept in bounded slices.
+ */
+#ifndef STORE_TABLE_H
+#define STORE_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/base/metrics.h"
+#include "daemon/base/siphash.h"
+#include "daemon/store/budget.h"
+#include "daemon/store/entry.h"
+
+#define TABLE_NEVER UINT64_MAX /* the deadline of a session that never expires */
+
+struct table;
+
+struct table_options {
+    struct siphash_key hash_key; /* all tables of a daemon share one, so that a key is hashed once */
+    struct budget *budget;       /* borrowed; outlives the table and every entry reference */
+    uint64_t now_ms;             /* where the wheel starts */
+};
+
+/* Numbers the table's thread writes and any thread may read. */
+struct table_counters {
+    counter sessions; /* linked entries, expired but not yet swept ones included */
+    counter expired;  /* entries removed because their deadline passed */
+    counter entry_bytes;
+    counter bucket_bytes;
+    counter buckets;
+    counter splits; /* buckets split so far (growth) */
+    counter merges; /* buckets merged so far (shrinking) */
+};
+
+struct table *table_create(const struct table_options *options); /* NULL when memory is out */
+
+/* Unlinks every session. References held elsewhere (entry_retain) stay valid. */
+void table_destroy(struct table *t);
+
+uint64_t table_hash(const struct table *t, const void *key, size_t len);
+
+/* Asks the cache for the bucket of `hash`: call for a whole batch, then look up. */
+void table_prefetch(const struct table *t, uint64_t hash);
+
+/* The live session under this key, or NULL. Valid until the next call that changes the table, unless retained. */
+struct entry *table_find(struct table *t, uint64_t hash, const void *key, size_t len, uint64_t now_ms);
+
+enum table_status { TABLE_OK, TABLE_NO_MEMORY };
+
+/*
+ * Creates or replaces the session: a new immutable entry with the next version of this table (versions start at
+ * 1 and only grow, across deletes too). TABLE_NO_MEMORY, table unchanged, when the allocator or the budget says
+ * no; a replacement no larger than what it replaces never meets the budget. When the budget is short, expired
+ * sessions are swept (a bounded slice) before the answer is no. `*stored` is valid as with table_find.
+ */
+enum table_status table_put(struct table *t, uint64_t hash, const void *key, size_t key_len, const void *value,
+                            size_t value_len, uint64_t deadline_ms, uint64_t now_ms, struct entry **stored);
+
+/* Sets the deadline of a live entry of this table; value and version stay. */
+void table_set_deadline(struct table *t, struct entry *e, uint64_t deadline_ms);
+
+/* Unlinks a live entry of this table and drops the table's reference. */
+void table_remove(struct table *t, struct entry *e);
+
+/* Sessions not expired at now_ms, exact. Costs O(wheel slots) plus the sessions due in the current ms-slots,
+ * never O(sessions). */
+uint64_t table_len(struct table *t, uint64_t now_ms);
+
+/*
+ * Moves the wheel towards now_ms and frees expired sessions, at most `budget` entry movements in this call.
+ * True when there is nothing left to do for now_ms.
+ */
+bool table_sweep(struct table *t, uint64_t now_ms, size_t budget);
+
+/* A time before which table_sweep has nothing to do (TABLE_NEVER: no session has a deadline). O(wheel slots). */
+uint64_t table_next_due(const struct table *t);
+
+const struct table_counters *table_counters(const struct table *t);
+
+#endif

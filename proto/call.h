@@ -1,0 +1,65 @@
+/*
+ * A call: one request and its reply, travelling together.
+ *
+ *     decode -> [call] -> admission -> queue -> backend -> completion -> encode -> freed where it was made
+ *
+ * Made and freed on the I/O thread that read it. Between a successful submit and its completion the backend
+ * owns it, and nobody else may read or write it. It names its connection by id, never by pointer.
+ *
+ * The request's slices first borrow from the input buffer. call_own() copies them into the call's own storage,
+ * which a call needs before it crosses to another thread or outlives the buffer. After execution the storage is
+ * free to hold a copy of the reply's body (call_keep_body).
+ */
+#ifndef PROTO_CALL_H
+#define PROTO_CALL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/reply.h"
+#include "proto/request.h"
+
+#define CALL_INLINE 384 /* bytes of storage inside the call; larger needs are allocated */
+
+struct call {
+    struct request request;
+    struct reply reply;
+    struct call *next;      /* for whoever holds the call: free list, completion list */
+    struct call *pipe_next; /* the connection's next call in request order; I/O thread only */
+    uint64_t conn;          /* connection id; meaningful on the I/O thread `lane` */
+    uint32_t lane;          /* index of the I/O thread that made it */
+    bool answered;          /* the reply is final; I/O thread only */
+    bool last;              /* the connection closes after this reply; I/O thread only */
+    size_t charge;          /* bytes booked on the connection for this call; I/O thread only */
+    uint64_t arrived_ns;    /* monotonic: when its bytes were read */
+    char *data;             /* the storage: `room`, or an allocation of `capacity` bytes */
+    size_t capacity;
+    char room[CALL_INLINE];
+};
+
+/* Makes `call` empty, with its inline storage. Use once on raw memory. */
+void call_init(struct call *call);
+
+/* Gives back what the call holds (allocated storage, a counted body) and makes it empty again. */
+void call_clear(struct call *call);
+
+/* Makes room for `size` bytes of storage; the old contents are lost. False when memory is out. */
+bool call_reserve(struct call *call, size_t size);
+
+/*
+ * Copies key, tag and value into the call's own storage and points the request at the copies. A value whose
+ * bytes are still to come (ptr NULL, len > 0) gets room of its length, and request.value.ptr points at that
+ * room: the caller fills it (call_value_room). False when memory is out: the call is unchanged then.
+ */
+bool call_own(struct call *call);
+
+/* Where the bytes of an awaited value go; valid after call_own. */
+char *call_value_room(struct call *call);
+
+/*
+ * Copies the reply's body into the call's storage, so that it no longer borrows. Overwrites the request's
+ * bytes, tag excepted. False when memory is out: the body is then empty.
+ */
+bool call_keep_body(struct call *call);
+
+#endif

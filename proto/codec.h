@@ -1,0 +1,81 @@
+/*
+ * A codec turns bytes into requests and replies into bytes, and for clients the other way round. It is pure:
+ * no socket, no thread, no clock. One connection has one decoder; a decoder holds no memory.
+ *
+ *     in  -> decode ------> DECODE_REQUEST   a whole request; its slices point into `in`
+ *                      +--> DECODE_BODY      a header; value_len raw bytes follow (see below)
+ *                      +--> DECODE_REFUSED   malformed, call->reply says so; the stream stays in step
+ *                      +--> DECODE_CLOSE     malformed beyond repair, call->reply says so; close after it
+ *                      +--> DECODE_MORE      nothing yet
+ *
+ * Every call sets *used: drop that many bytes of `in`. Unused bytes are offered again, in front of new ones.
+ * The result depends only on the bytes, never on how they were split.
+ *
+ * After DECODE_BODY the caller takes exactly call->request.value.len raw bytes from the stream itself (into the
+ * call's storage, or nowhere if the request is refused), then calls decode_end until it stops saying
+ * DECODE_MORE: DECODE_REQUEST means that the value ended as it must. So a large value is refused before it is
+ * copied, and read straight to its place if it is not.
+ */
+#ifndef PROTO_CODEC_H
+#define PROTO_CODEC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/buffer.h"
+#include "proto/call.h"
+
+struct codec_limits {
+    size_t line;  /* longest request line in bytes, line end not counted */
+    size_t key;   /* longest key */
+    size_t value; /* longest value */
+};
+
+enum decode_status {
+    DECODE_MORE,
+    DECODE_REQUEST,
+    DECODE_BODY,
+    DECODE_REFUSED,
+    DECODE_CLOSE,
+};
+
+/* State between two calls of decode. Its fields are the codec's business; all zero is the start. */
+struct decoder {
+    uint8_t state;
+    uint8_t error; /* enum error_code of the request whose value is being skipped */
+    uint8_t tag_len;
+    char tag[TAG_MAX];
+    const char *error_text;
+    size_t scanned; /* bytes at the front of the input that are known to hold no line end */
+    uint64_t skip;  /* value bytes still to drop */
+};
+
+/* State between two calls of decode_reply. All zero is the start. */
+struct reply_decoder {
+    size_t scanned;
+};
+
+struct codec {
+    const char *name;
+
+    /* Server: `call` is empty (call_clear) on entry; filled as the status says. */
+    enum decode_status (*decode)(struct decoder *d, const struct codec_limits *limits, const char *in, size_t len,
+                                 size_t *used, struct call *call);
+    enum decode_status (*decode_end)(struct decoder *d, const char *in, size_t len, size_t *used,
+                                     struct call *call);
+    /* Appends the reply of `call`. */
+    void (*encode)(struct buffer *out, const struct call *call);
+
+    /* Client: appends a request; its value is always sent counted. The request must be well-formed: a bad key
+     * or a bad tag is the caller's to reject (text_key_valid). */
+    void (*encode_request)(struct buffer *out, const struct request *request);
+    /*
+     * DECODE_REQUEST: one whole reply in *reply, slices into `in`, *tag the echoed tag (empty: none).
+     * DECODE_MORE: incomplete. DECODE_CLOSE: what the server sent is no reply. The value limit is the
+     * caller's: limits->value (0: none) and limits->line bound what is believed.
+     */
+    enum decode_status (*decode_reply)(struct reply_decoder *d, const struct codec_limits *limits, const char *in,
+                                       size_t len, size_t *used, struct reply *reply, struct slice *tag);
+};
+
+#endif
