@@ -29,7 +29,6 @@ struct call {
     uint64_t conn;          /* connection id; meaningful on the I/O thread `lane` */
     uint32_t lane;          /* index of the I/O thread that made it */
     bool answered;          /* the reply is final; I/O thread only */
-    bool last;              /* the connection closes after this reply; I/O thread only */
     size_t charge;          /* bytes booked on the connection for this call; I/O thread only */
     uint64_t arrived_ns;    /* monotonic: when its bytes were read */
     char *data;             /* the storage: `room`, or an allocation of `capacity` bytes */

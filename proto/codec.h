@@ -39,7 +39,8 @@ enum decode_status {
     DECODE_CLOSE,
 };
 
-/* State between two calls of decode. Its fields are the codec's business; all zero is the start. */
+/* State between two calls of decode. Its fields are the codec's business; all zero is the start, and `state` is
+ * zero again between requests. */
 struct decoder {
     uint8_t state;
     uint8_t error; /* enum error_code of the request whose value is being skipped */

@@ -16,7 +16,12 @@ bool number_parse(struct slice text, uint64_t max, uint64_t *out);
  */
 bool number_parse_ttl(struct slice text, enum ttl_kind *kind, uint64_t *ms);
 
-/* Writes n in decimal without NUL into out (20 bytes suffice); returns the number of digits. */
+#define NUMBER_DIGITS 20 /* the most digits that an unsigned 64-bit number has */
+
+/* Writes n in decimal without NUL into out (NUMBER_DIGITS bytes suffice); returns the number of digits. */
 size_t number_format(char *out, uint64_t n);
+
+/* The same with a sign where it is negative: NUMBER_DIGITS + 1 bytes suffice. Returns the bytes written. */
+size_t number_format_i64(char *out, int64_t n);
 
 #endif

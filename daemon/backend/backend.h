@@ -57,7 +57,12 @@ struct backend_load {
     uint64_t cost_ns; /* moving average of one call's service time */
 };
 
-struct backend; /* each design begins its own struct with this (backend_impl.h) */
+struct backend_design;
+
+/* Each design's own struct begins with this. */
+struct backend {
+    const struct backend_design *design;
+};
 
 struct backend_design {
     const char *name;

@@ -21,7 +21,7 @@ struct histogram {
 };
 
 void histogram_record(struct histogram *h, uint64_t value);
-/* The same value `times` times. */
+/* The same value `times` times; nothing for 0. */
 void histogram_record_n(struct histogram *h, uint64_t value, uint64_t times);
 
 /* Adds what `from` holds to `into`, which only the caller may be writing. */

@@ -4,7 +4,8 @@
  * registry and never know the rooms.
  *
  * Names are dotted paths: "connections.open", "operations.get.ok". Several registrations under one name are one
- * metric: counters and gauges add up, maxima take the larger, histograms merge.
+ * metric: counters and gauges add up, maxima take the larger, histograms merge, of texts the last one stays. One
+ * name has one kind.
  *
  * Register while starting, before other threads read. Visiting is safe from any thread at any time after that;
  * the registered memory must outlive the registry.

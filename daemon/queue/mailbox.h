@@ -10,7 +10,7 @@
 
 #include "proto/call.h"
 
-struct mailbox { /* all zero: empty */
+struct mailbox { /* all zero: empty; where it must be written out, {NULL} ({0} is no pointer to clang 14) */
     _Alignas(64) _Atomic(struct call *) newest;
 };
 

@@ -22,7 +22,7 @@ uint64_t entry_version(const struct entry *e);
 /* The table's thread only: milliseconds, TABLE_NEVER for none. */
 uint64_t entry_deadline(const struct entry *e);
 
-void entry_retain(struct entry *e); /* the table's thread only */
+void entry_retain(struct entry *e); /* whoever may call table_find just now */
 void entry_release(void *entry);    /* any thread; takes a struct entry *, fits reply.release */
 
 #endif

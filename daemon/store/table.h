@@ -49,9 +49,15 @@ uint64_t table_hash(const struct table *t, const void *key, size_t len);
 
 /* Asks the cache for the bucket of `hash`: call for a whole batch, then look up. */
 void table_prefetch(const struct table *t, uint64_t hash);
+/* Asks the cache for the session itself; a second pass over the batch, before the lookups. */
+void table_prefetch_entry(const struct table *t, uint64_t hash);
 
-/* The live session under this key, or NULL. Valid until the next call that changes the table, unless retained. */
-struct entry *table_find(struct table *t, uint64_t hash, const void *key, size_t len, uint64_t now_ms);
+/*
+ * The live session under this key, or NULL. Valid until the next call that changes the table, unless retained.
+ * Changes nothing, an expired entry included: any number of threads may find (and retain) at once while none
+ * changes the table. The same holds for table_len.
+ */
+struct entry *table_find(const struct table *t, uint64_t hash, const void *key, size_t len, uint64_t now_ms);
 
 enum table_status { TABLE_OK, TABLE_NO_MEMORY };
 
@@ -72,7 +78,7 @@ void table_remove(struct table *t, struct entry *e);
 
 /* Sessions not expired at now_ms, exact. Costs O(wheel slots) plus the sessions due in the current ms-slots,
  * never O(sessions). */
-uint64_t table_len(struct table *t, uint64_t now_ms);
+uint64_t table_len(const struct table *t, uint64_t now_ms);
 
 /*
  * Moves the wheel towards now_ms and frees expired sessions, at most `budget` entry movements in this call.

@@ -1,0 +1,88 @@
+/* One typed line in the syntax of the protocol, read by the protocol's own decoder. */
+#include <string.h>
+
+#include "clients/cli/command.h"
+#include "proto/text.h"
+
+static enum verb verb_of(enum op op)
+{
+    return verb_find(slice_text(op_name(op)));
+}
+
+static int64_t ttl_of(const struct request *request)
+{
+    switch (request->ttl_kind) {
+    case TTL_NEVER: return SLUICE_TTL_NEVER;
+    case TTL_RELATIVE: return (int64_t)request->ttl_ms;
+    case TTL_DEFAULT: break;
+    }
+    return SLUICE_TTL_DEFAULT;
+}
+
+static struct sluice_request_options options_of(const struct request *request)
+{
+    struct sluice_request_options options = {.version = request->if_version, .deadline_ms = request->deadline_ms};
+
+    switch (request->condition) {
+    case COND_NONE: options.condition = SLUICE_ALWAYS; break;
+    case COND_ABSENT: options.condition = SLUICE_IF_ABSENT; break;
+    case COND_PRESENT: options.condition = SLUICE_IF_PRESENT; break;
+    case COND_VERSION: options.condition = SLUICE_IF_VERSION; break;
+    }
+    switch (request->priority) {
+    case PRIORITY_DEFAULT: options.priority = SLUICE_PRIORITY_DEFAULT; break;
+    case PRIORITY_CRITICAL: options.priority = SLUICE_CRITICAL; break;
+    case PRIORITY_NORMAL: options.priority = SLUICE_NORMAL; break;
+    case PRIORITY_SHEDDABLE: options.priority = SLUICE_SHEDDABLE; break;
+    }
+    return options;
+}
+
+/* The request's slices point into the line, or into `copy` of it. */
+static bool from_request(struct command *command, const struct request *request, struct usage_error *error)
+{
+    enum verb verb = verb_of(request->op);
+
+    if (verb == VERB_COUNT) {
+        usage_error_set(error, "%s is no request to send from here", op_name(request->op));
+        return false;
+    }
+    command->verb = verb;
+    command->key = sluice_bytes(request->key.ptr, request->key.len);
+    command->value = sluice_bytes(request->value.ptr, request->value.len);
+    command->ttl_ms = ttl_of(request);
+    command->options = options_of(request);
+    return true;
+}
+
+bool command_parse_line(struct command *command, struct slice line, struct usage_error *error)
+{
+    struct codec_limits limits = {.line = SIZE_MAX / 2, .key = TEXT_KEY_MAX, .value = TEXT_COUNT_MAX};
+    struct decoder decoder = {0};
+    struct call call;
+    size_t used = 0;
+    bool ok = false;
+
+    *command = (struct command){0};
+    buffer_append(&command->input, line.ptr, line.len);
+    buffer_append_text(&command->input, "\n");
+    if (command->input.failed) {
+        usage_error_set(error, "no memory for this line");
+        return false;
+    }
+    call_init(&call);
+    switch (codec_text.decode(&decoder, &limits, command->input.data, command->input.len, &used, &call)) {
+    case DECODE_REQUEST: ok = from_request(command, &call.request, error); break;
+    case DECODE_BODY:
+        usage_error_set(error, "counted values ($<n>) cannot be typed here; use: sluice put KEY - <FILE");
+        break;
+    case DECODE_REFUSED:
+    case DECODE_CLOSE:
+        usage_error_set(error, "%s: %.*s", error_code_name(call.reply.error), (int)call.reply.body.len,
+                        call.reply.body.ptr);
+        break;
+    case DECODE_MORE: usage_error_set(error, "nothing to do"); break;
+    }
+    call_clear(&call);
+    return ok;
+}

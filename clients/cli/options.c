@@ -1,0 +1,294 @@
+/* The table of options, and getopt_long fed from it. */
+#include "clients/cli/options.h"
+
+#include <assert.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/number.h"
+#include "proto/text.h"
+
+enum {
+    ID_HOST = 'H',
+    ID_PORT = 'P',
+    ID_SOCKET = 's',
+    ID_URL = 'u',
+    ID_TTL = 't',
+    ID_IF = 'i',
+    ID_JSON = 'j',
+    ID_TIMEOUT = 'T',
+    ID_INTERVAL = 'n',
+    ID_COUNT = 'c',
+    ID_VERBOSE = 'v',
+    ID_HELP = 'h',
+    ID_VERSION = 'V',
+    ID_TAG = 256,
+    ID_CLASS,
+    ID_DEADLINE
+};
+
+#define FOR(verb)    (1U << (verb))
+#define FOR_ALL      (~0U)
+#define FOR_CHANGES  (FOR(VERB_PUT) | FOR(VERB_TOUCH) | FOR(VERB_DELETE))
+#define FOR_REQUESTS (FOR_ALL & ~FOR(VERB_NONE) & ~FOR(VERB_WATCH))
+
+struct row {
+    int id; /* the short option, or above 255 where there is none */
+    const char *name;
+    const char *argument; /* NULL: takes none */
+    uint32_t verbs;       /* which it goes with */
+    const char *help;
+};
+
+static const struct row rows[] = {
+    {ID_HOST, "host", "HOST", FOR_ALL, "name or address of the server (default: 127.0.0.1)"},
+    {ID_PORT, "port", "PORT", FOR_ALL, "its TCP port (default: 7811)"},
+    {ID_SOCKET, "socket", "PATH", FOR_ALL, "connect to a Unix socket instead"},
+    {ID_URL, "url", "URL", FOR_ALL, "all of that in one: sluice://host:port or unix:/path"},
+    {ID_TTL, "ttl", "TTL", FOR(VERB_PUT),
+     "lifetime: 30m, 12h, 500ms, 1800 (seconds), never (default: the server's)"},
+    {ID_IF, "if", "CONDITION", FOR_CHANGES, "do it only if: absent, present, or the session has this version"},
+    {ID_DEADLINE, "deadline", "TIME", FOR_REQUESTS, "the server is not to start it later than this"},
+    {ID_CLASS, "class", "CLASS", FOR_REQUESTS, "under overload: critical, normal or sheddable"},
+    {ID_TAG, "tag", "TAG", FOR_REQUESTS, "a mark for the request, echoed in --json"},
+    {ID_TIMEOUT, "timeout", "TIME", FOR_ALL, "wait this long to connect, and for a reply (default: 5s, 10s)"},
+    {ID_JSON, "json", NULL, FOR_ALL & ~FOR(VERB_WATCH), "results as JSON"},
+    {ID_VERBOSE, "verbose", NULL, FOR_ALL & ~FOR(VERB_WATCH), "get: version and lifetime on standard error"},
+    {ID_INTERVAL, "interval", "TIME", FOR(VERB_WATCH), "time between two readings (default: 1s)"},
+    {ID_COUNT, "count", "N", FOR(VERB_WATCH), "end after N readings"},
+    {ID_HELP, "help", NULL, FOR_ALL, "this text"},
+    {ID_VERSION, "version", NULL, FOR_ALL, "this program's version"},
+};
+
+enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
+
+void usage_error_set(struct usage_error *error, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(error->text, sizeof(error->text), format, args);
+    va_end(args);
+}
+
+static const struct row *find(int id)
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        if (rows[i].id == id) return &rows[i];
+    }
+    return NULL;
+}
+
+/* Expected something else. */
+static bool refuse(struct usage_error *error, const struct row *row, const char *expected, const char *got)
+{
+    usage_error_set(error, "--%s: expected %s, got '%.100s'", row->name, expected, got);
+    return false;
+}
+
+static bool parse_time(struct usage_error *error, const struct row *row, const char *text, uint64_t max,
+                       uint64_t *ms)
+{
+    enum ttl_kind kind = TTL_DEFAULT;
+
+    if (!number_parse_ttl(slice_text(text), &kind, ms) || kind != TTL_RELATIVE || *ms > max) {
+        return refuse(error, row, "a time such as 500ms, 5s or 2m", text);
+    }
+    return true;
+}
+
+static bool parse_condition(struct sluice_request_options *request, const char *text)
+{
+    if (strcmp(text, "absent") == 0) {
+        request->condition = SLUICE_IF_ABSENT;
+    } else if (strcmp(text, "present") == 0) {
+        request->condition = SLUICE_IF_PRESENT;
+    } else if (number_parse(slice_text(text), UINT64_MAX, &request->version) && request->version > 0) {
+        request->condition = SLUICE_IF_VERSION;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static bool parse_class(struct sluice_request_options *request, const char *text)
+{
+    if (strcmp(text, "critical") == 0) {
+        request->priority = SLUICE_CRITICAL;
+    } else if (strcmp(text, "normal") == 0) {
+        request->priority = SLUICE_NORMAL;
+    } else if (strcmp(text, "sheddable") == 0) {
+        request->priority = SLUICE_SHEDDABLE;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* The options that say how a request is to be done. */
+static bool set_request(struct options *o, const struct row *row, const char *text, struct usage_error *error)
+{
+    switch (row->id) {
+    case ID_TTL:
+        if (sluice_parse_ttl(text, &o->ttl_ms) == SLUICE_OK) return true;
+        return refuse(error, row, "a lifetime such as 30m, 12h, 1800 (seconds) or never", text);
+    case ID_IF:
+        if (parse_condition(&o->request, text)) return true;
+        return refuse(error, row, "absent, present or a version number", text);
+    case ID_CLASS:
+        if (parse_class(&o->request, text)) return true;
+        return refuse(error, row, "critical, normal or sheddable", text);
+    case ID_TAG:
+        o->request.tag = text;
+        if (text_tag_valid(slice_text(text))) return true;
+        return refuse(error, row, "1 to 32 letters, digits, '-' or '_'", text);
+    case ID_DEADLINE: return parse_time(error, row, text, TTL_MAX_MS, &o->request.deadline_ms);
+    default: assert(false); return false;
+    }
+}
+
+static bool set(struct options *o, const struct row *row, const char *text, struct usage_error *error)
+{
+    uint64_t n = 0;
+
+    switch (row->id) {
+    case ID_HOST: o->host = text; return true;
+    case ID_SOCKET: o->socket = text; return true;
+    case ID_URL:
+        o->url = text;
+        o->url_from = "--url";
+        return true;
+    case ID_PORT:
+        if (!number_parse(slice_text(text), UINT16_MAX, &n) || n == 0)
+            return refuse(error, row, "1 to 65535", text);
+        o->port = (uint16_t)n;
+        return true;
+    case ID_TIMEOUT:
+        if (!parse_time(error, row, text, INT_MAX, &n)) return false;
+        o->timeout_ms = (int)n;
+        return true;
+    case ID_INTERVAL:
+        if (!parse_time(error, row, text, INT_MAX, &n)) return false;
+        o->interval_ms = (int)n;
+        return true;
+    case ID_COUNT:
+        if (number_parse(slice_text(text), UINT64_MAX, &o->count) && o->count > 0) return true;
+        return refuse(error, row, "a positive number", text);
+    case ID_JSON: o->json = true; return true;
+    case ID_VERBOSE: o->verbose = true; return true;
+    case ID_HELP: o->help = true; return true;
+    case ID_VERSION: o->version = true; return true;
+    default: return set_request(o, row, text, error);
+    }
+}
+
+/* What getopt_long wants, made of the table. */
+static void make_getopt(struct option *longs, char *shorts)
+{
+    *shorts++ = ':';
+    for (size_t i = 0; i < ROWS; i++) {
+        longs[i] = (struct option){.name = rows[i].name,
+                                   .has_arg = rows[i].argument != NULL ? required_argument : no_argument,
+                                   .val = rows[i].id};
+        if (rows[i].id > UCHAR_MAX) continue;
+        *shorts++ = (char)rows[i].id;
+        if (rows[i].argument != NULL) *shorts++ = ':';
+    }
+    longs[ROWS] = (struct option){0};
+    *shorts = '\0';
+}
+
+static void note_misfits(struct options *o, const struct row *row)
+{
+    for (int v = 0; v < VERB_COUNT; v++) {
+        if ((row->verbs & FOR(v)) != 0) continue;
+        o->not_for |= FOR(v);
+        o->last_misfit[v] = row->name;
+    }
+}
+
+static bool check_place(struct options *o, struct usage_error *error)
+{
+    bool tcp = o->host != NULL || o->port != 0;
+
+    if (o->socket != NULL && tcp) {
+        usage_error_set(error, "--socket goes with neither --host nor --port");
+        return false;
+    }
+    if (o->url != NULL && (tcp || o->socket != NULL)) {
+        usage_error_set(error, "--url goes with none of --host, --port and --socket");
+        return false;
+    }
+    if (o->url == NULL && o->socket == NULL && !tcp) {
+        o->url = getenv("SLUICE_URL");
+        if (o->url != NULL && o->url[0] == '\0') o->url = NULL;
+        if (o->url != NULL) o->url_from = "SLUICE_URL";
+    }
+    return true;
+}
+
+bool options_parse(struct options *options, int argc, char **argv, int *first, struct usage_error *error)
+{
+    struct option longs[ROWS + 1];
+    char shorts[2 * ROWS + 2];
+    int id = 0;
+
+    *options = (struct options){.ttl_ms = SLUICE_TTL_DEFAULT, .interval_ms = 1000};
+    make_getopt(longs, shorts);
+    opterr = 0;
+    while ((id = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+        const struct row *row = find(id);
+        if (id == ':') {
+            usage_error_set(error, "%.100s needs a value", argv[optind - 1]);
+            return false;
+        }
+        if (row == NULL) {
+            usage_error_set(error, "unknown option %.100s (write -- in front of a value that begins with -)",
+                            argv[optind - 1]);
+            return false;
+        }
+        if (!set(options, row, optarg, error)) return false;
+        note_misfits(options, row);
+    }
+    *first = optind;
+    return check_place(options, error);
+}
+
+bool options_fit(const struct options *options, enum verb verb, struct usage_error *error)
+{
+    if ((options->not_for & FOR(verb)) == 0) return true;
+    if (verb == VERB_NONE) {
+        usage_error_set(error, "--%s needs a verb to go with", options->last_misfit[verb]);
+    } else {
+        usage_error_set(error, "--%s does not go with %s", options->last_misfit[verb], verb_name(verb));
+    }
+    return false;
+}
+
+void options_print(FILE *out)
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        char left[64];
+        int n = rows[i].id <= UCHAR_MAX ? snprintf(left, sizeof(left), "-%c, ", rows[i].id)
+                                        : snprintf(left, sizeof(left), "    ");
+        snprintf(left + n, sizeof(left) - (size_t)n, "--%s %s", rows[i].name,
+                 rows[i].argument != NULL ? rows[i].argument : "");
+        fprintf(out, "  %-22s %s\n", left, rows[i].help);
+    }
+}
+
+struct sluice_options options_connection(const struct options *options)
+{
+    return (struct sluice_options){
+        .url = options->url,
+        .host = options->host,
+        .port = options->port,
+        .unix_path = options->socket,
+        .connect_timeout_ms = options->timeout_ms,
+        .request_timeout_ms = options->timeout_ms,
+        .reply_max = TEXT_COUNT_MAX,
+    };
+}

@@ -1,0 +1,197 @@
+/* The prompt, on libedit. */
+#include "clients/cli/repl.h"
+
+#include <errno.h>
+#include <histedit.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clients/cli/command.h"
+#include "clients/cli/complete.h"
+#include "clients/cli/history.h"
+#include "clients/cli/output.h"
+#include "clients/cli/watch.h"
+
+#define HISTORY_SIZE 1000
+
+struct repl {
+    const struct options *options;
+    struct sluice *s;
+    struct output output;
+    EditLine *el;
+    History *history;
+};
+
+static char *prompt(EditLine *el)
+{
+    static char text[] = "sluice> "; /* mutable on purpose: libedit's type asks for it; nobody writes */
+
+    (void)el;
+    return text;
+}
+
+/* Its only effect: the read under el_gets ends with EINTR, and so the line is given up, not the program. */
+static void interrupted(int signal_number)
+{
+    (void)signal_number;
+}
+
+static void catch_interrupt(void (*handler)(int))
+{
+    struct sigaction action = {.sa_handler = handler};
+
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+}
+
+static bool start(struct repl *r)
+{
+    HistEvent event;
+
+    r->el = el_init("sluice", stdin, stdout, stderr);
+    r->history = history_init();
+    if (r->el == NULL || r->history == NULL) return false;
+    history(r->history, &event, H_SETSIZE, HISTORY_SIZE);
+    history(r->history, &event, H_SETUNIQUE, 1);
+    history_load(r->history);
+    el_set(r->el, EL_PROMPT, prompt);
+    el_set(r->el, EL_EDITOR, "emacs");
+    el_set(r->el, EL_SIGNAL, 1);
+    el_set(r->el, EL_HIST, history, r->history);
+    el_set(r->el, EL_ADDFN, "sluice-complete", "complete a verb", complete_verb);
+    el_set(r->el, EL_BIND, "^I", "sluice-complete", NULL);
+    el_set(r->el, EL_BIND, "^R", "em-inc-search-prev", NULL);
+    el_source(r->el, NULL);
+    return true;
+}
+
+static void stop(struct repl *r)
+{
+    if (r->history != NULL) {
+        history_save(r->history);
+        history_end(r->history);
+    }
+    if (r->el != NULL) el_end(r->el);
+}
+
+/* An idle connection on which something comes has been closed, or is about to be. */
+static bool connection_stale(const struct sluice *s)
+{
+    struct pollfd p = {.fd = sluice_fd(s), .events = POLLIN};
+
+    return p.fd < 0 || poll(&p, 1, 0) != 0;
+}
+
+static bool connect_again(struct repl *r)
+{
+    enum sluice_status status = sluice_reconnect(r->s);
+
+    if (status == SLUICE_OK) {
+        fprintf(r->output.err, "(connected to %s again)\n", sluice_address(r->s));
+        return true;
+    }
+    output_no_connection(&r->output, status, r->s, r->options->url_from);
+    return false;
+}
+
+static void run_line(struct repl *r, struct slice line)
+{
+    struct command command = {0};
+    struct sluice_result result = {0};
+    struct usage_error error;
+
+    if (connection_stale(r->s) && !connect_again(r)) return;
+    if (slice_equal(line, slice_text(verb_name(VERB_WATCH)))) {
+        watch_run(r->options, r->s);
+        return;
+    }
+    if (command_parse_line(&command, line, &error)) {
+        command_run(&command, r->s, &result);
+        output_result(&r->output, &command, &result, r->s);
+    } else {
+        fprintf(r->output.err, "sluice: %s (help lists the requests)\n", error.text);
+    }
+    command_clear(&command);
+}
+
+static bool is_word(struct slice line, const char *word)
+{
+    return line.len == strlen(word) && strncasecmp(line.ptr, word, line.len) == 0;
+}
+
+/* A line without blanks around it. */
+static struct slice trim(const char *text, size_t len)
+{
+    while (len > 0 && strchr(" \r\n", text[len - 1]) != NULL) {
+        len--;
+    }
+    while (len > 0 && *text == ' ') {
+        text++;
+        len--;
+    }
+    return slice_of(text, len);
+}
+
+/* One line; false at the end. */
+static bool step(struct repl *r)
+{
+    int n = 0;
+    HistEvent event;
+    const char *text = el_gets(r->el, &n);
+    struct slice line;
+
+    if (text == NULL || n <= 0) {
+        fputc('\n', stdout);
+        if (text != NULL || n >= 0 || errno != EINTR) return false;
+        el_reset(r->el);
+        return true;
+    }
+    line = trim(text, (size_t)n);
+    if (line.len == 0) return true;
+    /* As in shells: what begins with a blank is not remembered. */
+    if (text[0] != ' ') history(r->history, &event, H_ENTER, text);
+    if (is_word(line, "quit") || is_word(line, "exit")) return false;
+    catch_interrupt(SIG_DFL);
+    run_line(r, line);
+    catch_interrupt(interrupted);
+    return true;
+}
+
+static void greet(struct repl *r)
+{
+    struct sluice_result result;
+
+    if (sluice_version(r->s, NULL, &result) == SLUICE_OK) {
+        printf("%s: %.*s\n", sluice_address(r->s), (int)result.body.len, result.body.data);
+    }
+    printf("Requests as in the protocol (PUT alice 30m hello); Tab completes, help lists them, Ctrl-D leaves.\n");
+}
+
+enum exit_code repl_run(const struct options *options, struct sluice *s)
+{
+    struct repl r = {
+        .options = options,
+        .s = s,
+        .output = {.out = stdout,
+                   .err = stderr,
+                   .json = options->json,
+                   .verbose = true,
+                   .newline = true,
+                   .interactive = true},
+    };
+    bool ok = start(&r);
+
+    if (ok) {
+        greet(&r);
+        catch_interrupt(interrupted);
+        while (step(&r)) {
+        }
+        catch_interrupt(SIG_DFL);
+    } else {
+        fprintf(stderr, "sluice: no memory, or a terminal that libedit cannot use (TERM)\n");
+    }
+    stop(&r);
+    return ok ? EXIT_OK : EXIT_SERVER_ERROR;
+}

@@ -1,0 +1,318 @@
+/*
+ * The mutex pool: threads around locks. A stripe is one lock and one table; a key's hash picks its stripe.
+ *
+ *     workers: 0    lanes --------------------------------> lock(stripe) execute unlock
+ *     workers: N    lanes --ring per worker--> N workers -> lock(stripe) execute unlock --> lanes
+ *
+ * With workers, all calls of a connection go to one worker: so they keep their order, and connections are dealt
+ * out evenly. One more thread, the sweeper, expires sessions in slices, taking each stripe's lock per slice.
+ */
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "daemon/backend/backend.h"
+#include "daemon/backend/execute.h"
+#include "daemon/backend/sweep.h"
+#include "daemon/backend/worker.h"
+#include "daemon/queue/bell.h"
+
+struct stripe {
+    _Alignas(64) pthread_mutex_t mutex;
+    pthread_rwlock_t rwlock;
+    struct table *table;
+    bool calm; /* the sweeper will not look for longer than an interval; guarded by the lock */
+};
+
+struct pool {
+    struct backend base;
+    struct execute_rules rules;
+    const struct clock *clock;
+    uint64_t work_iterations;
+    uint64_t sweep_interval_ms;
+    bool work_outside;
+    bool rwlock;
+    uint32_t lane_count;
+    uint32_t stripe_count;
+    uint32_t worker_count;
+    struct stripe *stripes;
+    struct worker **workers;
+    struct budget budget;
+    pthread_t sweeper;
+    bool sweeper_started;
+    struct bell sweeper_bell;
+    _Atomic bool stopping;
+};
+
+/* ---- the locks ---- */
+
+static void stripe_lock(struct pool *p, struct stripe *s, bool reads_only)
+{
+    if (!p->rwlock)
+        pthread_mutex_lock(&s->mutex);
+    else if (reads_only)
+        pthread_rwlock_rdlock(&s->rwlock);
+    else
+        pthread_rwlock_wrlock(&s->rwlock);
+}
+
+static void stripe_unlock(struct pool *p, struct stripe *s)
+{
+    if (!p->rwlock)
+        pthread_mutex_unlock(&s->mutex);
+    else
+        pthread_rwlock_unlock(&s->rwlock);
+}
+
+/* The stripe of a hash, by bits that the table's buckets and tags use least. */
+static struct stripe *stripe_of(struct pool *p, uint64_t hash)
+{
+    return &p->stripes[((hash >> 16 & UINT32_MAX) * p->stripe_count) >> 32];
+}
+
+/* ---- executing ---- */
+
+/* All locks are held at once, in order of index: the sum is the number of sessions at one moment. */
+static void pool_len(struct pool *p, struct call *call, uint64_t now_ms)
+{
+    uint64_t len = 0;
+    for (uint32_t i = 0; i < p->stripe_count; i++)
+        stripe_lock(p, &p->stripes[i], true);
+    if (!p->work_outside) execute_work(p->work_iterations);
+    for (uint32_t i = 0; i < p->stripe_count; i++)
+        len += table_len(p->stripes[i].table, now_ms);
+    for (uint32_t i = p->stripe_count; i-- > 0;)
+        stripe_unlock(p, &p->stripes[i]);
+    call->reply.kind = REPLY_LEN;
+    call->reply.number = (int64_t)len;
+}
+
+static void pool_execute(struct pool *p, struct call *call, uint64_t now_ms)
+{
+    if (p->work_outside) execute_work(p->work_iterations);
+    if (call->request.op == OP_LEN) {
+        pool_len(p, call, now_ms);
+        return;
+    }
+    bool reads_only = call->request.op == OP_GET;
+    uint64_t hash = table_hash(p->stripes[0].table, call->request.key.ptr, call->request.key.len);
+    struct stripe *s = stripe_of(p, hash);
+    stripe_lock(p, s, reads_only);
+    if (!p->work_outside) execute_work(p->work_iterations);
+    execute(&p->rules, s->table, hash, call, now_ms);
+    bool wake_sweeper = !reads_only && s->calm;
+    if (wake_sweeper) s->calm = false;
+    stripe_unlock(p, s);
+    if (wake_sweeper) bell_ring(&p->sweeper_bell);
+}
+
+static void pool_run(void *ctx, struct call **calls, size_t count, uint64_t now_ms)
+{
+    struct pool *p = ctx;
+    for (size_t i = 0; i < count; i++)
+        pool_execute(p, calls[i], now_ms);
+}
+
+/* ---- the sweeper ---- */
+
+/* One slice of every stripe; returns when the next pass is worth it (as sweep_slice). */
+static uint64_t sweep_pass(struct pool *p, uint64_t now_ms)
+{
+    uint64_t earliest = UINT64_MAX;
+    for (uint32_t i = 0; i < p->stripe_count; i++) {
+        struct stripe *s = &p->stripes[i];
+        stripe_lock(p, s, false);
+        uint64_t due = sweep_slice(s->table, now_ms, p->sweep_interval_ms);
+        s->calm = due > now_ms + p->sweep_interval_ms;
+        stripe_unlock(p, s);
+        if (due < earliest) earliest = due;
+    }
+    return earliest;
+}
+
+static void sweeper_sleep(struct pool *p, uint64_t until_ms)
+{
+    uint64_t now_ms = clock_ms(p->clock);
+    if (until_ms <= now_ms) return;
+    bell_arm(&p->sweeper_bell);
+    if (!atomic_load(&p->stopping))
+        bell_wait(&p->sweeper_bell, until_ms == UINT64_MAX ? UINT64_MAX : (until_ms - now_ms) * 1000000U);
+    bell_disarm(&p->sweeper_bell);
+}
+
+static void *sweeper_main(void *arg)
+{
+    struct pool *p = arg;
+    while (!atomic_load(&p->stopping)) {
+        uint64_t now_ms = clock_ms(p->clock);
+        uint64_t due = sweep_pass(p, now_ms);
+        if (due <= now_ms) {
+            sched_yield();
+            continue;
+        }
+        sweeper_sleep(p, due);
+        /* Rung early: a session was stored that may be due before that. It can wait for the interval. */
+        sweeper_sleep(p, now_ms + p->sweep_interval_ms);
+    }
+    return NULL;
+}
+
+/* ---- life cycle ---- */
+
+static void pool_stop(struct backend *b)
+{
+    struct pool *p = (struct pool *)b;
+    for (uint32_t i = 0; p->workers && i < p->worker_count; i++)
+        if (p->workers[i]) worker_stop(p->workers[i]);
+    if (p->sweeper_started) {
+        atomic_store(&p->stopping, true);
+        bell_ring(&p->sweeper_bell);
+        pthread_join(p->sweeper, NULL);
+    }
+    for (uint32_t i = 0; p->stripes && i < p->stripe_count; i++) {
+        struct stripe *s = &p->stripes[i];
+        if (!s->table) continue; /* not reached by a start that failed */
+        table_destroy(s->table);
+        pthread_mutex_destroy(&s->mutex);
+        pthread_rwlock_destroy(&s->rwlock);
+    }
+    bell_close(&p->sweeper_bell);
+    free(p->stripes);
+    free(p->workers);
+    free(p);
+}
+
+static bool create_stripes(struct pool *p, const struct table_options *table_options)
+{
+    p->stripes = aligned_alloc(_Alignof(struct stripe), p->stripe_count * sizeof *p->stripes);
+    if (!p->stripes) return false;
+    memset(p->stripes, 0, p->stripe_count * sizeof *p->stripes);
+    for (uint32_t i = 0; i < p->stripe_count; i++) {
+        struct stripe *s = &p->stripes[i];
+        pthread_mutex_init(&s->mutex, NULL);
+        pthread_rwlock_init(&s->rwlock, NULL);
+        s->table = table_create(table_options);
+        if (!s->table) return false;
+    }
+    return true;
+}
+
+/* The bound is shared out: together the workers' rings hold about queue_bound calls. */
+static bool start_workers(struct pool *p, const struct backend_options *options)
+{
+    if (p->worker_count == 0) return true;
+    p->workers = calloc(p->worker_count, sizeof *p->workers);
+    if (!p->workers) return false;
+    uint32_t bound = (options->queue_bound + p->worker_count - 1) / p->worker_count;
+    struct worker_job job = {.run = pool_run, .ctx = p};
+    for (uint32_t i = 0; i < p->worker_count; i++) {
+        p->workers[i] = worker_start("sluice-worker", bound, options->clock, &options->lanes, &job);
+        if (!p->workers[i]) return false;
+    }
+    return true;
+}
+
+static struct backend *pool_start(const struct backend_options *options, const char **error)
+{
+    struct pool *p = aligned_alloc(64, (sizeof *p + 63) / 64 * 64);
+    *error = "out of memory";
+    if (!p) return NULL;
+    memset(p, 0, sizeof *p);
+    p->base.design = &backend_mutex;
+    p->rules.ttl_default_ms = options->ttl_default_ms;
+    p->rules.ttl_max_lifetime_ms = options->ttl_max_lifetime_ms;
+    p->clock = options->clock;
+    p->work_iterations = options->work_iterations;
+    p->work_outside = options->work_outside;
+    p->sweep_interval_ms = options->sweep_interval_ms;
+    p->rwlock = options->lock == BACKEND_LOCK_RWLOCK;
+    p->lane_count = options->lanes.count;
+    p->stripe_count = options->stripes;
+    p->worker_count = options->workers;
+    budget_init(&p->budget, options->memory_limit);
+    bell_init(&p->sweeper_bell);
+    struct table_options table_options = {
+        .hash_key = siphash_random_key(),
+        .budget = &p->budget,
+        .now_ms = clock_ms(options->clock),
+    };
+    if (!create_stripes(p, &table_options)) {
+        *error = "out of memory for the session tables";
+        pool_stop(&p->base);
+        return NULL;
+    }
+    p->sweeper_started = pthread_create(&p->sweeper, NULL, sweeper_main, p) == 0;
+    if (!p->sweeper_started || !start_workers(p, options)) {
+        *error = "cannot start the worker threads";
+        pool_stop(&p->base);
+        return NULL;
+    }
+    pthread_setname_np(p->sweeper, "sluice-sweeper");
+    return &p->base;
+}
+
+/* ---- submitting ---- */
+
+/* Connections are numbered from 0 on each lane, so this deals them out in turn. */
+static struct worker *worker_of(const struct pool *p, const struct call *call)
+{
+    uint32_t slot = (uint32_t)call->conn;
+    return p->workers[((uint64_t)slot * p->lane_count + call->lane) % p->worker_count];
+}
+
+static enum backend_submit pool_submit(struct backend *b, struct call *call)
+{
+    struct pool *p = (struct pool *)b;
+    if (p->worker_count == 0) {
+        pool_execute(p, call, call->arrived_ns / 1000000U);
+        return BACKEND_DONE;
+    }
+    return worker_submit(worker_of(p, call), call) ? BACKEND_QUEUED : BACKEND_FULL;
+}
+
+static bool pool_queues(const struct backend *b)
+{
+    return ((const struct pool *)b)->worker_count > 0;
+}
+
+static struct backend_load pool_load(const struct backend *b, const struct call *call)
+{
+    const struct pool *p = (const struct pool *)b;
+    if (p->worker_count == 0) return (struct backend_load){0, 0, 0};
+    return worker_load(worker_of(p, call));
+}
+
+static void pool_want_room(struct backend *b, const struct call *call)
+{
+    worker_want_room(worker_of((struct pool *)b, call), call->lane);
+}
+
+static void pool_flush(struct backend *b, uint32_t lane)
+{
+    struct pool *p = (struct pool *)b;
+    (void)lane;
+    for (uint32_t i = 0; i < p->worker_count; i++)
+        worker_flush(p->workers[i]);
+}
+
+static bool pool_register_metrics(struct backend *b, struct metrics *m)
+{
+    struct pool *p = (struct pool *)b;
+    bool ok = true;
+    for (uint32_t i = 0; i < p->worker_count; i++)
+        ok = ok && worker_register_metrics(p->workers[i], m);
+    for (uint32_t i = 0; i < p->stripe_count; i++)
+        ok = ok && sweep_register_metrics(table_counters(p->stripes[i].table), m);
+    return ok;
+}
+
+const struct backend_design backend_mutex = {
+    .name = "mutex",
+    .start = pool_start,
+    .submit = pool_submit,
+    .queues = pool_queues,
+    .load = pool_load,
+    .want_room = pool_want_room,
+    .flush = pool_flush,
+    .register_metrics = pool_register_metrics,
+    .stop = pool_stop,
+};

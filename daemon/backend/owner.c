@@ -1,0 +1,148 @@
+/*
+ * The single owner: one thread holds the table, all others send it calls through a bounded ring.
+ *
+ *     lanes --submit--> [bounded ring] --> worker: hash and prefetch the batch, execute in order --> lanes
+ *
+ * No lock is ever taken around the table, and nothing but the owner's time is contended. What a full ring means
+ * is the admission's to say: `owner` waits, `backpressure` refuses.
+ */
+#include <stdlib.h>
+
+#include "daemon/backend/backend.h"
+#include "daemon/backend/execute.h"
+#include "daemon/backend/sweep.h"
+#include "daemon/backend/worker.h"
+
+struct owner {
+    struct backend base;
+    struct worker *worker;
+    struct table *table; /* the worker's thread only */
+    struct budget budget;
+    struct execute_rules rules;
+    uint64_t work_iterations;
+    uint64_t sweep_interval_ms;
+};
+
+static void owner_run(void *ctx, struct call **calls, size_t count, uint64_t now_ms)
+{
+    struct owner *o = ctx;
+    uint64_t hashes[WORKER_BATCH_MAX];
+    for (size_t i = 0; i < count; i++) {
+        struct slice key = calls[i]->request.key;
+        hashes[i] = table_hash(o->table, key.ptr, key.len);
+        table_prefetch(o->table, hashes[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct call *call = calls[i];
+        execute_work(o->work_iterations);
+        if (call->request.op == OP_LEN) {
+            call->reply.kind = REPLY_LEN;
+            call->reply.number = (int64_t)table_len(o->table, now_ms);
+        } else {
+            execute(&o->rules, o->table, hashes[i], call, now_ms);
+        }
+    }
+}
+
+static uint64_t owner_housekeep(void *ctx, uint64_t now_ms)
+{
+    struct owner *o = ctx;
+    return sweep_slice(o->table, now_ms, o->sweep_interval_ms);
+}
+
+static void owner_free(struct owner *o)
+{
+    if (o->table) table_destroy(o->table);
+    free(o);
+}
+
+static struct backend *owner_start(const struct backend_options *options, const char **error)
+{
+    struct owner *o = calloc(1, sizeof *o);
+    if (!o) {
+        *error = "out of memory";
+        return NULL;
+    }
+    o->base.design = &backend_owner;
+    o->rules.ttl_default_ms = options->ttl_default_ms;
+    o->rules.ttl_max_lifetime_ms = options->ttl_max_lifetime_ms;
+    o->work_iterations = options->work_iterations;
+    o->sweep_interval_ms = options->sweep_interval_ms;
+    budget_init(&o->budget, options->memory_limit);
+    struct table_options table_options = {
+        .hash_key = siphash_random_key(),
+        .budget = &o->budget,
+        .now_ms = clock_ms(options->clock),
+    };
+    o->table = table_create(&table_options);
+    if (!o->table) {
+        *error = "out of memory for the session table";
+        owner_free(o);
+        return NULL;
+    }
+    struct worker_job job = {owner_run, owner_housekeep, options->sweep_interval_ms, o};
+    o->worker = worker_start("sluice-owner", options->queue_bound, options->clock, &options->lanes, &job);
+    if (!o->worker) {
+        *error = "cannot start the owner thread";
+        owner_free(o);
+        return NULL;
+    }
+    return &o->base;
+}
+
+static struct owner *owner_of(struct backend *b)
+{
+    return (struct owner *)b;
+}
+
+static enum backend_submit owner_submit(struct backend *b, struct call *call)
+{
+    return worker_submit(owner_of(b)->worker, call) ? BACKEND_QUEUED : BACKEND_FULL;
+}
+
+static bool owner_queues(const struct backend *b)
+{
+    (void)b;
+    return true;
+}
+
+static struct backend_load owner_load(const struct backend *b, const struct call *call)
+{
+    (void)call;
+    return worker_load(((const struct owner *)b)->worker);
+}
+
+static void owner_want_room(struct backend *b, const struct call *call)
+{
+    worker_want_room(owner_of(b)->worker, call->lane);
+}
+
+static void owner_flush(struct backend *b, uint32_t lane)
+{
+    (void)lane;
+    worker_flush(owner_of(b)->worker);
+}
+
+static bool owner_register_metrics(struct backend *b, struct metrics *m)
+{
+    struct owner *o = owner_of(b);
+    return worker_register_metrics(o->worker, m) && sweep_register_metrics(table_counters(o->table), m);
+}
+
+static void owner_stop(struct backend *b)
+{
+    worker_stop(owner_of(b)->worker);
+    owner_free(owner_of(b));
+}
+
+const struct backend_design backend_owner = {
+    .name = "owner",
+    .start = owner_start,
+    .submit = owner_submit,
+    .queues = owner_queues,
+    .load = owner_load,
+    .want_room = owner_want_room,
+    .flush = owner_flush,
+    .register_metrics = owner_register_metrics,
+    .stop = owner_stop,
+};

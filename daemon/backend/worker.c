@@ -1,0 +1,198 @@
+#include "daemon/backend/worker.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "daemon/queue/bell.h"
+#include "daemon/queue/ring.h"
+
+#define BATCH_NS      50000 /* work per batch: bounds how long a finished call waits for its batch */
+#define FIRST_COST_NS 1000  /* assumed until measured */
+
+struct worker {
+    struct ring *ring;
+    struct bell bell;
+    _Alignas(64) _Atomic uint64_t starved; /* bit per lane that waits for room */
+    _Atomic bool stopping;
+    pthread_t thread;
+    const struct clock *clock;
+    struct backend_lanes lanes;
+    struct worker_job job;
+    struct mail_batch *outgoing; /* one per lane; worker's thread */
+    counter cost_ns;             /* moving average; written by the worker's thread */
+    counter deepest;
+    struct histogram batches;
+};
+
+static size_t batch_limit(const struct worker *w)
+{
+    uint64_t limit = BATCH_NS / (counter_get(&w->cost_ns) + 1);
+    if (limit < 1) return 1;
+    return limit < WORKER_BATCH_MAX ? limit : WORKER_BATCH_MAX;
+}
+
+/* Both sides do a read-modify-write of `starved`: a lane whose bit this misses finds the room on its second
+ * submit (see backend.h, want_room), because its own operation on `starved` comes later and so does its look. */
+static void tell_room(struct worker *w)
+{
+    uint64_t lanes = atomic_exchange(&w->starved, 0);
+    while (lanes) {
+        w->lanes.room(w->lanes.ctx, (uint32_t)__builtin_ctzll(lanes));
+        lanes &= lanes - 1;
+    }
+}
+
+static void deliver(struct worker *w, struct call **calls, size_t count)
+{
+    uint64_t touched = 0;
+    for (size_t i = 0; i < count; i++) {
+        touched |= 1ULL << calls[i]->lane;
+        mail_batch_add(&w->outgoing[calls[i]->lane], calls[i]);
+    }
+    while (touched) {
+        uint32_t lane = (uint32_t)__builtin_ctzll(touched);
+        touched &= touched - 1;
+        w->lanes.complete(w->lanes.ctx, lane, &w->outgoing[lane]);
+    }
+}
+
+/* Takes and runs one batch that started at `start_ns`; returns when it ended, or 0 if nothing was there. */
+static uint64_t run_batch(struct worker *w, uint64_t start_ns)
+{
+    struct call *calls[WORKER_BATCH_MAX];
+    counter_max(&w->deepest, ring_depth(w->ring));
+    size_t count = ring_pop(w->ring, (void **)calls, batch_limit(w));
+    if (count == 0) return 0;
+    tell_room(w);
+    if (start_ns == 0) start_ns = clock_ns(w->clock);
+    w->job.run(w->job.ctx, calls, count, start_ns / 1000000U);
+    deliver(w, calls, count);
+    uint64_t end_ns = clock_ns(w->clock);
+    int64_t average = (int64_t)counter_get(&w->cost_ns);
+    int64_t cost = (int64_t)((end_ns - start_ns) / count);
+    counter_set(&w->cost_ns, (uint64_t)(average + (cost - average) / 8));
+    histogram_record(&w->batches, count);
+    return end_ns;
+}
+
+/* Sleeps until there are calls or `wake_ms` has come. */
+static void sleep_until(struct worker *w, uint64_t wake_ms)
+{
+    uint64_t timeout_ns = UINT64_MAX;
+    if (wake_ms != UINT64_MAX) {
+        uint64_t now_ms = clock_ms(w->clock);
+        timeout_ns = wake_ms > now_ms ? (wake_ms - now_ms) * 1000000U : 0;
+    }
+    if (timeout_ns > 0) bell_wait(&w->bell, timeout_ns);
+    bell_disarm(&w->bell);
+}
+
+static void *worker_main(void *arg)
+{
+    struct worker *w = arg;
+    uint64_t housekeep_ms = w->job.housekeep ? 0 : UINT64_MAX; /* when housekeeping wants its next slice */
+    uint64_t recheck_ms = UINT64_MAX; /* the same once calls have run, which may have changed what is due */
+    uint64_t now_ns = 0;       /* end of the last batch; 0: not known */
+    bool armed = false;
+    for (;;) {
+        uint64_t end_ns = run_batch(w, now_ns);
+        if (end_ns != 0) {
+            if (armed) bell_disarm(&w->bell);
+            armed = false;
+            now_ns = end_ns;
+            if (housekeep_ms > recheck_ms) housekeep_ms = recheck_ms;
+        }
+        uint64_t now_ms = (now_ns ? now_ns : clock_ns(w->clock)) / 1000000U;
+        if (housekeep_ms <= now_ms) {
+            housekeep_ms = w->job.housekeep(w->job.ctx, now_ms);
+            recheck_ms = now_ms + w->job.housekeep_interval_ms;
+            now_ns = 0;
+            if (housekeep_ms <= now_ms) continue;
+        }
+        if (end_ns != 0) continue;
+        now_ns = 0;
+        if (!armed) {
+            bell_arm(&w->bell);
+            armed = true;
+            continue; /* look once more: a call may have come before the bell was armed */
+        }
+        if (atomic_load(&w->stopping)) break;
+        sleep_until(w, housekeep_ms);
+        armed = false;
+    }
+    return NULL;
+}
+
+static void worker_free(struct worker *w)
+{
+    if (w->ring) ring_destroy(w->ring);
+    bell_close(&w->bell);
+    free(w->outgoing);
+    free(w);
+}
+
+struct worker *worker_start(const char *name, uint32_t bound, const struct clock *clock,
+                            const struct backend_lanes *lanes, const struct worker_job *job)
+{
+    struct worker *w = aligned_alloc(_Alignof(struct worker), sizeof *w);
+    if (!w) return NULL;
+    memset(w, 0, sizeof *w);
+    bell_init(&w->bell);
+    w->clock = clock;
+    w->lanes = *lanes;
+    w->job = *job;
+    counter_set(&w->cost_ns, FIRST_COST_NS);
+    w->ring = ring_create(bound);
+    w->outgoing = calloc(lanes->count, sizeof *w->outgoing);
+    if (!w->ring || !w->outgoing || pthread_create(&w->thread, NULL, worker_main, w) != 0) {
+        worker_free(w);
+        return NULL;
+    }
+    pthread_setname_np(w->thread, name);
+    return w;
+}
+
+void worker_stop(struct worker *w)
+{
+    atomic_store(&w->stopping, true);
+    bell_ring(&w->bell);
+    pthread_join(w->thread, NULL);
+    worker_free(w);
+}
+
+bool worker_submit(struct worker *w, struct call *call)
+{
+    return ring_push(w->ring, call);
+}
+
+void worker_flush(struct worker *w)
+{
+    bell_ring(&w->bell);
+}
+
+void worker_want_room(struct worker *w, uint32_t lane)
+{
+    atomic_fetch_or(&w->starved, 1ULL << lane);
+}
+
+struct backend_load worker_load(const struct worker *w)
+{
+    return (struct backend_load){ring_depth(w->ring), ring_bound(w->ring), counter_get(&w->cost_ns)};
+}
+
+static uint64_t read_depth(void *ctx)
+{
+    return ring_depth(((struct worker *)ctx)->ring);
+}
+
+static uint64_t read_bound(void *ctx)
+{
+    return ring_bound(((struct worker *)ctx)->ring);
+}
+
+bool worker_register_metrics(struct worker *w, struct metrics *m)
+{
+    return metrics_gauge_read(m, "queue.depth", read_depth, w) && metrics_maximum(m, "queue.max", &w->deepest) &&
+           metrics_gauge_read(m, "queue.bound", read_bound, w) &&
+           metrics_histogram(m, "queue.batch", &w->batches) && metrics_maximum(m, "queue.cost_ns", &w->cost_ns);
+}

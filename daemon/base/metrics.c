@@ -1,0 +1,163 @@
+/*
+ * The registry: an array of metrics in the order of first registration, each with an array of the instances
+ * registered under its name. Both only grow while starting; afterwards nothing here changes, which is what makes
+ * visiting safe from any thread without a lock.
+ */
+#include "daemon/base/metrics.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Where one instance's number is: exactly one of the three is set. */
+struct source {
+    const counter *number;
+    uint64_t (*read)(void *ctx);
+    const struct histogram *histogram;
+    void *ctx; /* read */
+};
+
+struct entry {
+    char *name;
+    enum metric_kind kind;
+    char *text; /* text only */
+    struct source *sources;
+    size_t source_count;
+};
+
+struct metrics {
+    struct entry *entries;
+    size_t count;
+};
+
+struct metrics *metrics_create(void)
+{
+    return calloc(1, sizeof(struct metrics));
+}
+
+void metrics_destroy(struct metrics *m)
+{
+    if (!m) return;
+    for (size_t i = 0; i < m->count; i++) {
+        free(m->entries[i].name);
+        free(m->entries[i].text);
+        free(m->entries[i].sources);
+    }
+    free(m->entries);
+    free(m);
+}
+
+/* The entry of that name, made if need be; NULL when memory is out. */
+static struct entry *entry_for(struct metrics *m, const char *name, enum metric_kind kind)
+{
+    for (size_t i = 0; i < m->count; i++) {
+        if (strcmp(m->entries[i].name, name) == 0) {
+            assert(m->entries[i].kind == kind); /* one name, one kind */
+            return &m->entries[i];
+        }
+    }
+
+    struct entry *grown = realloc(m->entries, (m->count + 1) * sizeof *grown);
+    if (!grown) return NULL;
+    m->entries = grown;
+
+    char *copy = strdup(name);
+    if (!copy) return NULL;
+    grown[m->count] = (struct entry){.name = copy, .kind = kind};
+    return &grown[m->count++];
+}
+
+static bool add_source(struct metrics *m, const char *name, enum metric_kind kind, struct source source)
+{
+    struct entry *e = entry_for(m, name, kind);
+    if (!e) return false;
+
+    struct source *grown = realloc(e->sources, (e->source_count + 1) * sizeof *grown);
+    if (!grown) return false;
+    e->sources = grown;
+    e->sources[e->source_count++] = source;
+    return true;
+}
+
+bool metrics_counter(struct metrics *m, const char *name, const counter *source)
+{
+    return add_source(m, name, METRIC_COUNTER, (struct source){.number = source});
+}
+
+bool metrics_gauge(struct metrics *m, const char *name, const counter *source)
+{
+    return add_source(m, name, METRIC_GAUGE, (struct source){.number = source});
+}
+
+bool metrics_maximum(struct metrics *m, const char *name, const counter *source)
+{
+    return add_source(m, name, METRIC_MAXIMUM, (struct source){.number = source});
+}
+
+bool metrics_gauge_read(struct metrics *m, const char *name, uint64_t (*read)(void *ctx), void *ctx)
+{
+    return add_source(m, name, METRIC_GAUGE, (struct source){.read = read, .ctx = ctx});
+}
+
+bool metrics_histogram(struct metrics *m, const char *name, const struct histogram *source)
+{
+    return add_source(m, name, METRIC_HISTOGRAM, (struct source){.histogram = source});
+}
+
+bool metrics_text(struct metrics *m, const char *name, const char *text)
+{
+    char *copy = strdup(text);
+    struct entry *e = copy ? entry_for(m, name, METRIC_TEXT) : NULL;
+
+    if (!e) {
+        free(copy);
+        return false;
+    }
+    free(e->text);
+    e->text = copy;
+    return true;
+}
+
+static uint64_t merged_number(const struct entry *e)
+{
+    uint64_t result = 0;
+
+    for (size_t i = 0; i < e->source_count; i++) {
+        const struct source *s = &e->sources[i];
+        uint64_t n = s->read ? s->read(s->ctx) : counter_get(s->number);
+        if (e->kind != METRIC_MAXIMUM) {
+            result += n;
+        } else if (n > result) {
+            result = n;
+        }
+    }
+    return result;
+}
+
+/* Apart, so that only histograms take this much stack. Merging even a single instance gives the visitor one
+ * state to look at, instead of a histogram that changes between two of its questions. */
+static void visit_histogram(const struct entry *e, void (*visit)(void *ctx, const struct metric *), void *ctx)
+{
+    struct histogram merged = {0};
+
+    for (size_t i = 0; i < e->source_count; i++) {
+        histogram_merge(&merged, e->sources[i].histogram);
+    }
+    visit(ctx, &(struct metric){.name = e->name, .kind = e->kind, .histogram = &merged});
+}
+
+void metrics_visit(struct metrics *m, void (*visit)(void *ctx, const struct metric *metric), void *ctx)
+{
+    for (size_t i = 0; i < m->count; i++) {
+        const struct entry *e = &m->entries[i];
+        switch (e->kind) {
+        case METRIC_COUNTER:
+        case METRIC_GAUGE:
+        case METRIC_MAXIMUM:
+            visit(ctx, &(struct metric){.name = e->name, .kind = e->kind, .value = merged_number(e)});
+            break;
+        case METRIC_HISTOGRAM: visit_histogram(e, visit, ctx); break;
+        case METRIC_TEXT: visit(ctx, &(struct metric){.name = e->name, .kind = e->kind, .text = e->text}); break;
+        }
+    }
+}

@@ -1,0 +1,15 @@
+/* The daemon as a graph of rooms, built from settings, run, and taken down in reverse. */
+#ifndef DAEMON_H
+#define DAEMON_H
+
+#include "config/settings.h"
+#include "daemon/base/clock.h"
+
+/* Runs until a signal ends it. Returns the process's exit status: 0 after an orderly shutdown, 1 when it could
+ * not start (logged). Main thread only. */
+int daemon_run(const struct settings *settings, const struct clock *clock);
+
+/* What `sluiced` does with its arguments. `clock` is what the daemon lives by. */
+int daemon_main(int argc, char **argv, const struct clock *clock);
+
+#endif

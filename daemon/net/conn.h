@@ -1,0 +1,95 @@
+/*
+ * A connection: bytes in, calls out, replies back in order. Inside the network room; I/O thread only.
+ *
+ *     OPEN      reads and decodes. Three things may pause it: a call that found no room (PAUSE_HELD), too many
+ *               bytes held for it (PAUSE_OUTPUT), its share of this turn used up (PAUSE_TURN).
+ *     FINISHING takes no more requests (end of file, QUIT, a fatal error, shutdown); answers what it accepted.
+ *     LINGERING all is written and our side is shut; input is dropped until the peer closes too, so that unread
+ *               bytes do not reset the connection under the last replies.
+ *     CLOSED    the handle is closing; memory goes in its callback.
+ */
+#ifndef NET_CONN_H
+#define NET_CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "daemon/net/deadlines.h"
+#include "daemon/net/loop.h"
+#include "daemon/net/loop_stats.h"
+#include "proto/buffer.h"
+#include "proto/call.h"
+#include "proto/codec.h"
+
+enum conn_state { CONN_OPEN, CONN_FINISHING, CONN_LINGERING, CONN_CLOSED };
+
+/* What a first GET is expected to bring back (see conn_write.c). */
+#define CONN_FIRST_VALUE_SIZE (128 * 1024)
+
+enum { PAUSE_HELD = 1, PAUSE_OUTPUT = 2, PAUSE_TURN = 4 };
+
+struct conn {
+    uv_poll_t poll;
+    struct loop *loop;
+    uint64_t id; /* generation << 32 | slot */
+    int fd;
+    uint8_t state;  /* enum conn_state */
+    uint8_t pauses; /* PAUSE_* */
+    uint8_t lists;  /* bit per enum conn_list_id it is on */
+    uint8_t events; /* what the poll waits for */
+    bool blocked;   /* the socket takes no more for now */
+    bool ended;     /* the peer, or a shutdown, ended the input */
+    uint8_t reason; /* enum close_reason: why it closes, once it does */
+    const struct transport *transport;
+    const struct codec *codec;
+    struct decoder decoder;
+
+    struct call *receiving; /* its value is on the way */
+    size_t body_left;       /* bytes of that value still to come */
+    struct call *held;      /* found no room; not in the pipeline yet */
+    struct call *first;     /* the pipeline: calls not yet encoded, in request order */
+    struct call *last;
+
+    struct buffer in;  /* received, not decoded */
+    struct buffer out; /* encoded, not sent: only when the socket would not take it */
+    size_t out_sent;   /* bytes at the front of `out` that are sent already */
+    size_t charge;     /* bytes that the pipeline's calls hold or will hold */
+    size_t value_size; /* what a GET in flight is expected to bring back; see conn_write.c */
+
+    struct conn *prev[3], *next[3]; /* per enum conn_list_id */
+    struct deadline deadline;
+    uint64_t active_ms;  /* last progress in either direction */
+    uint64_t request_ms; /* when the unfinished request began; 0: there is none */
+};
+
+/* Takes a socket; closes it when there is no memory. */
+void conn_open(struct loop *loop, const struct loop_socket *socket);
+
+/* Closes at once: replies not yet sent are lost, calls in the backend come back to nobody. */
+void conn_close(struct conn *c, enum close_reason reason);
+
+/* No more input will be read; what was received whole is answered, then the connection is closed. */
+void conn_end_input(struct conn *c);
+
+/* Goes on to what its state asks for: waiting for the right events, lingering, closing. */
+void conn_update(struct conn *c);
+
+/* The deadline in ms at which to look again; closes and returns 0 when the time has come. */
+uint64_t conn_check_deadline(struct conn *c, uint64_t now_ms);
+
+/* conn_read.c */
+void conn_readable(struct conn *c);
+void conn_resume(struct conn *c); /* decodes what was left over */
+bool conn_retry_held(struct conn *c); /* false: still no room */
+
+/* conn_write.c */
+void conn_pipeline_add(struct conn *c, struct call *call); /* answered or not */
+void conn_answered(struct conn *c, struct call *call);     /* a call of the pipeline came back */
+void conn_reply_now(struct conn *c, struct call *call);    /* encodes and frees it: only with an empty pipeline */
+void conn_write(struct conn *c);                           /* encodes what is answered, sends; may close */
+void conn_flush(struct conn *c);                           /* the same, and goes on with what that unblocks */
+bool conn_choked(const struct conn *c);                    /* too many bytes held: stop decoding */
+
+#endif

@@ -1,0 +1,292 @@
+/*
+ * The reading half of a connection.
+ *
+ *     socket -> loop->input (shared) -> decode -> submit        leftover -> c->in, in front of the next read
+ *     socket -> the call's own storage                          while a large value is arriving
+ *
+ * One read and at most TURN_REQUESTS requests a turn, so that no pipeline starves its neighbours.
+ */
+#include <assert.h>
+#include <errno.h>
+
+#include "daemon/net/conn.h"
+#include "daemon/net/loop_impl.h"
+
+#define TURN_REQUESTS 256
+#define TURN_BODY     (256 * 1024) /* bytes of a large value read in one turn */
+
+static void out_of_memory(struct conn *c, struct call *call)
+{
+    if (call) loop_call_free(c->loop, call);
+    conn_close(c, CLOSE_ERROR);
+}
+
+/* Puts a call into the pipeline that borrows from the input: it must own its bytes there. */
+static void enqueue_owned(struct conn *c, struct call *call)
+{
+    if (call_own(call))
+        conn_pipeline_add(c, call);
+    else
+        out_of_memory(c, call);
+}
+
+/* A call whose reply is known: encoded at once, or after those before it. */
+static void take_reply(struct conn *c, struct call *call)
+{
+    call->answered = true;
+    if (c->first)
+        enqueue_owned(c, call);
+    else
+        conn_reply_now(c, call);
+}
+
+/* Ends the conversation with a reply: nothing after it is executed. */
+static void answer_and_end(struct conn *c, struct call *call, enum close_reason reason)
+{
+    take_reply(c, call);
+    if (c->state == CONN_CLOSED) return;
+    conn_end_input(c);
+    c->state = CONN_FINISHING;
+    c->reason = (uint8_t)reason;
+}
+
+/* Gives a whole request to the service, or keeps it when there is no room. */
+static void submit(struct conn *c, struct call *call)
+{
+    struct loop *loop = c->loop;
+    bool local = !op_needs_table(call->request.op);
+    if (local && c->first) { /* answered when all before it are (conn_write.c) */
+        enqueue_owned(c, call);
+        return;
+    }
+    switch (loop->options.service.submit(loop->options.service.ctx, call)) {
+    case SERVICE_ANSWERED:
+    case SERVICE_ADMITTED: take_reply(c, call); return;
+    case SERVICE_QUEUED:
+        loop->submitted = true;
+        conn_pipeline_add(c, call);
+        return;
+    case SERVICE_HOLD:
+        c->held = call;
+        c->pauses |= PAUSE_HELD;
+        loop_list_add(loop, LIST_HELD, c);
+        return;
+    }
+}
+
+static void take_request(struct conn *c, struct call *call)
+{
+    c->request_ms = 0;
+    call->arrived_ns = loop_now_ns(c->loop);
+    if (call->request.op == OP_QUIT) {
+        call->reply.kind = REPLY_BYE;
+        answer_and_end(c, call, CLOSE_PEER);
+        return;
+    }
+    submit(c, call);
+}
+
+/* A header whose value is still on its way: decides now whether the value is worth keeping. */
+static void begin_body(struct conn *c, struct call *call)
+{
+    struct loop *loop = c->loop;
+    call->arrived_ns = loop_now_ns(loop);
+    c->body_left = call->request.value.len;
+    c->receiving = call;
+    if (loop->options.service.admit(loop->options.service.ctx, call) != SERVICE_ANSWERED && call_own(call)) return;
+    if (call->reply.kind == REPLY_NONE)
+        reply_error(&call->reply, ERR_OUT_OF_MEMORY, "no memory for a value of this size just now; not stored");
+    /* Refused: the value passes by, and of the request only the tag is kept. */
+    call->request.key.len = call->request.value.len = 0;
+    bool owned = call_own(call);
+    assert(owned); /* a tag always fits the call's inline storage */
+}
+
+static bool body_is_kept(const struct conn *c)
+{
+    return c->receiving->reply.kind == REPLY_NONE;
+}
+
+/* Takes what `in` holds of the value and its end. Returns the bytes used. */
+static size_t continue_body(struct conn *c, const char *in, size_t len)
+{
+    struct call *call = c->receiving;
+    size_t used = c->body_left < len ? c->body_left : len;
+    if (body_is_kept(c))
+        memcpy(call_value_room(call) + (call->request.value.len - c->body_left), in, used);
+    c->body_left -= used;
+    if (c->body_left > 0) return used;
+    size_t end_used = 0;
+    bool kept = body_is_kept(c);
+    enum decode_status status = c->codec->decode_end(&c->decoder, in + used, len - used, &end_used, call);
+    if (status == DECODE_MORE) return used + end_used;
+    c->receiving = NULL;
+    c->request_ms = 0;
+    if (status == DECODE_CLOSE)
+        answer_and_end(c, call, CLOSE_PROTOCOL);
+    else if (kept)
+        take_request(c, call);
+    else
+        take_reply(c, call);
+    return used + end_used;
+}
+
+/* Decodes one step of `in`; returns the bytes used, and whether more of `in` can be decoded in *go_on. */
+static size_t step(struct conn *c, const char *in, size_t len, bool *go_on)
+{
+    struct loop *loop = c->loop;
+    if (c->receiving) {
+        size_t used = continue_body(c, in, len);
+        *go_on = c->state == CONN_OPEN && !c->receiving;
+        return used;
+    }
+    struct call *call = loop_call_new(loop);
+    if (!call) {
+        out_of_memory(c, NULL);
+        *go_on = false;
+        return 0;
+    }
+    call->conn = c->id;
+    size_t used = 0;
+    *go_on = true;
+    switch (c->codec->decode(&c->decoder, &loop->options.limits, in, len, &used, call)) {
+    case DECODE_MORE:
+        loop_call_free(loop, call);
+        *go_on = false;
+        break;
+    case DECODE_REQUEST: take_request(c, call); break;
+    case DECODE_BODY: begin_body(c, call); break;
+    case DECODE_REFUSED:
+        c->request_ms = 0;
+        take_reply(c, call);
+        break;
+    case DECODE_CLOSE: answer_and_end(c, call, CLOSE_PROTOCOL); break;
+    }
+    return used;
+}
+
+/* Decodes `in` as far as the connection's pauses and this turn's share allow. Returns the bytes used. */
+static size_t decode_input(struct conn *c, const char *in, size_t len)
+{
+    size_t used = 0;
+    bool go_on = true;
+    for (int requests = 0; used < len && go_on; requests++) {
+        if (requests == TURN_REQUESTS) {
+            c->pauses |= PAUSE_TURN;
+            loop_list_add(c->loop, LIST_READY, c);
+            break;
+        }
+        if (conn_choked(c)) {
+            conn_write(c); /* perhaps the socket takes some of it at once */
+            if (c->state != CONN_OPEN) break;
+            if (conn_choked(c)) {
+                c->pauses |= PAUSE_OUTPUT;
+                break;
+            }
+        }
+        used += step(c, in + used, len - used, &go_on);
+        if (c->state != CONN_OPEN || c->held) break;
+    }
+    return used;
+}
+
+/* Remembers since when a request is unfinished (whole requests reset it), so that none stays open for ever. */
+static void note_unfinished(struct conn *c)
+{
+    const struct loop_options *o = &c->loop->options;
+    bool unfinished = c->receiving || (c->in.len > 0 && !c->pauses) || c->decoder.state != 0;
+    if (!unfinished) {
+        c->request_ms = 0;
+    } else if (c->request_ms == 0) {
+        c->request_ms = loop_now_ms(c->loop);
+        if (o->request_timeout_ms)
+            loop_set_deadline(c->loop, c, c->request_ms + o->request_timeout_ms);
+    }
+}
+
+/* After decoding from the shared input: what was not used goes in front of the next read. */
+static void keep_leftover(struct conn *c, const char *rest, size_t len)
+{
+    buffer_free(&c->in);
+    if (len == 0) return;
+    buffer_append(&c->in, rest, len);
+    if (c->in.failed) out_of_memory(c, NULL);
+}
+
+static bool read_failed(struct conn *c, ssize_t n)
+{
+    if (n > 0) {
+        c->active_ms = loop_now_ms(c->loop);
+        counter_add(&c->loop->stats->bytes_in, (uint64_t)n);
+        return false;
+    }
+    if (n == 0)
+        conn_end_input(c);
+    else if (errno != EAGAIN)
+        conn_close(c, CLOSE_ERROR);
+    return true;
+}
+
+/* The value's bytes go straight from the socket to the call. */
+static void read_body(struct conn *c)
+{
+    struct call *call = c->receiving;
+    size_t want = c->body_left < TURN_BODY ? c->body_left : TURN_BODY;
+    ssize_t n = c->transport->recv(c->fd, call_value_room(call) + (call->request.value.len - c->body_left), want);
+    if (read_failed(c, n)) return;
+    c->body_left -= (size_t)n;
+}
+
+void conn_readable(struct conn *c)
+{
+    struct loop *loop = c->loop;
+    if (c->receiving && c->body_left > 0 && body_is_kept(c)) {
+        read_body(c);
+        return;
+    }
+    /* c->in is shorter than the longest unfinished request, for which loop->input has room beside a read. */
+    size_t kept = c->in.len;
+    assert(kept < loop->input_size);
+    if (kept) memcpy(loop->input, c->in.data, kept);
+    ssize_t n = c->transport->recv(c->fd, loop->input + kept, loop->input_size - kept);
+    if (read_failed(c, n)) return;
+    size_t len = kept + (size_t)n;
+    size_t used = decode_input(c, loop->input, len);
+    if (c->state == CONN_OPEN) {
+        keep_leftover(c, loop->input + used, len - used);
+        note_unfinished(c);
+    }
+    if (c->state != CONN_CLOSED) conn_flush(c);
+}
+
+void conn_resume(struct conn *c)
+{
+    c->pauses &= (uint8_t)~PAUSE_TURN;
+    if (c->state != CONN_OPEN || c->pauses) return;
+    size_t used = decode_input(c, c->in.data, c->in.len);
+    if (c->state == CONN_OPEN) {
+        if (used == c->in.len)
+            buffer_free(&c->in);
+        else
+            buffer_consume(&c->in, used);
+        note_unfinished(c);
+    }
+    if (c->state != CONN_CLOSED) conn_flush(c);
+    conn_update(c);
+}
+
+bool conn_retry_held(struct conn *c)
+{
+    struct call *call = c->held;
+    c->held = NULL;
+    c->pauses &= (uint8_t)~PAUSE_HELD;
+    submit(c, call);
+    if (c->held) return false;
+    if (c->state == CONN_CLOSED) return true;
+    /* The rest waits for its turn: every held connection gets its place before anybody's second request. */
+    if (c->in.len > 0) {
+        c->pauses |= PAUSE_TURN;
+        loop_list_add(c->loop, LIST_READY, c);
+    }
+    return true;
+}

@@ -1,0 +1,175 @@
+/*
+ * The writing half of a connection.
+ *
+ *     pipeline (request order) -> encode what is answered -> loop->output (shared) -> send
+ *                                                            rest -> c->out, sent when the socket takes more
+ *
+ * What a connection holds in memory is one number: bytes not sent, plus the calls of its pipeline with what they
+ * carry. At the soft limit its requests are no longer decoded, so its peer feels it; at the hard limit it is
+ * closed. A GET in flight is booked with the size its value is expected to have, the largest seen of late:
+ * a client that pipelines GETs of large values is slowed down before it can reach the hard limit.
+ */
+#include <assert.h>
+#include <errno.h>
+
+#include "daemon/net/conn.h"
+#include "daemon/net/loop_impl.h"
+
+#define OUTPUT_KEEP (256 * 1024) /* the shared output buffer shrinks when one reply made it larger */
+
+static size_t unsent(const struct conn *c)
+{
+    return c->out.len - c->out_sent + c->loop->output.len; /* loop->output is this connection's or empty */
+}
+
+bool conn_choked(const struct conn *c)
+{
+    return c->charge + unsent(c) >= c->loop->options.output_soft;
+}
+
+static void book(struct conn *c, struct call *call, size_t body)
+{
+    c->charge -= call->charge;
+    call->charge = sizeof *call + (call->capacity > CALL_INLINE ? call->capacity : 0) + body;
+    c->charge += call->charge;
+}
+
+void conn_pipeline_add(struct conn *c, struct call *call)
+{
+    call->pipe_next = NULL;
+    if (c->last)
+        c->last->pipe_next = call;
+    else
+        c->first = call;
+    c->last = call;
+    bool awaits_value = call->request.op == OP_GET && !call->answered;
+    book(c, call, awaits_value ? c->value_size : 0);
+    if (call->answered) loop_list_add(c->loop, LIST_DIRTY, c);
+}
+
+void conn_answered(struct conn *c, struct call *call)
+{
+    size_t body = call->reply.held ? call->reply.body.len : 0;
+    if (call->reply.kind == REPLY_VALUE) {
+        size_t size = call->reply.body.len;
+        c->value_size = size >= c->value_size ? size : c->value_size - (c->value_size - size) / 256 - 1;
+    }
+    call->answered = true;
+    book(c, call, body);
+    loop_list_add(c->loop, LIST_DIRTY, c);
+}
+
+/* ---- encoding ---- */
+
+static struct buffer *output_of(struct conn *c)
+{
+    return c->out.len > 0 ? &c->out : &c->loop->output;
+}
+
+void conn_reply_now(struct conn *c, struct call *call)
+{
+    c->codec->encode(output_of(c), call);
+    loop_stats_reply(c->loop->stats, call, 0);
+    loop_call_free(c->loop, call);
+}
+
+/* Encodes from the pipeline's head what is answered, until enough is unsent. */
+static void encode_answered(struct conn *c)
+{
+    struct loop *loop = c->loop;
+    while (c->first && unsent(c) < loop->options.output_soft) {
+        struct call *call = c->first;
+        if (!call->answered) {
+            if (op_needs_table(call->request.op)) return; /* still in the backend */
+            loop->options.service.submit(loop->options.service.ctx, call);
+        }
+        c->codec->encode(output_of(c), call);
+        loop_stats_reply(loop->stats, call, loop_now_ns(loop));
+        c->first = call->pipe_next;
+        if (!c->first) c->last = NULL;
+        c->charge -= call->charge;
+        loop_call_free(loop, call);
+    }
+}
+
+/* ---- sending ---- */
+
+/* Sends what the socket takes. True when all is sent. */
+static bool send_bytes(struct conn *c, const char *bytes, size_t len, size_t *sent)
+{
+    *sent = 0;
+    while (*sent < len) {
+        ssize_t n = c->transport->send(c->fd, bytes + *sent, len - *sent);
+        if (n < 0) {
+            if (errno == EAGAIN)
+                c->blocked = true;
+            else
+                conn_close(c, CLOSE_ERROR);
+            break;
+        }
+        *sent += (size_t)n;
+    }
+    if (*sent > 0 && c->state != CONN_CLOSED) {
+        c->active_ms = loop_now_ms(c->loop);
+        counter_add(&c->loop->stats->bytes_out, *sent);
+    }
+    return *sent == len;
+}
+
+/* Sends this connection's backlog, then the shared output; keeps what is left of either. True: nothing is left. */
+static bool send_output(struct conn *c)
+{
+    struct buffer *shared = &c->loop->output;
+    size_t sent = 0;
+    if (shared->failed || c->out.failed) {
+        shared->len = 0;
+        shared->failed = false;
+        conn_close(c, CLOSE_ERROR); /* no memory to hold its replies */
+        return false;
+    }
+    if (c->out.len > 0) {
+        bool all = !c->blocked && send_bytes(c, c->out.data + c->out_sent, c->out.len - c->out_sent, &sent);
+        if (c->state == CONN_CLOSED) return false;
+        c->out_sent += sent;
+        if (!all) {
+            if (c->out_sent > c->out.len / 2) {
+                buffer_consume(&c->out, c->out_sent);
+                c->out_sent = 0;
+            }
+            return false;
+        }
+        buffer_free(&c->out);
+        c->out_sent = 0;
+        return true;
+    }
+    if (shared->len == 0) return true;
+    bool all = send_bytes(c, shared->data, shared->len, &sent);
+    if (!all && c->state != CONN_CLOSED) buffer_append(&c->out, shared->data + sent, shared->len - sent);
+    shared->len = 0;
+    if (shared->capacity > OUTPUT_KEEP) buffer_free(shared);
+    return all;
+}
+
+void conn_write(struct conn *c)
+{
+    do {
+        encode_answered(c);
+        if (c->charge + unsent(c) >= c->loop->options.output_hard) {
+            c->loop->output.len = 0;
+            conn_close(c, CLOSE_OUTPUT_LIMIT);
+            return;
+        }
+    } while (send_output(c) && c->first && c->first->answered);
+}
+
+void conn_flush(struct conn *c)
+{
+    struct loop *loop = c->loop;
+    conn_write(c);
+    if (c->state == CONN_CLOSED) return;
+    if ((c->pauses & PAUSE_OUTPUT) && c->charge + unsent(c) <= loop->options.output_soft / 2) {
+        c->pauses = (uint8_t)((c->pauses & ~PAUSE_OUTPUT) | PAUSE_TURN);
+        loop_list_add(loop, LIST_READY, c); /* goes on with what is left over */
+    }
+    conn_update(c);
+}

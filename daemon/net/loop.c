@@ -1,0 +1,382 @@
+/*
+ * The turn of an I/O thread.
+ *
+ *     poll: sockets readable/writable -> conn_readable, conn_flush
+ *     check: awake now; collect what came from other threads
+ *     prepare: connections with leftover input; collect until nothing comes; arm the bell; sleep in the next poll
+ */
+#include "daemon/net/loop.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/net/loop_impl.h"
+
+#define READ_SIZE      (16 * 1024) /* bytes read from a connection in a turn */
+#define HELD_TRIES     64  /* held connections that may find no room before the rest waits for the next signal */
+#define COLLECT_ROUNDS 16  /* completions collected before sockets get their turn again */
+#define TICKS          32  /* the shortest timeout is watched with a 32nd of its length */
+#define TICK_MAX_MS    1000
+
+/* ---- what came from other threads ---- */
+
+static void adopt_sockets(struct loop *loop)
+{
+    pthread_mutex_lock(&loop->inbox_lock);
+    struct loop_socket *sockets = loop->inbox;
+    size_t count = loop->inbox_count;
+    loop->inbox = NULL;
+    loop->inbox_count = loop->inbox_capacity = 0;
+    pthread_mutex_unlock(&loop->inbox_lock);
+    for (size_t i = 0; i < count; i++)
+        conn_open(loop, &sockets[i]);
+    free(sockets);
+}
+
+static void retry_held(struct loop *loop)
+{
+    int tries = HELD_TRIES;
+    struct conn *last = loop->lists[LIST_HELD].last;
+    for (struct conn *c = loop->lists[LIST_HELD].first; c && tries > 0;) {
+        struct conn *next = c == last ? NULL : c->next[LIST_HELD];
+        if (conn_retry_held(c)) {
+            loop_list_remove(loop, LIST_HELD, c);
+            conn_flush(c);
+        } else {
+            tries--; /* it keeps its place in the line */
+        }
+        c = next;
+    }
+}
+
+static bool collect_completions(struct loop *loop)
+{
+    struct call *call = mailbox_take(&loop->mailbox);
+    if (!call) return false;
+    loop->now_ns = 0; /* they were completed after this turn's time was read */
+    while (call) {
+        struct call *next = call->next;
+        call->next = NULL;
+        struct conn *c = loop_find(loop, call->conn);
+        if (c)
+            conn_answered(c, call);
+        else
+            loop_call_free(loop, call);
+        call = next;
+    }
+    return true;
+}
+
+static void flush_dirty(struct loop *loop)
+{
+    struct conn *c;
+    while ((c = loop->lists[LIST_DIRTY].first) != NULL) {
+        loop_list_remove(loop, LIST_DIRTY, c);
+        conn_flush(c);
+    }
+    if (!loop->submitted) return;
+    loop->submitted = false;
+    loop->options.service.flush(loop->options.service.ctx, loop->options.lane);
+}
+
+/* Ends the input of all connections: what they sent whole is answered. */
+static void begin_drain(struct loop *loop)
+{
+    loop->draining = true;
+    for (uint32_t i = 0; i < loop->slot_count; i++) {
+        struct conn *c = loop->slots[i].conn;
+        if (!c) continue;
+        if (c->state == CONN_LINGERING) {
+            conn_close(c, CLOSE_SHUTDOWN);
+            continue;
+        }
+        conn_end_input(c);
+        conn_update(c);
+    }
+}
+
+static void end_if_drained(struct loop *loop)
+{
+    if (loop->draining && loop->conn_count == 0) uv_stop(&loop->uv);
+}
+
+static void abort_all(struct loop *loop)
+{
+    for (uint32_t i = 0; i < loop->slot_count; i++)
+        if (loop->slots[i].conn) conn_close(loop->slots[i].conn, CLOSE_SHUTDOWN);
+}
+
+/* Everything other threads have left for this one. True when there was something. */
+static bool collect(struct loop *loop)
+{
+    bool any = collect_completions(loop);
+    if (atomic_load_explicit(&loop->adopted, memory_order_relaxed) && atomic_exchange(&loop->adopted, false)) {
+        adopt_sockets(loop);
+        any = true;
+    }
+    if (atomic_load_explicit(&loop->room, memory_order_relaxed) && atomic_exchange(&loop->room, false)) {
+        retry_held(loop);
+        any = true;
+    }
+    if (!loop->draining && atomic_load_explicit(&loop->drain, memory_order_relaxed)) {
+        begin_drain(loop);
+        any = true;
+    }
+    if (atomic_load_explicit(&loop->abort, memory_order_relaxed) && atomic_exchange(&loop->abort, false))
+        abort_all(loop);
+    flush_dirty(loop);
+    return any;
+}
+
+/* ---- the turn ---- */
+
+static void on_check(uv_check_t *check)
+{
+    struct loop *loop = check->data;
+    bell_disarm(&loop->bell);
+    collect(loop);
+}
+
+static void resume_ready(struct loop *loop)
+{
+    struct conn *last = loop->lists[LIST_READY].last;
+    for (struct conn *c = loop->lists[LIST_READY].first; c;) {
+        struct conn *next = c == last ? NULL : c->next[LIST_READY];
+        loop_list_remove(loop, LIST_READY, c);
+        conn_resume(c);
+        c = next;
+    }
+    flush_dirty(loop);
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+    (void)idle; /* its presence keeps the poll from blocking */
+}
+
+static void end_turn(struct loop *loop)
+{
+    struct loop_stats *stats = loop->stats;
+    if (loop->turn_ns) {
+        uint64_t end_ns = clock_ns(loop->options.clock);
+        loop_stats_batch(stats, end_ns);
+        counter_add(&stats->turns, 1);
+        counter_max(&stats->longest_turn_ns, end_ns - loop->turn_ns);
+    }
+    loop->now_ns = loop->turn_ns = 0;
+}
+
+static void on_prepare(uv_prepare_t *prepare)
+{
+    struct loop *loop = prepare->data;
+    resume_ready(loop);
+    bool more = true;
+    for (int round = 0; more && round < COLLECT_ROUNDS; round++) {
+        bell_arm(&loop->bell);
+        more = collect(loop);
+    }
+    if (more || loop->lists[LIST_READY].first)
+        uv_idle_start(&loop->idle, on_idle);
+    else
+        uv_idle_stop(&loop->idle);
+    end_turn(loop);
+    end_if_drained(loop);
+}
+
+static void on_bell(uv_poll_t *poll, int status, int events)
+{
+    struct loop *loop = poll->data;
+    (void)status, (void)events;
+    bell_drain(&loop->bell); /* what it announced is collected in on_check */
+}
+
+/* ---- deadlines ---- */
+
+static uint64_t look_at(void *ctx, struct deadline *node)
+{
+    struct loop *loop = ctx;
+    struct conn *c = (struct conn *)((char *)node - offsetof(struct conn, deadline));
+    return conn_check_deadline(c, loop_now_ms(loop));
+}
+
+static void on_timer(uv_timer_t *timer);
+
+static void schedule_timer(struct loop *loop, uint64_t now_ms)
+{
+    uint64_t wait_ms = deadlines_wait(&loop->deadlines, now_ms);
+    loop->timer_at_ms = UINT64_MAX;
+    if (wait_ms == UINT64_MAX) return;
+    loop->timer_at_ms = now_ms + wait_ms;
+    uv_update_time(&loop->uv);
+    uv_timer_start(&loop->timer, on_timer, wait_ms + 1, 0);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct loop *loop = timer->data;
+    uint64_t now_ms = loop_now_ms(loop);
+    deadlines_turn(&loop->deadlines, now_ms, look_at, loop);
+    schedule_timer(loop, now_ms);
+}
+
+void loop_set_deadline(struct loop *loop, struct conn *conn, uint64_t at_ms)
+{
+    deadline_set(&loop->deadlines, &conn->deadline, at_ms);
+    if (conn->deadline.tick * loop->deadlines.tick_ms < loop->timer_at_ms) schedule_timer(loop, loop_now_ms(loop));
+}
+
+void loop_conn_closed(struct loop *loop)
+{
+    loop->conn_count--;
+    counter_set(&loop->stats->connections_open, loop->conn_count);
+    atomic_fetch_sub(loop->options.open, 1);
+    end_if_drained(loop);
+}
+
+/* ---- life cycle ---- */
+
+static void close_handle(uv_handle_t *handle, void *arg)
+{
+    (void)arg;
+    if (!uv_is_closing(handle)) uv_close(handle, NULL);
+}
+
+static void *loop_main(void *arg)
+{
+    struct loop *loop = arg;
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+    /* The connections are gone; only the loop's own handles are left. */
+    uv_walk(&loop->uv, close_handle, NULL);
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+    loop->options.drained(loop->options.drained_ctx);
+    return NULL;
+}
+
+static uint64_t tick_for(const struct loop_options *o)
+{
+    uint64_t shortest = UINT64_MAX;
+    if (o->idle_timeout_ms) shortest = o->idle_timeout_ms;
+    if (o->request_timeout_ms && o->request_timeout_ms < shortest) shortest = o->request_timeout_ms;
+    uint64_t tick = shortest / TICKS;
+    return tick < 1 ? 1 : tick < TICK_MAX_MS ? tick : TICK_MAX_MS;
+}
+
+static bool init_handles(struct loop *loop)
+{
+    if (uv_loop_init(&loop->uv) != 0) return false;
+    uv_prepare_init(&loop->uv, &loop->prepare);
+    uv_check_init(&loop->uv, &loop->check);
+    uv_idle_init(&loop->uv, &loop->idle);
+    uv_timer_init(&loop->uv, &loop->timer);
+    loop->prepare.data = loop->check.data = loop->idle.data = loop->timer.data = loop->bell_poll.data = loop;
+    uv_prepare_start(&loop->prepare, on_prepare);
+    uv_check_start(&loop->check, on_check);
+    return uv_poll_init(&loop->uv, &loop->bell_poll, loop->bell.fd) == 0 &&
+           uv_poll_start(&loop->bell_poll, UV_READABLE, on_bell) == 0;
+}
+
+struct loop *loop_start(const struct loop_options *options, const char **error)
+{
+    *error = "cannot start an I/O thread: out of memory or descriptors";
+    struct loop *loop = aligned_alloc(64, (sizeof *loop + 63) / 64 * 64);
+    if (!loop) return NULL;
+    memset(loop, 0, sizeof *loop);
+    loop->options = *options;
+    loop->slot_free = UINT32_MAX;
+    loop->timer_at_ms = UINT64_MAX;
+    /* Room for the longest unfinished line, its line end, and a read behind it. */
+    loop->input_size = options->limits.line + 2 + READ_SIZE;
+    deadlines_init(&loop->deadlines, tick_for(options), clock_ms(options->clock));
+    pthread_mutex_init(&loop->inbox_lock, NULL);
+    loop->input = malloc(loop->input_size);
+    loop->stats = loop_stats_create();
+    bool ok = loop->input && loop->stats && bell_init_fd(&loop->bell) && init_handles(loop) &&
+              pthread_create(&loop->thread, NULL, loop_main, loop) == 0;
+    if (!ok) return NULL; /* the daemon does not start: what little was taken goes with the process */
+    char name[16];
+    snprintf(name, sizeof name, "sluice-io-%u", options->lane);
+    pthread_setname_np(loop->thread, name);
+    return loop;
+}
+
+void loop_adopt(struct loop *loop, const struct loop_socket *socket)
+{
+    pthread_mutex_lock(&loop->inbox_lock);
+    if (loop->inbox_count == loop->inbox_capacity) {
+        size_t capacity = loop->inbox_capacity ? loop->inbox_capacity * 2 : 16;
+        struct loop_socket *inbox = realloc(loop->inbox, capacity * sizeof *inbox);
+        if (!inbox) {
+            pthread_mutex_unlock(&loop->inbox_lock);
+            close(socket->fd);
+            atomic_fetch_sub(loop->options.open, 1);
+            return;
+        }
+        loop->inbox = inbox;
+        loop->inbox_capacity = capacity;
+    }
+    loop->inbox[loop->inbox_count++] = *socket;
+    pthread_mutex_unlock(&loop->inbox_lock);
+    atomic_store(&loop->adopted, true);
+    bell_ring(&loop->bell);
+}
+
+void loop_complete(struct loop *loop, struct mail_batch *batch)
+{
+    mailbox_post(&loop->mailbox, batch);
+    bell_ring(&loop->bell);
+}
+
+void loop_room(struct loop *loop)
+{
+    atomic_store(&loop->room, true);
+    bell_ring(&loop->bell);
+}
+
+void loop_drain(struct loop *loop)
+{
+    atomic_store(&loop->drain, true);
+    bell_ring(&loop->bell);
+}
+
+void loop_abort(struct loop *loop)
+{
+    atomic_store(&loop->abort, true);
+    bell_ring(&loop->bell);
+}
+
+void loop_join(struct loop *loop)
+{
+    pthread_join(loop->thread, NULL);
+}
+
+void loop_free(struct loop *loop)
+{
+    for (struct call *call = mailbox_take(&loop->mailbox); call;) {
+        struct call *next = call->next;
+        loop_call_free(loop, call);
+        call = next;
+    }
+    while (loop->free_calls) {
+        struct call *call = loop->free_calls;
+        loop->free_calls = call->next;
+        free(call);
+    }
+    for (size_t i = 0; i < loop->inbox_count; i++)
+        close(loop->inbox[i].fd);
+    uv_loop_close(&loop->uv);
+    bell_close(&loop->bell);
+    pthread_mutex_destroy(&loop->inbox_lock);
+    buffer_free(&loop->output);
+    free(loop->inbox);
+    free(loop->input);
+    free(loop->slots);
+    free(loop->stats);
+    free(loop);
+}
+
+bool loop_register_metrics(struct loop *loop, struct metrics *m)
+{
+    return loop_stats_register(loop->stats, m);
+}

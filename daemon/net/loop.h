@@ -1,0 +1,74 @@
+/*
+ * An I/O thread: one event loop with its connections, the calls it made and the mailbox they come back to.
+ *
+ *     listener --loop_adopt--> [conn: read -> decode -> service.submit]          (this thread)
+ *     backend  --loop_complete--> mailbox -> [conn: reply in order -> encode -> send]
+ *
+ * One turn of the loop: sockets are read (bounded per connection), completions are collected, every connection
+ * with new replies is written once, and the service is told that the batch is over. While the thread is awake,
+ * nobody needs a system call to hand it work.
+ */
+#ifndef NET_LOOP_H
+#define NET_LOOP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/base/clock.h"
+#include "daemon/base/metrics.h"
+#include "daemon/net/service.h"
+#include "daemon/net/transport.h"
+#include "daemon/queue/mailbox.h"
+#include "proto/codec.h"
+
+struct loop;
+
+struct loop_options {
+    uint32_t lane; /* this loop's number, from 0 */
+    const struct clock *clock;
+    struct service service;
+    struct codec_limits limits;
+    uint32_t connections;        /* most connections on all loops together */
+    uint64_t output_soft;        /* bytes held for a connection: at this, it is not read */
+    uint64_t output_hard;        /* ... and at this, it is closed */
+    uint64_t idle_timeout_ms;    /* 0: off */
+    uint64_t request_timeout_ms; /* 0: off */
+    _Atomic uint32_t *open;      /* connections open on all loops; the listener adds, the loop subtracts */
+    void (*drained)(void *ctx);  /* the thread's last act after a drain */
+    void *drained_ctx;
+};
+
+/* A socket that was accepted, and how to talk on it. */
+struct loop_socket {
+    int fd; /* non-blocking; the loop closes it */
+    const struct transport *transport;
+    const struct codec *codec;
+};
+
+/* Starts the thread. NULL on failure, with a text for people in *error (static). */
+struct loop *loop_start(const struct loop_options *options, const char **error);
+
+/* Any thread: gives the socket to the loop. */
+void loop_adopt(struct loop *loop, const struct loop_socket *socket);
+
+/* Any thread: takes the batch of completed calls and wakes the loop. */
+void loop_complete(struct loop *loop, struct mail_batch *batch);
+
+/* Any thread: calls that were held (SERVICE_HOLD) may be submitted again. */
+void loop_room(struct loop *loop);
+
+/*
+ * Any thread: no more bytes are read; what was received whole is answered, then each connection is closed and
+ * the thread ends. loop_abort closes at once what is left.
+ */
+void loop_drain(struct loop *loop);
+void loop_abort(struct loop *loop);
+
+/* Joins the thread, after a drain. Calls that the backend still holds may come back until loop_free. */
+void loop_join(struct loop *loop);
+void loop_free(struct loop *loop);
+
+bool loop_register_metrics(struct loop *loop, struct metrics *m);
+
+#endif

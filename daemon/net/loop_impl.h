@@ -1,0 +1,100 @@
+/* Inside the network room: what the loop and its connections share. I/O thread only, unless said otherwise. */
+#ifndef NET_LOOP_IMPL_H
+#define NET_LOOP_IMPL_H
+
+#include <pthread.h>
+#include <uv.h>
+
+#include "daemon/net/conn.h"
+#include "daemon/net/deadlines.h"
+#include "daemon/net/loop.h"
+#include "daemon/net/loop_stats.h"
+#include "daemon/queue/bell.h"
+
+/* Connections waiting for something, linked by conn->prev and conn->next. */
+struct conn_list {
+    struct conn *first, *last;
+};
+
+struct slot {
+    struct conn *conn; /* NULL: free */
+    uint32_t generation;
+    uint32_t next_free;
+};
+
+struct loop {
+    struct loop_options options;
+    uv_loop_t uv;
+    uv_poll_t bell_poll;
+    uv_prepare_t prepare;
+    uv_check_t check;
+    uv_idle_t idle; /* runs while `ready` holds connections, so that the poll does not block */
+    uv_timer_t timer;
+    pthread_t thread;
+
+    /* From other threads. */
+    struct bell bell;
+    struct mailbox mailbox;
+    pthread_mutex_t inbox_lock;
+    struct loop_socket *inbox; /* adopted sockets; guarded by inbox_lock */
+    size_t inbox_count, inbox_capacity;
+    _Atomic bool adopted; /* the inbox may hold something */
+    _Atomic bool room;
+    _Atomic bool drain;
+    _Atomic bool abort;
+
+    /* Connections. */
+    struct slot *slots;
+    uint32_t slot_count, slot_free; /* slot_free: head of the free list, UINT32_MAX: none */
+    uint32_t conn_count;
+    struct conn_list lists[3]; /* per enum conn_list_id */
+    struct deadlines deadlines;
+    uint64_t timer_at_ms; /* when the timer fires; UINT64_MAX: it is off */
+    bool draining;
+    bool submitted; /* the service has not been told of the end of this batch */
+
+    /* Shared by the connections, used by one at a time. */
+    char *input;
+    size_t input_size;
+    struct buffer output;
+    struct call *free_calls;
+    uint32_t free_count;
+
+    uint64_t now_ns;  /* 0: not yet read in this turn */
+    uint64_t turn_ns; /* when this turn began, as far as anything happened in it */
+    struct loop_stats *stats;
+};
+
+/* The time, read once per turn. */
+uint64_t loop_now_ns(struct loop *loop);
+static inline uint64_t loop_now_ms(struct loop *loop)
+{
+    return loop_now_ns(loop) / 1000000U;
+}
+
+/* An empty call of this loop, or NULL when memory is out; and its way back. */
+struct call *loop_call_new(struct loop *loop);
+void loop_call_free(struct loop *loop, struct call *call);
+
+enum conn_list_id {
+    LIST_DIRTY, /* have replies to write */
+    LIST_READY, /* have input left over from an earlier turn */
+    LIST_HELD,  /* have a call that found no room */
+};
+
+/* A connection is on each list at most once. */
+void loop_list_add(struct loop *loop, enum conn_list_id list, struct conn *conn);
+void loop_list_remove(struct loop *loop, enum conn_list_id list, struct conn *conn);
+
+/* Has the connection looked at (conn_check_deadline) when at_ms has come. */
+void loop_set_deadline(struct loop *loop, struct conn *conn, uint64_t at_ms);
+
+/* The slot of a new connection; false when there is none left. */
+bool loop_slot_take(struct loop *loop, struct conn *conn);
+void loop_slot_give(struct loop *loop, struct conn *conn);
+struct conn *loop_find(struct loop *loop, uint64_t conn_id); /* NULL: gone */
+
+/* Called when a connection's handle is closed and its memory about to go. */
+void loop_conn_closed(struct loop *loop);
+
+#endif

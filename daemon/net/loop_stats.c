@@ -1,0 +1,86 @@
+#include "daemon/net/loop_stats.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct loop_stats *loop_stats_create(void)
+{
+    return calloc(1, sizeof(struct loop_stats));
+}
+
+static bool is_malformed(const struct reply *reply)
+{
+    return reply->kind == REPLY_ERROR && (reply->error <= ERR_TOO_LARGE || reply->error == ERR_TIMEOUT);
+}
+
+static enum outcome outcome_of(const struct reply *reply)
+{
+    switch (reply->kind) {
+    case REPLY_NOT_FOUND: return OUTCOME_NOT_FOUND;
+    case REPLY_CONFLICT: return OUTCOME_CONFLICT;
+    case REPLY_OVERLOADED: return OUTCOME_OVERLOADED;
+    case REPLY_LATE: return OUTCOME_LATE;
+    case REPLY_ERROR: return OUTCOME_ERROR;
+    default: return OUTCOME_OK;
+    }
+}
+
+void loop_stats_reply(struct loop_stats *s, const struct call *call, uint64_t now_ns)
+{
+    enum op op = call->request.op;
+    if (is_malformed(&call->reply)) {
+        counter_add(&s->malformed, 1);
+        return;
+    }
+    counter_add(&s->operations[op][outcome_of(&call->reply)], 1);
+    if (!op_needs_table(op)) return;
+    if (now_ns) {
+        histogram_record(&s->latency[op], now_ns - call->arrived_ns);
+    } else {
+        s->batch[op]++;
+        s->batch_arrived_ns = call->arrived_ns;
+    }
+}
+
+void loop_stats_batch(struct loop_stats *s, uint64_t now_ns)
+{
+    for (int op = 0; op <= OP_TOUCH; op++) {
+        if (s->batch[op]) histogram_record_n(&s->latency[op], now_ns - s->batch_arrived_ns, s->batch[op]);
+        s->batch[op] = 0;
+    }
+    s->batch_arrived_ns = 0;
+}
+
+static bool register_operation(struct loop_stats *s, struct metrics *m, enum op op)
+{
+    static const char *const outcomes[OUTCOME_COUNT] = {"ok", "not_found", "conflict", "overloaded", "late", "error"};
+    char name[64];
+    bool ok = true;
+    for (int outcome = 0; outcome < OUTCOME_COUNT; outcome++) {
+        bool table_only = outcome != OUTCOME_OK && outcome != OUTCOME_ERROR;
+        if (table_only && !op_needs_table(op)) continue;
+        snprintf(name, sizeof name, "operations.%s.%s", op_name(op), outcomes[outcome]);
+        ok = ok && metrics_counter(m, name, &s->operations[op][outcome]);
+    }
+    if (!op_needs_table(op)) return ok;
+    snprintf(name, sizeof name, "latency_ns.%s", op_name(op));
+    return ok && metrics_histogram(m, name, &s->latency[op]);
+}
+
+bool loop_stats_register(struct loop_stats *s, struct metrics *m)
+{
+    static const char *const reasons[CLOSE_REASONS] = {"peer",           "error",        "protocol", "idle",
+                                                       "request_timeout", "output_limit", "shutdown"};
+    char name[64];
+    bool ok = metrics_gauge(m, "connections.open", &s->connections_open) &&
+              metrics_counter(m, "connections.accepted", &s->connections_accepted);
+    for (int reason = 0; reason < CLOSE_REASONS; reason++) {
+        snprintf(name, sizeof name, "connections.closed.%s", reasons[reason]);
+        ok = ok && metrics_counter(m, name, &s->closed[reason]);
+    }
+    for (int op = 0; op < OP_COUNT; op++)
+        ok = ok && register_operation(s, m, (enum op)op);
+    return ok && metrics_counter(m, "operations.malformed", &s->malformed) &&
+           metrics_counter(m, "net.bytes_in", &s->bytes_in) && metrics_counter(m, "net.bytes_out", &s->bytes_out) &&
+           metrics_counter(m, "net.turns", &s->turns) && metrics_maximum(m, "net.longest_turn_ns", &s->longest_turn_ns);
+}

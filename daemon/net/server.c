@@ -1,0 +1,196 @@
+#include "daemon/net/server.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "daemon/base/log.h"
+#include "daemon/net/listener.h"
+#include "daemon/queue/bell.h"
+
+#define SPARE_FILES 64 /* listeners, event descriptors, log, one being refused */
+
+struct server {
+    struct server_options options;
+    uv_loop_t uv; /* the control loop: listeners, signals, the grace */
+    uv_signal_t signals[2];
+    uv_timer_t grace;
+    uv_poll_t bell_poll;
+    struct bell bell; /* rung by loops that have drained */
+    _Atomic uint32_t drained;
+    _Atomic uint32_t open;
+    struct loop **loops;
+    uint32_t loop_count;
+    struct listener *listeners;
+    struct listener_target target;
+    bool stopping;
+};
+
+void server_complete(void *server, uint32_t lane, struct mail_batch *batch)
+{
+    loop_complete(((struct server *)server)->loops[lane], batch);
+}
+
+void server_room(void *server, uint32_t lane)
+{
+    loop_room(((struct server *)server)->loops[lane]);
+}
+
+/* ---- shutdown ---- */
+
+static void on_grace_over(uv_timer_t *timer)
+{
+    struct server *s = timer->data;
+    log_warn("shutdown.grace is over: closing connections that have not taken their replies",
+             LOG_U64("open", atomic_load(&s->open)));
+    for (uint32_t i = 0; i < s->loop_count; i++)
+        loop_abort(s->loops[i]);
+}
+
+static void drain(struct server *s)
+{
+    s->stopping = true;
+    listener_close_all(&s->listeners);
+    for (uint32_t i = 0; i < s->loop_count; i++)
+        loop_drain(s->loops[i]);
+    uv_timer_start(&s->grace, on_grace_over, s->options.grace_ms, 0);
+}
+
+static void on_signal(uv_signal_t *handle, int signal_number)
+{
+    struct server *s = handle->data;
+    if (s->stopping) _exit(1);
+    log_info("shutting down", LOG_STR("signal", signal_number == SIGTERM ? "SIGTERM" : "SIGINT"),
+             LOG_U64("connections", atomic_load(&s->open)));
+    drain(s);
+}
+
+/* On a loop's thread, its last act. */
+static void on_loop_drained(void *ctx)
+{
+    struct server *s = ctx;
+    atomic_fetch_add(&s->drained, 1);
+    bell_ring(&s->bell);
+}
+
+static void on_bell(uv_poll_t *poll, int status, int events)
+{
+    struct server *s = poll->data;
+    (void)status, (void)events;
+    bell_drain(&s->bell);
+    bell_arm(&s->bell);
+    if (atomic_load(&s->drained) == s->loop_count) uv_stop(&s->uv);
+}
+
+/* ---- life cycle ---- */
+
+static bool init_control(struct server *s)
+{
+    static const int numbers[2] = {SIGTERM, SIGINT};
+    if (uv_loop_init(&s->uv) != 0 || !bell_init_fd(&s->bell)) return false;
+    for (int i = 0; i < 2; i++) {
+        uv_signal_init(&s->uv, &s->signals[i]);
+        s->signals[i].data = s;
+        uv_signal_start(&s->signals[i], on_signal, numbers[i]);
+    }
+    uv_timer_init(&s->uv, &s->grace);
+    s->grace.data = s->bell_poll.data = s;
+    bell_arm(&s->bell);
+    return uv_poll_init(&s->uv, &s->bell_poll, s->bell.fd) == 0 &&
+           uv_poll_start(&s->bell_poll, UV_READABLE, on_bell) == 0;
+}
+
+struct server *server_create(const struct server_options *options, const char **error)
+{
+    *error = "cannot start the network: out of memory or descriptors";
+    struct server *s = aligned_alloc(64, (sizeof *s + 63) / 64 * 64);
+    if (!s) return NULL;
+    memset(s, 0, sizeof *s);
+    s->options = *options;
+    s->loops = calloc(options->threads, sizeof(struct loop *));
+    if (!s->loops || !init_control(s)) return NULL; /* the daemon does not start: the process goes with it */
+    signal(SIGPIPE, SIG_IGN);
+    for (uint32_t i = 0; i < options->threads; i++) {
+        struct loop_options loop_options = options->loop;
+        loop_options.lane = i;
+        loop_options.open = &s->open;
+        loop_options.drained = on_loop_drained;
+        loop_options.drained_ctx = s;
+        s->loops[i] = loop_start(&loop_options, error);
+        if (!s->loops[i]) return NULL;
+        s->loop_count++;
+    }
+    s->target = (struct listener_target){
+        .loops = s->loops,
+        .loop_count = s->loop_count,
+        .limit = options->loop.connections,
+        .open = &s->open,
+    };
+    return s;
+}
+
+bool server_listen(struct server *s, const char *name, const struct server_address *address,
+                   const struct codec *codec, char *error, size_t error_size)
+{
+    struct listener_request request = {name, address, codec};
+    return listener_open(&s->uv, &request, &s->target, &s->listeners, error, error_size);
+}
+
+static void close_handle(uv_handle_t *handle, void *arg)
+{
+    (void)arg;
+    if (!uv_is_closing(handle)) uv_close(handle, NULL);
+}
+
+void server_run(struct server *s)
+{
+    uv_run(&s->uv, UV_RUN_DEFAULT);
+    for (uint32_t i = 0; i < s->loop_count; i++)
+        loop_join(s->loops[i]);
+}
+
+void server_stop(struct server *s)
+{
+    drain(s);
+    server_run(s);
+}
+
+void server_free(struct server *s)
+{
+    uv_walk(&s->uv, close_handle, NULL);
+    uv_run(&s->uv, UV_RUN_DEFAULT);
+    uv_loop_close(&s->uv);
+    for (uint32_t i = 0; i < s->loop_count; i++)
+        loop_free(s->loops[i]);
+    bell_close(&s->bell);
+    free(s->loops);
+    free(s);
+}
+
+bool server_register_metrics(struct server *s, struct metrics *m)
+{
+    bool ok = metrics_counter(m, "connections.refused", &s->target.refused);
+    for (uint32_t i = 0; i < s->loop_count; i++)
+        ok = ok && loop_register_metrics(s->loops[i], m);
+    return ok;
+}
+
+bool server_raise_file_limit(uint32_t connections, char *error, size_t error_size)
+{
+    struct rlimit limit;
+    rlim_t need = (rlim_t)connections + SPARE_FILES;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= need) return true;
+    rlim_t had = limit.rlim_max;
+    limit.rlim_cur = need;
+    if (limit.rlim_max < need) limit.rlim_max = need;
+    if (setrlimit(RLIMIT_NOFILE, &limit) == 0) return true;
+    snprintf(error, error_size,
+             "limits.connections %u needs %llu open files, and this process may have %llu; raise that limit "
+             "(ulimit -n, LimitNOFILE=) or lower limits.connections",
+             connections, (unsigned long long)need, (unsigned long long)had);
+    return false;
+}

@@ -1,0 +1,80 @@
+/* Growth and shrinking of the index by one bucket at a time. */
+#include "daemon/store/buckets_impl.h"
+
+/* The entries' keys decide where they go. Asking for all of them first waits for memory once, not seven times. */
+static void prefetch_chain(const struct bucket *at)
+{
+    for (; at != NULL; at = at->next)
+        for (unsigned s = 0; s < BUCKET_SLOTS; s++)
+            __builtin_prefetch(slot_entry(at->slot[s]));
+}
+
+/*
+ * Splits one bucket in two. Needs no memory but the new bucket's segment: the overflow buckets of the old chain
+ * go to the pool as they are read, and the two chains never need more of them than have been read.
+ */
+void buckets_split(struct buckets *b)
+{
+    size_t number = b->count;
+    if (number % BUCKETS_SEGMENT == 0 && !buckets_add_segment(b, number / BUCKETS_SEGMENT)) return;
+    uint64_t bit = b->mask + 1;
+    struct bucket *from = bucket_number(b, number - bit);
+    struct bucket *to = empty_bucket(bucket_number(b, number));
+    prefetch_chain(from);
+
+    struct bucket source = *from;
+    struct bucket *rest = source.next, *pool = NULL;
+    struct writer stay = {empty_bucket(from), 0}, move = {to, 0};
+    for (;;) {
+        for (unsigned s = 0; s < BUCKET_SLOTS && source.slot[s] != 0; s++) {
+            struct entry *e = slot_entry(source.slot[s]);
+            bool goes = (siphash13(&b->key, e->bytes, e->key_len) & bit) != 0;
+            append(goes ? &move : &stay, source.slot[s], &pool);
+        }
+        if (rest == NULL) break;
+        struct bucket *emptied = rest;
+        source = *emptied;
+        rest = source.next;
+        emptied->next = pool;
+        pool = emptied;
+    }
+    buckets_free_chain(b, pool);
+    b->count++;
+    if (b->count > b->mask * 2 + 1) b->mask = b->mask * 2 + 1;
+    counter_set(&b->counters->buckets, b->count);
+    counter_add(&b->counters->splits, 1);
+}
+
+/* Appends the last bucket's entries to the bucket it was split from; at most one new overflow bucket is needed. */
+void buckets_merge(struct buckets *b)
+{
+    size_t number = b->count - 1;
+    uint64_t mask = b->count == b->mask + 1 ? b->mask / 2 : b->mask;
+    struct bucket *from = bucket_number(b, number);
+    struct writer end = chain_end(bucket_number(b, number - (mask + 1)));
+    struct bucket *pool = NULL;
+    /* Each overflow bucket of `from` becomes free before its entries need one. So all that may be short is one
+     * bucket, for what does not fill whole ones. */
+    unsigned left = end.used + slots_used(from) + (from->next != NULL ? slots_used(chain_end(from).tail) : 0);
+    if (left > (from->next != NULL ? 2 * BUCKET_SLOTS : BUCKET_SLOTS)) {
+        pool = buckets_alloc(b, 1);
+        if (pool == NULL) return; /* no merge for now: nothing is lost */
+        pool->next = NULL;
+    }
+    for (struct bucket *at = from->next, *next; at != NULL; at = next) {
+        struct bucket source = *at;
+        next = source.next;
+        at->next = pool;
+        pool = at;
+        for (unsigned s = 0; s < BUCKET_SLOTS && source.slot[s] != 0; s++)
+            append(&end, source.slot[s], &pool);
+    }
+    for (unsigned s = 0; s < BUCKET_SLOTS && from->slot[s] != 0; s++)
+        append(&end, from->slot[s], &pool);
+    buckets_free_chain(b, pool);
+    b->count = number;
+    b->mask = mask;
+    if (number % BUCKETS_SEGMENT == 0) buckets_drop_segment(b, number / BUCKETS_SEGMENT);
+    counter_set(&b->counters->buckets, b->count);
+    counter_add(&b->counters->merges, 1);
+}

@@ -1,0 +1,119 @@
+/*
+ * A call's storage: inline room for the usual request, an allocation for a larger one.
+ *
+ *     call_own:        data -> [tag][key][value]
+ *     call_keep_body:  data -> [tag][body]        the tag stays in front, so it survives
+ */
+#include "proto/call.h"
+
+#include <assert.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+void call_init(struct call *call)
+{
+    memset(call, 0, offsetof(struct call, room)); /* the room itself is written before it is read */
+    call->data = call->room;
+    call->capacity = sizeof(call->room);
+}
+
+static void release_body(struct call *call)
+{
+    if (call->reply.release != NULL) call->reply.release(call->reply.held);
+    call->reply.release = NULL;
+    call->reply.held = NULL;
+}
+
+void call_clear(struct call *call)
+{
+    release_body(call);
+    if (call->data != call->room) free(call->data);
+    call_init(call);
+}
+
+/* Makes `data` (allocated, of `size` bytes) the storage. */
+static void adopt(struct call *call, char *data, size_t size)
+{
+    if (call->data != call->room) free(call->data);
+    call->data = data;
+    call->capacity = size;
+}
+
+bool call_reserve(struct call *call, size_t size)
+{
+    if (size <= call->capacity) return true;
+    char *data = malloc(size);
+    if (data == NULL) return false;
+    adopt(call, data, size);
+    return true;
+}
+
+/* True when `s` lies in the call's own storage. */
+static bool is_own(const struct call *call, struct slice s)
+{
+    uintptr_t from = (uintptr_t)call->data;
+    uintptr_t at = (uintptr_t)s.ptr;
+    return s.len > 0 && at >= from && at - from < call->capacity;
+}
+
+static struct slice copy_to(char *to, struct slice s)
+{
+    if (s.len > 0) memcpy(to, s.ptr, s.len);
+    return slice_of(to, s.len);
+}
+
+bool call_own(struct call *call)
+{
+    struct request *r = &call->request;
+    if (is_own(call, r->key) || is_own(call, r->tag) || is_own(call, r->value)) return true;
+    size_t size = 0;
+    if (__builtin_add_overflow(r->tag.len, r->key.len, &size) ||
+        __builtin_add_overflow(size, r->value.len, &size) || !call_reserve(call, size))
+        return false;
+    char *at = call->data;
+    if (r->tag.len > 0) r->tag = copy_to(at, r->tag);
+    at += r->tag.len;
+    if (r->key.len > 0) r->key = copy_to(at, r->key);
+    at += r->key.len;
+    r->value = r->value.ptr != NULL ? copy_to(at, r->value) : slice_of(at, r->value.len);
+    return true;
+}
+
+char *call_value_room(struct call *call)
+{
+    char *room = call->data + call->request.tag.len + call->request.key.len;
+    assert(call->request.value.ptr == room); /* call_own put it there */
+    return room;
+}
+
+bool call_keep_body(struct call *call)
+{
+    struct slice tag = call->request.tag;
+    struct slice body = call->reply.body;
+    size_t size = 0;
+    char *data = call->data;
+    bool kept = !__builtin_add_overflow(tag.len, body.len, &size);
+    if (kept && size > call->capacity) {
+        data = malloc(size);
+        kept = data != NULL;
+    }
+    call->request.key = slice_of(NULL, 0);
+    call->request.value = slice_of(NULL, 0);
+    if (!kept) {
+        release_body(call);
+        call->reply.body = slice_of(NULL, 0);
+        return false;
+    }
+    /* Either may already lie in the storage, so they may overlap. A tag that does is in front, where it stays; a
+     * body that does lies behind it. So a tag that is still to come in must wait until the body has moved. */
+    if (body.len > 0) memmove(data + tag.len, body.ptr, body.len);
+    if (tag.len > 0) {
+        memmove(data, tag.ptr, tag.len);
+        call->request.tag = slice_of(data, tag.len);
+    }
+    call->reply.body = slice_of(data + tag.len, body.len);
+    release_body(call);
+    if (data != call->data) adopt(call, data, size);
+    return true;
+}

@@ -1,0 +1,30 @@
+/* The stable names of operations and error codes, for metrics, logs and the text protocol. */
+#include <assert.h>
+
+#include "proto/reply.h"
+#include "proto/request.h"
+
+const char *op_name(enum op op)
+{
+    static const char *const names[OP_COUNT] = {
+        [OP_GET] = "get",     [OP_PUT] = "put",         [OP_DELETE] = "delete", [OP_LEN] = "len",
+        [OP_TOUCH] = "touch", [OP_PING] = "ping",       [OP_STATS] = "stats",   [OP_CONFIG] = "config",
+        [OP_HELP] = "help",   [OP_VERSION] = "version", [OP_QUIT] = "quit",
+    };
+    assert((unsigned)op < OP_COUNT);
+    return names[op];
+}
+
+const char *error_code_name(enum error_code code)
+{
+    static const char *const names[ERR_COUNT] = {
+        [ERR_BAD_REQUEST] = "bad-request",   [ERR_UNKNOWN_VERB] = "unknown-verb",
+        [ERR_BAD_KEY] = "bad-key",           [ERR_BAD_TTL] = "bad-ttl",
+        [ERR_TOO_LARGE] = "too-large",       [ERR_OUT_OF_MEMORY] = "out-of-memory",
+        [ERR_UNAUTHORIZED] = "unauthorized", [ERR_TOO_MANY_CONNECTIONS] = "too-many-connections",
+        [ERR_TIMEOUT] = "timeout",           [ERR_UNAVAILABLE] = "unavailable",
+        [ERR_INTERNAL] = "internal",
+    };
+    assert((unsigned)code < ERR_COUNT);
+    return names[code];
+}

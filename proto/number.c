@@ -1,0 +1,132 @@
+/* The one checked parser of numbers and lifetimes, and the one formatter. */
+#include "proto/number.h"
+
+#include <string.h>
+
+#define SAFE_DIGITS 19 /* so many always fit 64 bits */
+
+/* Adds the digits of `text` to n, which the caller knows to have room for them. */
+static inline bool add_digits(const char *at, const char *end, uint64_t *n)
+{
+    for (; at < end; at++) {
+        unsigned digit = (unsigned)(unsigned char)*at - '0';
+        if (digit > 9) return false;
+        *n = *n * 10 + digit;
+    }
+    return true;
+}
+
+bool number_parse(struct slice text, uint64_t max, uint64_t *out)
+{
+    uint64_t n = 0;
+    size_t safe = text.len < SAFE_DIGITS ? text.len : SAFE_DIGITS;
+    if (text.len == 0 || !add_digits(text.ptr, text.ptr + safe, &n)) return false;
+    for (size_t i = safe; i < text.len; i++) { /* there is room left only behind leading zeros, or for one digit */
+        uint64_t digit = 0;
+        if (!add_digits(text.ptr + i, text.ptr + i + 1, &digit) || __builtin_mul_overflow(n, (uint64_t)10, &n) ||
+            __builtin_add_overflow(n, digit, &n))
+            return false;
+    }
+    if (n > max) return false;
+    *out = n;
+    return true;
+}
+
+/* Milliseconds in the unit that ends `text`, which is shortened by it; plain digits are seconds. 0: no unit. */
+static uint64_t take_unit(struct slice *text)
+{
+    char last = text->ptr[text->len - 1];
+    if (last >= '0' && last <= '9') return 1000;
+    text->len--;
+    switch (last) {
+    case 's':
+        if (text->len > 0 && text->ptr[text->len - 1] == 'm') {
+            text->len--;
+            return 1;
+        }
+        return 1000;
+    case 'm': return 60 * 1000;
+    case 'h': return 3600 * 1000;
+    case 'd': return 24 * 3600 * 1000;
+    default: return 0;
+    }
+}
+
+bool number_parse_ttl(struct slice text, enum ttl_kind *kind, uint64_t *ms)
+{
+    if (text.len == 0) return false;
+    *ms = 0;
+    if (text.len == 1 && text.ptr[0] == '-') {
+        *kind = TTL_DEFAULT;
+        return true;
+    }
+    if (text.len == 5 && memcmp(text.ptr, "never", 5) == 0) {
+        *kind = TTL_NEVER;
+        return true;
+    }
+    uint64_t unit = take_unit(&text);
+    uint64_t n = 0;
+    if (unit == 0 || !number_parse(text, TTL_MAX_MS / unit, &n) || n == 0) return false;
+    *kind = TTL_RELATIVE;
+    *ms = n * unit;
+    return true;
+}
+
+static inline size_t digits_of(uint64_t n)
+{
+    static const uint64_t powers[NUMBER_DIGITS] = {
+        1U,
+        10U,
+        100U,
+        1000U,
+        10000U,
+        100000U,
+        1000000U,
+        10000000U,
+        100000000U,
+        1000000000U,
+        10000000000U,
+        100000000000U,
+        1000000000000U,
+        10000000000000U,
+        100000000000000U,
+        1000000000000000U,
+        10000000000000000U,
+        100000000000000000U,
+        1000000000000000000U,
+        10000000000000000000U,
+    };
+    /* log10 from log2 (Bit Twiddling Hacks): 1233 / 4096 is close to log10(2). Setting bit 0 spares the case of 0
+     * and changes no number of digits. */
+    n |= 1;
+    size_t guess = (size_t)(64 - __builtin_clzll(n)) * 1233 >> 12;
+    return guess + (n >= powers[guess]);
+}
+
+size_t number_format(char *out, uint64_t n)
+{
+    static const char pairs[] = "0001020304050607080910111213141516171819"
+                                "2021222324252627282930313233343536373839"
+                                "4041424344454647484950515253545556575859"
+                                "6061626364656667686970717273747576777879"
+                                "8081828384858687888990919293949596979899";
+    size_t digits = digits_of(n);
+    char *at = out + digits;
+    for (; n >= 100; n /= 100) {
+        at -= 2;
+        memcpy(at, pairs + 2 * (n % 100), 2);
+    }
+    if (n >= 10) {
+        memcpy(at - 2, pairs + 2 * n, 2);
+    } else {
+        at[-1] = (char)('0' + n);
+    }
+    return digits;
+}
+
+size_t number_format_i64(char *out, int64_t n)
+{
+    if (n >= 0) return number_format(out, (uint64_t)n);
+    *out = '-';
+    return 1 + number_format(out + 1, 0 - (uint64_t)n);
+}

@@ -1,0 +1,89 @@
+/* The modifiers in front of a request: @if=7;tag=a1;deadline=50ms;class=critical */
+#include "proto/number.h"
+#include "proto/text.h"
+#include "proto/text_grammar.h"
+
+enum modifier {
+    MOD_IF = 1,
+    MOD_TAG = 2,
+    MOD_DEADLINE = 4,
+    MOD_CLASS = 8,
+};
+
+static enum modifier find(struct slice name)
+{
+    if (slice_equal(name, slice_text("if"))) return MOD_IF;
+    if (slice_equal(name, slice_text("tag"))) return MOD_TAG;
+    if (slice_equal(name, slice_text("deadline"))) return MOD_DEADLINE;
+    if (slice_equal(name, slice_text("class"))) return MOD_CLASS;
+    return 0;
+}
+
+/* Takes everything up to the next `separator` out of `rest`; what follows it stays. False: there is none. */
+static bool take_until(struct slice *rest, char separator, struct slice *out)
+{
+    const char *at = rest->len > 0 ? memchr(rest->ptr, separator, rest->len) : NULL;
+    size_t n = at != NULL ? (size_t)(at - rest->ptr) : rest->len;
+    size_t drop = at != NULL ? n + 1 : n;
+    *out = slice_of(rest->ptr, n);
+    rest->ptr += drop;
+    rest->len -= drop;
+    return at != NULL;
+}
+
+/* Each returns NULL, or what is wrong. */
+static const char *parse_if(struct slice value, struct request *r)
+{
+    if (slice_equal(value, slice_text("absent"))) {
+        r->condition = COND_ABSENT;
+    } else if (slice_equal(value, slice_text("present"))) {
+        r->condition = COND_PRESENT;
+    } else if (number_parse(value, UINT64_MAX, &r->if_version) && r->if_version > 0) {
+        r->condition = COND_VERSION;
+    } else {
+        return "if takes a version above 0, absent or present: @if=7";
+    }
+    return NULL;
+}
+
+static const char *parse_one(enum modifier modifier, struct slice value, struct request *r)
+{
+    enum ttl_kind kind = TTL_DEFAULT;
+    switch (modifier) {
+    case MOD_IF: return parse_if(value, r);
+    case MOD_TAG:
+        if (!text_tag_valid(value)) return "tag takes 1 to 32 letters, digits, - or _: @tag=a1";
+        r->tag = value;
+        return NULL;
+    case MOD_DEADLINE:
+        if (number_parse_ttl(value, &kind, &r->deadline_ms) && kind == TTL_RELATIVE) return NULL;
+        return "deadline takes a number with ms, s, m, h or d: @deadline=50ms";
+    case MOD_CLASS:
+        r->priority = text_class_find(value);
+        return r->priority != PRIORITY_DEFAULT ? NULL : "class takes critical, normal or sheddable";
+    }
+    return "modifiers are if, tag, deadline and class";
+}
+
+void text_parse_modifiers(struct slice modifiers, struct text_line *line, struct call *call)
+{
+    struct slice rest = slice_of(modifiers.ptr + 1, modifiers.len - 1);
+    unsigned seen = 0;
+    const char *wrong = NULL;
+    bool more = true;
+    while (more && wrong == NULL) {
+        struct slice value;
+        struct slice name;
+        more = take_until(&rest, ';', &value);
+        enum modifier modifier = take_until(&value, '=', &name) ? find(name) : 0;
+        if (name.len == 0 && value.len == 0) {
+            wrong = "a modifier is missing: @name=value;name=value";
+        } else if (modifier != 0 && (seen & modifier) != 0) {
+            wrong = "a modifier stands twice";
+        } else {
+            wrong = parse_one(modifier, value, &call->request);
+        }
+        seen |= modifier;
+    }
+    if (wrong != NULL) text_refuse(line, call, ERR_BAD_REQUEST, wrong);
+}
