@@ -28,6 +28,7 @@ SANFLAGS := $(if $(SAN),$(SAN_$(SAN)))
 # Looked up when a recipe runs, so that `make deps` can come first.
 PKG = $(shell pkg-config $(1) 2>/dev/null)
 DAEMON_LIBS = $(call PKG,--libs libuv jansson yaml-0.1) $(if $(SAN),,-ljemalloc) -pthread
+BENCH_LIBS = $(DAEMON_LIBS) -lm
 CLI_LIBS = $(call PKG,--libs jansson libedit) -pthread
 TEST_LIBS = $(call PKG,--libs cmocka)
 
@@ -39,6 +40,7 @@ CONFIG_SRC := $(call src,config/*.c)
 DAEMON_SRC := $(filter-out daemon/main.c,$(call src,daemon/*.c daemon/*/*.c))
 CLIENT_SRC := $(call src,clients/c/*.c)
 CLI_SRC := $(call src,clients/cli/*.c)
+BENCH_SRC := $(call src,bench/*.c bench/*/*.c)
 TEST_SRC := $(call src,tests/unit/test_*.c)
 TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(TEST_SRC))
 TEST_SUPPORT_SRC := $(filter-out $(TEST_SRC),$(call src,tests/unit/*.c))
@@ -65,13 +67,88 @@ $(BUILD)/sluiced: $(BUILD)/daemon/main.o $(BUILD)/libdaemon.a $(BUILD)/libconfig
 $(BUILD)/sluice: $(call obj,$(CLI_SRC)) $(BUILD)/libsluice.a
 	$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(CLI_LIBS)
 
+$(BUILD)/libbench.a: $(filter-out $(BUILD)/bench/main.o,$(call obj,$(BENCH_SRC)))
+
+$(BUILD)/sluice-bench: $(BUILD)/bench/main.o $(BUILD)/libbench.a $(BUILD)/libdaemon.a $(BUILD)/libproto.a
+	$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(BENCH_LIBS)
+
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(BUILD)/libtestsupport.a $(BUILD)/libdaemon.a $(BUILD)/libconfig.a $(BUILD)/libsluice.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS) $(TEST_LIBS)
 
+# ---- running and testing ----
+
+run: deps ## build and start the daemon on config/sluice.yaml (installs what is missing first)
+	@$(MAKE) --no-print-directory all
+	@exec $(BUILD)/sluiced --config config/sluice.yaml $(ARGS)
+
+test: deps-test ## build and run every test (SAN=address, SAN=thread: sanitized)
+	@$(MAKE) --no-print-directory all generated-files test-programs
+	@BUILD_DIR=$(BUILD) SLUICE_SAN=$(SAN) $(PYTHON) tests/run.py $(TEST_ARGS) $(TESTS)
+
+test-programs: $(TESTS) $(BUILD)/example-session
+
+# The program that docs/client-c.md explains, built as a user would build it.
+$(BUILD)/example-session: docs/examples/session.c $(BUILD)/libsluice.a
+	$(CC) $(CFLAGS) $(SANFLAGS) $(WARN) $(if $(WERROR),-Werror) -Iclients/c -o $@ $^ $(LDFLAGS)
+
+tidy: deps-ci ## check the structure: include rules, function length, globals, formatting, generated files
+	@$(PYTHON) tests/tidy.py
+	@$(MAKE) --no-print-directory check-generated
+
+model: deps-ci ## check the lock-free queue and the wakeup as models (spin)
+	@tests/model/run.sh $(BUILD)/model
+
+FUZZ_SECONDS ?= 60
+fuzz: deps-ci ## fuzz the text codec for FUZZ_SECONDS (60) with libFuzzer
+	@mkdir -p $(BUILD)/fuzz/corpus
+	$(CLANG) $(BASE_CFLAGS) -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	    tests/fuzz/fuzz_text.c $(PROTO_SRC) -o $(BUILD)/fuzz/fuzz_text
+	cd $(BUILD)/fuzz && ./fuzz_text -max_total_time=$(FUZZ_SECONDS) -dict=$(CURDIR)/tests/fuzz/text.dict \
+	    -print_final_stats=1 corpus
+
+# ---- files generated from the schema, kept in the tree because people read them ----
+
+$(BUILD)/print: $(BUILD)/config/tools/print.o $(BUILD)/libconfig.a
+	$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(call PKG,--libs yaml-0.1)
+
+generated-files: $(BUILD)/print
+	@$(BUILD)/print yaml >$(BUILD)/sluice.yaml && $(BUILD)/print markdown >$(BUILD)/config.md
+
+generate: generated-files ## write config/sluice.yaml and docs/config.md anew
+	@cp $(BUILD)/sluice.yaml config/sluice.yaml && cp $(BUILD)/config.md docs/config.md
+
+check-generated: generated-files
+	@cmp $(BUILD)/sluice.yaml config/sluice.yaml && cmp $(BUILD)/config.md docs/config.md || \
+	    { echo "config/sluice.yaml or docs/config.md is out of date: make generate"; exit 1; }
+
+# ---- installing ----
+
+deps: ## install what building needs (apt; elsewhere: says what is needed)
+	@tests/deps.sh build
+deps-test:
+	@tests/deps.sh test
+deps-ci:
+	@tests/deps.sh ci
+
+install: all ## install programs, C library, header and default configuration (PREFIX, DESTDIR)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include \
+	    $(DESTDIR)$(PREFIX)/share/sluice
+	install -m 755 $(BUILD)/sluiced $(BUILD)/sluice $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(BUILD)/libsluice.a $(DESTDIR)$(PREFIX)/lib
+	install -m 644 clients/c/sluice.h $(DESTDIR)$(PREFIX)/include
+	install -m 644 config/sluice.yaml $(DESTDIR)$(PREFIX)/share/sluice
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' clients/c/sluice.pc.in \
+	    >$(DESTDIR)$(PREFIX)/lib/pkgconfig/sluice.pc
+
 clean: ## remove what was built
 	rm -rf build
 
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | sort | \
+	    while IFS='|' read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
+
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all clean
+.PHONY: all run test test-programs tidy model fuzz generated-files generate check-generated deps deps-test deps-ci \
+    install clean help
 .SECONDARY:

@@ -66,9 +66,10 @@ bool number_parse_ttl(struct slice text, enum ttl_kind *kind, uint64_t *ms)
     }
     uint64_t unit = take_unit(&text);
     uint64_t n = 0;
-    if (unit == 0 || !number_parse(text, TTL_MAX_MS / unit, &n) || n == 0) return false;
+    if (unit == 0 || !number_parse(text, TTL_MAX_MS, &n) || n == 0) return false;
+    if (__builtin_mul_overflow(n, unit, &n) || n > TTL_MAX_MS) return false;
     *kind = TTL_RELATIVE;
-    *ms = n * unit;
+    *ms = n;
     return true;
 }
 

@@ -117,7 +117,10 @@ enum sluice_status sluice__receive(struct sluice *s, int64_t deadline, struct sl
         case DECODE_MORE: s->in_start += used; break;
         default: return out_of_step(s, "sent something that is no reply");
         }
-        if (s->link != LINK_UP) return SLUICE_DISCONNECTED; /* the error text says since when and why */
+        if (s->link != LINK_UP) {
+            sluice__drop(s); /* the error text has said why since the end was seen */
+            return SLUICE_DISCONNECTED;
+        }
         status = sluice__read_more(s, deadline);
         if (status != SLUICE_OK) return status;
     }

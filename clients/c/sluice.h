@@ -241,7 +241,7 @@ enum sluice_status sluice_send_ping(struct sluice *s, const struct sluice_reques
 enum sluice_status sluice_flush(struct sluice *s);
 enum sluice_status sluice_receive(struct sluice *s, struct sluice_result *result);
 
-/* How many requests were sent (or await sluice_flush) whose replies were not received. */
+/* How many requests were sent (or await sluice_flush) whose replies can still be received. */
 size_t sluice_pending(const struct sluice *s);
 
 #ifdef __cplusplus

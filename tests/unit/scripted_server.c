@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "tests/unit/cmocka_all.h"
+#include <cmocka.h>
 
 static void *run(void *arg)
 {
@@ -80,7 +82,8 @@ void scripted_finish(struct scripted *s)
 static void complain(struct scripted *s, const char *what, const void *bytes, size_t len)
 {
     if (s->complaint[0] != '\0') return;
-    snprintf(s->complaint, sizeof(s->complaint), "%s: %.*s", what, (int)(len < 200 ? len : 200), (const char *)bytes);
+    snprintf(s->complaint, sizeof(s->complaint), "%s: %.*s", what, (int)(len < 200 ? len : 200),
+             (const char *)bytes);
 }
 
 void scripted_expect_bytes(struct scripted *s, int fd, const void *bytes, size_t len)

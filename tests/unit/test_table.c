@@ -261,10 +261,10 @@ static void a_short_budget_sweeps_for_room(void **state)
     put(t, "kept", 10, TABLE_NEVER, 1000);
     budget.limit = budget_used(&budget);
     assert_int_equal(put(t, "new", 1000, TABLE_NEVER, 1999), TABLE_NO_MEMORY);
-    assert_int_equal(put(t, "new", 1000, TABLE_NEVER, 2000), TABLE_OK);
+    assert_int_equal(put(t, "new", 900, TABLE_NEVER, 2000), TABLE_OK);
     assert_int_equal(counter_get(&table_counters(t)->expired), 1);
     table_set_deadline(t, find(t, "new", 2000), 3000);
-    assert_int_equal(put(t, "kept", 1000, TABLE_NEVER, 3000), TABLE_OK); /* a growing update as well */
+    assert_int_equal(put(t, "kept", 800, TABLE_NEVER, 3000), TABLE_OK); /* a growing update as well */
     assert_int_equal(table_len(t, 3000), 1);
     table_destroy(t);
 }

@@ -112,7 +112,7 @@ static void refused_values_are_skipped(void **state)
           GOLDEN("PUT k 5x $6\r\nPING\r\n", ""), /* and the end of the input may come before */
           GOLDEN("PUT k 5x $6\r\nPING\r\nx\r\nPING\n", "close bad-request\n"),
           GOLDEN("@tag=c PUT k 5x $4\r\nPING\rPING\n", "close tag=c bad-request\n"),
-          GOLDEN("PUT k 5x $5\r\nPING\r\nPING\n", "close bad-request\n"),
+          GOLDEN("PUT k 5x $3\r\nPING\r\nPING\n", "close bad-request\n"),
           GOLDEN("PUT k 5x $2147483648\r\nPING\r\nPING\n", ""),
           GOLDEN("PUT 123456789 - cost is $6\r\nPING\n", "refused bad-key\nping\n"), /* typed: nothing is skipped */
           GOLDEN("PUT k - 0123456789\n", "put key=k value=0123456789 ttl=-\n"),
@@ -129,7 +129,7 @@ static void lost_framing_closes(void **state)
           CLOSED("PUT k - $HOME", "bad-request"), CLOSED("PUT 123456789 bad $5x", "bad-request"),
           CLOSED("@x=y;tag=a PUT k - $5x", "bad-request"), CLOSED("@tag=a PUT k - $5x", "tag=a bad-request"),
           CLOSED("PUT k - $5\r\nhello!", "bad-request"), /* the value is longer than it was said to be */
-          CLOSED("PUT k - $4\r\nabc", "bad-request"), CLOSED("@tag=a PUT k - $0\r\nx", "tag=a bad-request"),
+          CLOSED("PUT k - $5\r\nabc", "bad-request"), CLOSED("@tag=a PUT k - $0\r\nx", "tag=a bad-request"),
           GOLDEN("PUT k - $2\r\nab\rPING\r\n", "close bad-request\n"));
 }
 
