@@ -113,7 +113,8 @@ void json_print_indented(FILE *out, struct sluice_bytes document)
 {
     json_t *json = json_loadb(document.data, document.len, JSON_ALLOW_NUL, NULL);
 
-    if (json == NULL || json_dumpf(json, out, JSON_INDENT(2) | JSON_PRESERVE_ORDER) != 0) {
+    if (json == NULL ||
+        json_dumpf(json, out, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15)) != 0) {
         fwrite(document.data, 1, document.len, out);
     }
     fputc('\n', out);

@@ -57,7 +57,7 @@ static bool from_request(struct command *command, const struct request *request,
 
 bool command_parse_line(struct command *command, struct slice line, struct usage_error *error)
 {
-    struct codec_limits limits = {.line = SIZE_MAX / 2, .key = TEXT_KEY_MAX, .value = TEXT_COUNT_MAX};
+    struct codec_limits limits = {.line = TEXT_COUNT_MAX, .key = TEXT_KEY_MAX, .value = TEXT_COUNT_MAX};
     struct decoder decoder = {0};
     struct call call;
     size_t used = 0;

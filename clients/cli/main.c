@@ -47,6 +47,12 @@ static void set_locale(void)
     if (strcmp(nl_langinfo(CODESET), "UTF-8") != 0) setlocale(LC_CTYPE, "C.UTF-8");
 }
 
+/* Is there somebody to talk to? */
+static bool on_terminal(void)
+{
+    return isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1;
+}
+
 static enum exit_code usage(const struct usage_error *error)
 {
     fprintf(stderr, "sluice: %s\nTry `sluice --help`.\n", error->text);
@@ -67,7 +73,6 @@ static enum exit_code run_command(const struct output *output, struct command *c
 /* Everything that needs a connection. */
 static enum exit_code run(const struct options *options, struct command *command)
 {
-    bool terminal = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1;
     struct output output = {.out = stdout,
                             .err = stderr,
                             .json = options->json,
@@ -84,7 +89,7 @@ static enum exit_code run(const struct options *options, struct command *command
         code = watch_run(options, s);
     } else if (command->verb != VERB_NONE) {
         code = run_command(&output, command, s);
-    } else if (terminal) {
+    } else if (on_terminal()) {
         code = repl_run(options, s);
     } else {
         code = pipe_run(options, s);
@@ -113,6 +118,10 @@ int main(int argc, char **argv)
     }
     if (first == argc) {
         if (!options_fit(&options, VERB_NONE, &error)) return usage(&error);
+        if ((options.json || options.verbose) && !on_terminal()) {
+            usage_error_set(&error, "--json and --verbose need a verb, or a terminal, to go with");
+            return usage(&error);
+        }
     } else if (!command_parse(&command, &options, argc - first, argv + first, &error)) {
         return usage(&error);
     }

@@ -210,6 +210,20 @@ static void note_misfits(struct options *o, const struct row *row)
     }
 }
 
+/* getopt_long has met something that it does not know; optopt is 0 if it was a long option. */
+static void set_unknown(struct usage_error *error, const char *argument)
+{
+    const struct row *row = optopt == 0 ? NULL : find(optopt);
+
+    if (row != NULL) {
+        usage_error_set(error, "--%s takes no value", row->name);
+    } else if (optopt == 0) {
+        usage_error_set(error, "unknown or ambiguous option %.100s", argument);
+    } else {
+        usage_error_set(error, "unknown option -%c (write -- in front of a value that begins with -)", optopt);
+    }
+}
+
 static bool check_place(struct options *o, struct usage_error *error)
 {
     bool tcp = o->host != NULL || o->port != 0;
@@ -246,8 +260,7 @@ bool options_parse(struct options *options, int argc, char **argv, int *first, s
             return false;
         }
         if (row == NULL) {
-            usage_error_set(error, "unknown option %.100s (write -- in front of a value that begins with -)",
-                            argv[optind - 1]);
+            set_unknown(error, argv[optind - 1]);
             return false;
         }
         if (!set(options, row, optarg, error)) return false;

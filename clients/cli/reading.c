@@ -87,7 +87,7 @@ bool reading_parse(struct reading *r, struct sluice_bytes bytes)
     }
     text(json, "version", r->version, sizeof(r->version));
     text(json, "backend", r->backend, sizeof(r->backend));
-    r->uptime_ms = number(json, "uptime_ms");
+    r->uptime_ms = number(json, "uptime_s") * 1000;
     for (int op = 0; op < READ_OPS; op++) {
         parse_op(r, json, (enum reading_op)op);
     }

@@ -23,7 +23,7 @@ struct reading_count {
 
 struct reading {
     int64_t taken_ms;   /* monotonic, on this side */
-    uint64_t uptime_ms; /* 0: not told */
+    uint64_t uptime_ms; /* whole seconds; 0: not told */
     char version[32];
     char backend[32];
     struct reading_count counts[READ_OPS];

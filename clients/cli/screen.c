@@ -24,7 +24,7 @@ static struct text count_text(double n)
         unit++;
     }
     if (unit < 0) {
-        snprintf(t.s, sizeof(t.s), n > 0 && n < 9.95 ? "%.1f" : "%.0f", n);
+        snprintf(t.s, sizeof(t.s), n < 9.95 && n > (double)(int)n ? "%.1f" : "%.0f", n);
     } else {
         snprintf(t.s, sizeof(t.s), n < 9.995 ? "%.2f%c" : n < 99.95 ? "%.1f%c" : "%.0f%c", n, units[unit]);
     }

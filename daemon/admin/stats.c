@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <jansson.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/base/utf8.h"
@@ -20,14 +21,13 @@ static bool set_nested(json_t *object, const char *name, json_t *value)
     const char *dot;
 
     for (; value && (dot = strchr(name, '.')); name = dot + 1) {
-        json_t *inner = json_object_getn(object, name, (size_t)(dot - name));
-        if (!inner) {
-            inner = json_object();
-            /* Takes inner in any case; then the object alone holds it. */
-            if (json_object_setn_new(object, name, (size_t)(dot - name), inner)) {
-                json_decref(value);
-                return false;
-            }
+        char *part = strndup(name, (size_t)(dot - name));
+        json_t *inner = part ? json_object_get(object, part) : NULL;
+        bool ok = part && (inner || !json_object_set_new(object, part, inner = json_object()));
+        free(part);
+        if (!ok) {
+            json_decref(value);
+            return false;
         }
         assert(json_is_object(inner)); /* no name is the beginning of another */
         object = inner;

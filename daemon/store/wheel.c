@@ -205,6 +205,8 @@ enum wheel_step wheel_advance(struct wheel *w, uint64_t now_ms, size_t *moves, s
         --*moves;
         struct entry *e = w->slots[w->busy].head;
         take_out(w, w->busy, e);
+        struct entry *after = w->slots[w->busy].head; /* in the cache by now; the one behind it soon */
+        if (after != NULL) __builtin_prefetch(entry_next(after), 1);
         if (entry_due(e) <= w->now) {
             *out = e;
             return WHEEL_EXPIRED;

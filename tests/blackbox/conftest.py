@@ -70,7 +70,7 @@ def start_daemon():
         yield start
         for d in started:
             d.check_reports()
-            if d.process.poll() is None:
+            if d.process.poll() is None and not d.signalled:
                 d.stop()
     finally:
         for d in started:

@@ -77,7 +77,7 @@ class Daemon:
         for item in sets:
             self.command += ["--set", item]
         self.changed = threading.Condition()
-        self.stderr_ended = False
+        self.stderr_ended = self.signalled = False
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.PIPE, env={**os.environ, **(env or {})})
         self.pid = self.process.pid
@@ -125,6 +125,13 @@ class Daemon:
     def stderr(self):
         return "\n".join(self.stderr_lines)
 
+    def connect_accepted(self, kind="tcp", timeout=20):
+        """As connect, but the daemon has it, not only the kernel."""
+        client = self.connect(kind, timeout)
+        client.send(b"PING\n")
+        assert client.reply().kind == "PONG"
+        return client
+
     def connect(self, kind="tcp", timeout=20):
         if kind == "unix":
             sock = socket.socket(socket.AF_UNIX)
@@ -157,6 +164,7 @@ class Daemon:
     # ending
 
     def signal(self, number=signal.SIGTERM):
+        self.signalled = True
         os.kill(self.pid, number)
 
     def wait(self, timeout=30):
@@ -172,8 +180,9 @@ class Daemon:
         assert not REPORT.search(self.stderr()), f"{' '.join(self.command)}:\n{self.stderr()}"
 
     def stop(self):
-        """SIGTERM; it must exit 0 and no sanitizer may have spoken."""
-        if self.process.poll() is None:
+        """SIGTERM (unless it was signalled before: the second one ends it the hard way); it must exit 0 and no
+        sanitizer may have spoken."""
+        if self.process.poll() is None and not self.signalled:
             self.signal()
         status = self.wait()
         self.check_reports()
@@ -190,8 +199,8 @@ class Daemon:
 
 
 class Barrier:
-    """wait() returns when every I/O loop has read all that was sent to it before: one connection per loop
-    (connections are handed to the loops in turn), and a PING on each, answered in the order of arrival."""
+    """wait() returns when every I/O loop has read all that was sent before on connections it has accepted: one
+    connection per loop (connections are handed to the loops in turn), and a PING on each, answered in its turn."""
 
     def __init__(self, daemon, threads):
         self.clients = [daemon.connect("unix") for _ in range(threads)]

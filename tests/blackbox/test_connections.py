@@ -11,6 +11,7 @@ from client import Client, put_bytes
 from daemon import MATRIX, SMALL_MATRIX, patience, poll, sanitizer
 
 DAEMON_MATRIX = SMALL_MATRIX
+DAEMON_SETS = ("queue.bound=10000",)  # for long pipelines that nothing of is to be refused
 MIB = 1 << 20
 
 

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 
 from daemon import sanitizer
 
+DAEMON_SETS = ("queue.bound=10000",)
 KEYS = [b"a", b"b", b"c", b"session:" + b"d" * 60, b"\xc3\xa9\xff", b"k" * 512]
 CONNECTIONS = 3
 TTLS = [b"-", b"never", b"1h", b"7200", b"90m"]

@@ -140,17 +140,18 @@ def test_ping_and_stats_get_through(start_daemon):
 
 def test_refused_large_values_stay_in_step(start_daemon):
     """A value that is refused at its header is read and dropped, whether it is all there or still to come."""
-    d = start_daemon("backend=backpressure", "queue.bound=1", "work.iterations=30000000", "threads=1")
-    with d.connect() as busy, d.connect() as other:
-        busy.send(b"GET a\n" * 3)
-        outcomes = set()
-        value = b"PUT victim 30m x\n" * 40_000
-        for i in range(5):
-            other.send(put_bytes(f"big{i}", value) + b"@tag=after PING\n")
-            put, ping = other.replies(2)
-            outcomes.add(put.kind)
-            assert (ping.kind, ping.tag) == ("PONG", "after")
-        assert "OVERLOADED" in outcomes
-        busy.replies(3)
+    d = start_daemon("backend=backpressure", "queue.bound=1", "work.iterations=100000000", "threads=1")
+    value = b"PUT victim 30m x\n" * 40_000
+    with d.connect_accepted() as busy, d.connect_accepted("unix") as other:
+        sent = 0
+        while json.loads(other.ask("STATS").body)["queue"]["depth"] == 0:  # until one is worked on and one waits
+            busy.send(b"GET a\n")
+            sent += 1
+        other.send(put_bytes("whole", b"PUT victim 30m x\n" * 100) + b"@tag=one PING\n")
+        other.send(put_bytes("large", value) + b"@tag=two PING\n")
+        replies = other.replies(4)
+        assert [(reply.kind, reply.tag) for reply in replies] == [
+            ("OVERLOADED", None), ("PONG", "one"), ("OVERLOADED", None), ("PONG", "two")]
+        assert {reply.kind for reply in busy.replies(sent)} <= {"NOT_FOUND", "OVERLOADED"}
     with d.connect() as client:
         assert client.get("victim").kind == "NOT_FOUND"

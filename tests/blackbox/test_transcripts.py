@@ -32,7 +32,8 @@ def forget(control, keys):
 
 def play(daemon, kind, control, transcript, send):
     forget(control, transcript.keys)
-    with daemon.connect(kind) as client:
+    connect = daemon.connect if send is whole else daemon.connect_accepted
+    with connect(kind) as client:
         transcript.play(client, send)
     for key, value in transcript.checks:
         reply = control.get(key)

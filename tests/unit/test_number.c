@@ -156,6 +156,7 @@ static void what_is_no_lifetime_is_refused(void **state)
         "99999999999999999999ms",
         "s5",
         "neve",
+        "213503982335d", /* this one wraps around 64 bits */
     };
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

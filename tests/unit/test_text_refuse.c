@@ -234,6 +234,30 @@ static void bytes_are_not_scanned_twice(void **state)
     call_clear(&call);
 }
 
+static void everything_of_a_request_is_used(void **state)
+{
+    static const char in[] = "\r\n PUT k - $2\r\nab\r\nPING\r\n";
+    struct decoder d = {0};
+    struct call call;
+    size_t used = 0;
+    (void)state;
+    call_init(&call);
+    assert_int_equal(codec_text.decode(&d, &roomy, in, sizeof(in) - 1, &used, &call), DECODE_REQUEST);
+    assert_int_equal(used, sizeof(in) - 1 - 6);
+    assert_ptr_equal(call.request.value.ptr, in + 15); /* in place: nothing was copied */
+    call_clear(&call);
+    assert_int_equal(codec_text.decode(&d, &roomy, in, 16, &used, &call), DECODE_BODY);
+    assert_int_equal(used, 15); /* the header only: the value is the caller's to take */
+    assert_null(call.request.value.ptr);
+    assert_int_equal(call.request.value.len, 2);
+    assert_int_equal(codec_text.decode_end(&d, "\r", 1, &used, &call), DECODE_MORE);
+    assert_int_equal(used, 0);
+    assert_int_equal(codec_text.decode_end(&d, "\r\nPING", 6, &used, &call), DECODE_REQUEST);
+    assert_int_equal(used, 2);
+    assert_int_equal(d.state, 0);
+    call_clear(&call);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -251,6 +275,7 @@ int main(void)
         cmocka_unit_test(keys_have_a_longest),
         cmocka_unit_test(nothing_follows_a_close),
         cmocka_unit_test(bytes_are_not_scanned_twice),
+        cmocka_unit_test(everything_of_a_request_is_used),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

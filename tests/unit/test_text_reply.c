@@ -148,6 +148,8 @@ static void what_is_no_reply_closes(void **state)
         "LEN x\r\n",
         "LEN 9223372036854775808\r\n",
         "LEN 1 2\r\n",
+        "LEN 12\n",
+        "OK!\n",
         "CONFLICT\r\n",
         "CONFLICT -1\r\n",
         "OVERLOADED\r\n",
