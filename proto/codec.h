@@ -8,8 +8,13 @@
  *                      +--> DECODE_CLOSE     malformed beyond repair, call->reply says so; close after it
  *                      +--> DECODE_MORE      nothing yet
  *
- * Every call sets *used: drop that many bytes of `in`. Unused bytes are offered again, in front of new ones.
- * The result depends only on the bytes, never on how they were split.
+ * Every call sets *used: drop that many bytes of `in` (also with DECODE_MORE: blank lines, skipped values). Unused
+ * bytes are offered again, in front of new ones. The result depends only on the bytes, never on how they were
+ * split.
+ *
+ * After DECODE_REFUSED and DECODE_CLOSE the call has its reply, and of its request only the tag, which may point
+ * into the decoder: it holds until the next call of decode, or call_own. After DECODE_CLOSE decode drops what it is
+ * given.
  *
  * After DECODE_BODY the caller takes exactly call->request.value.len raw bytes from the stream itself (into the
  * call's storage, or nowhere if the request is refused), then calls decode_end until it stops saying
@@ -73,7 +78,8 @@ struct codec {
     /*
      * DECODE_REQUEST: one whole reply in *reply, slices into `in`, *tag the echoed tag (empty: none).
      * DECODE_MORE: incomplete. DECODE_CLOSE: what the server sent is no reply. The value limit is the
-     * caller's: limits->value (0: none) and limits->line bound what is believed.
+     * caller's: limits->value (any counted body; 0: none) and limits->line bound what is believed. *reply and
+     * *tag mean something after DECODE_REQUEST only.
      */
     enum decode_status (*decode_reply)(struct reply_decoder *d, const struct codec_limits *limits, const char *in,
                                        size_t len, size_t *used, struct reply *reply, struct slice *tag);

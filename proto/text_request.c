@@ -106,7 +106,7 @@ static void parse_put(const struct codec_limits *limits, struct slice rest, stru
         parse_value(limits, slice_of(rest.ptr + 1, rest.len - 1), line, call);
         return;
     }
-    /* Key or ttl was left out. Whoever announces bytes sends them, and they must not be taken for requests. */
+    /* An argument was left out. Whoever announces bytes sends them, and they must not be taken for requests. */
     line->counted = text_parse_count(last_token(arguments), &line->count);
     refuse_form(line, call, arguments, ERR_BAD_REQUEST, PUT_FORM);
 }

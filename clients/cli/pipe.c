@@ -1,7 +1,7 @@
 /*
- *     standard input -> out -> server
- *                               |
- *     standard output <- in <---+      whole replies only, looked at on their way for the exit code
+ *     standard input -> counter -> out -> server
+ *                                          |
+ *     standard output <- in <--------------+      whole replies only, looked at on their way for the exit code
  *
  * After the end of the input our side of the connection is closed; the server answers what it got, then closes.
  */
@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "clients/cli/counter.h"
 #include "clients/cli/output.h"
 #include "proto/text.h"
 
@@ -23,6 +24,8 @@
 struct flow {
     int fd;
     const char *address;
+    struct counter counter;
+    uint64_t replies;
     struct buffer out;
     size_t out_sent;
     struct buffer in;
@@ -30,6 +33,7 @@ struct flow {
     bool whole_lines; /* the input so far ends with a line end, or is empty */
     bool input_ended;
     bool shut; /* and the server knows */
+    bool cut;  /* the server closed before it had all */
     bool bye;  /* the server took leave: that it closes is no surprise */
     bool done;
     enum exit_code code; /* the highest so far */
@@ -66,9 +70,13 @@ static void read_input(struct flow *f)
     n = read(STDIN_FILENO, room, CHUNK);
     if (n > 0) {
         f->out.len += (size_t)n;
-        f->whole_lines = f->out.data[f->out.len - 1] == '\n';
+        f->whole_lines = room[n - 1] == '\n';
+        if (!counter_feed(&f->counter, room, (size_t)n)) out_of_memory(f);
     } else if (n == 0) {
-        if (!f->whole_lines) buffer_append_text(&f->out, "\n");
+        if (!f->whole_lines) {
+            buffer_append_text(&f->out, "\n");
+            if (f->out.failed || !counter_feed(&f->counter, "\n", 1)) out_of_memory(f);
+        }
         f->input_ended = true;
     } else if (errno != EINTR && errno != EAGAIN) {
         fail(f, EXIT_SERVER_ERROR, "cannot read standard input", errno);
@@ -84,10 +92,8 @@ static void send_out(struct flow *f)
         } else if (errno == EAGAIN) {
             return;
         } else if (errno != EINTR) {
-            /* It has closed. Its last words may still be there: read on, send no more. */
-            if (!f->bye) fail(f, EXIT_CANNOT_CONNECT, "the server closed before all was sent", 0);
-            f->done = false;
-            f->input_ended = f->shut = true;
+            /* Its last words may still be there: read on, send no more. */
+            f->cut = f->input_ended = f->shut = true;
             break;
         }
     }
@@ -121,6 +127,7 @@ static void pass_replies(struct flow *f)
             codec_text.decode_reply(&f->decoder, &limits, f->in.data + done, f->in.len - done, &used, &reply, &tag);
         done += used;
         if (status != DECODE_REQUEST) break;
+        f->replies++;
         note(f, code_of(&reply));
         f->bye = f->bye || reply.kind == REPLY_BYE;
     }
@@ -129,6 +136,20 @@ static void pass_replies(struct flow *f)
     }
     buffer_consume(&f->in, done);
     if (status == DECODE_CLOSE) fail(f, EXIT_CANNOT_CONNECT, "this is no reply of a Sluice server", 0);
+}
+
+/* The server has closed: is anything missing? */
+static void end(struct flow *f, int error)
+{
+    f->done = true;
+    if (f->bye) return;
+    if (f->in.len > 0) {
+        fail(f, EXIT_CANNOT_CONNECT, "the server closed in the middle of a reply", error);
+    } else if (f->cut || !f->shut) {
+        fail(f, EXIT_CANNOT_CONNECT, "the server closed before all was sent", error);
+    } else if (f->replies < f->counter.requests) {
+        fail(f, EXIT_CANNOT_CONNECT, "the server closed before all was answered", error);
+    }
 }
 
 static void receive(struct flow *f)
@@ -147,14 +168,7 @@ static void receive(struct flow *f)
         return;
     }
     if (n < 0 && (errno == EINTR || errno == EAGAIN)) return;
-    f->done = true;
-    if (n < 0 && !f->bye) {
-        fail(f, EXIT_CANNOT_CONNECT, "connection lost", errno);
-    } else if (f->in.len > 0) {
-        fail(f, EXIT_CANNOT_CONNECT, "the server closed in the middle of a reply", 0);
-    } else if (!f->bye && !f->shut) {
-        fail(f, EXIT_CANNOT_CONNECT, "the server closed before all was sent", 0);
-    }
+    end(f, n < 0 ? errno : 0);
 }
 
 /* Waits for either side once. */
@@ -188,6 +202,7 @@ enum exit_code pipe_run(const struct options *options, struct sluice *s)
     while (!f.done) {
         turn(&f, wait_ms);
     }
+    counter_free(&f.counter);
     buffer_free(&f.out);
     buffer_free(&f.in);
     return f.code;

@@ -1,12 +1,12 @@
 /* The prompt, on libedit. */
 #include "clients/cli/repl.h"
 
-#include <errno.h>
 #include <histedit.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
+#include <unistd.h>
 
 #include "clients/cli/command.h"
 #include "clients/cli/complete.h"
@@ -32,20 +32,6 @@ static char *prompt(EditLine *el)
     return text;
 }
 
-/* Its only effect: the read under el_gets ends with EINTR, and so the line is given up, not the program. */
-static void interrupted(int signal_number)
-{
-    (void)signal_number;
-}
-
-static void catch_interrupt(void (*handler)(int))
-{
-    struct sigaction action = {.sa_handler = handler};
-
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-}
-
 static bool start(struct repl *r)
 {
     HistEvent event;
@@ -63,6 +49,7 @@ static bool start(struct repl *r)
     el_set(r->el, EL_ADDFN, "sluice-complete", "complete a verb", complete_verb);
     el_set(r->el, EL_BIND, "^I", "sluice-complete", NULL);
     el_set(r->el, EL_BIND, "^R", "em-inc-search-prev", NULL);
+    el_set(r->el, EL_BIND, "-s", "^C", "^E^U^J", NULL);
     el_source(r->el, NULL);
     return true;
 }
@@ -96,6 +83,11 @@ static bool connect_again(struct repl *r)
     return false;
 }
 
+static bool is_word(struct slice line, const char *word)
+{
+    return line.len == strlen(word) && strncasecmp(line.ptr, word, line.len) == 0;
+}
+
 static void run_line(struct repl *r, struct slice line)
 {
     struct command command = {0};
@@ -103,7 +95,7 @@ static void run_line(struct repl *r, struct slice line)
     struct usage_error error;
 
     if (connection_stale(r->s) && !connect_again(r)) return;
-    if (slice_equal(line, slice_text(verb_name(VERB_WATCH)))) {
+    if (is_word(line, verb_name(VERB_WATCH))) {
         watch_run(r->options, r->s);
         return;
     }
@@ -114,11 +106,6 @@ static void run_line(struct repl *r, struct slice line)
         fprintf(r->output.err, "sluice: %s (help lists the requests)\n", error.text);
     }
     command_clear(&command);
-}
-
-static bool is_word(struct slice line, const char *word)
-{
-    return line.len == strlen(word) && strncasecmp(line.ptr, word, line.len) == 0;
 }
 
 /* A line without blanks around it. */
@@ -134,28 +121,41 @@ static struct slice trim(const char *text, size_t len)
     return slice_of(text, len);
 }
 
+/*
+ * Makes the terminal raw; el_gets makes it cooked again. By itself el_gets would print the prompt first, and what
+ * is typed in between would not be edited. And while a line is edited Ctrl-C is a key that clears it: a signal
+ * could come just before the read that it is to end.
+ */
+static void prepare_terminal(struct repl *r)
+{
+    struct termios terminal;
+
+    el_set(r->el, EL_PREP_TERM, 1);
+    if (tcgetattr(STDIN_FILENO, &terminal) != 0) return;
+    terminal.c_cc[VINTR] = _POSIX_VDISABLE;
+    tcsetattr(STDIN_FILENO, TCSADRAIN, &terminal);
+}
+
 /* One line; false at the end. */
 static bool step(struct repl *r)
 {
     int n = 0;
     HistEvent event;
-    const char *text = el_gets(r->el, &n);
+    const char *text = NULL;
     struct slice line;
 
+    prepare_terminal(r);
+    text = el_gets(r->el, &n);
     if (text == NULL || n <= 0) {
         fputc('\n', stdout);
-        if (text != NULL || n >= 0 || errno != EINTR) return false;
-        el_reset(r->el);
-        return true;
+        return false;
     }
     line = trim(text, (size_t)n);
     if (line.len == 0) return true;
     /* As in shells: what begins with a blank is not remembered. */
     if (text[0] != ' ') history(r->history, &event, H_ENTER, text);
     if (is_word(line, "quit") || is_word(line, "exit")) return false;
-    catch_interrupt(SIG_DFL);
     run_line(r, line);
-    catch_interrupt(interrupted);
     return true;
 }
 
@@ -185,10 +185,8 @@ enum exit_code repl_run(const struct options *options, struct sluice *s)
 
     if (ok) {
         greet(&r);
-        catch_interrupt(interrupted);
         while (step(&r)) {
         }
-        catch_interrupt(SIG_DFL);
     } else {
         fprintf(stderr, "sluice: no memory, or a terminal that libedit cannot use (TERM)\n");
     }

@@ -18,6 +18,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/metrics.h"
+#include "daemon/base/siphash.h"
 #include "daemon/queue/mailbox.h"
 #include "proto/call.h"
 
@@ -42,6 +43,11 @@ struct backend_options {
     uint64_t sweep_interval_ms;
     uint64_t memory_limit;    /* bytes of sessions and buckets; 0: none */
     uint64_t work_iterations; /* rounds of xorshift per operation */
+    /* Some sessions may be slow ones, for measurements: those whose key's hash is below `work_slow_below` in its
+     * lower 32 bits (0: none) take `work_slow_factor` times the work. */
+    uint32_t work_slow_below;
+    uint32_t work_slow_factor;
+    const struct siphash_key *hash_key; /* copied; NULL: a random one, as every server should have */
     bool work_outside;        /* mutex only: work before taking the lock */
     uint32_t queue_bound;
     uint32_t workers; /* mutex only; 0: lanes execute on their own thread */

@@ -57,6 +57,7 @@ static void reply_value(struct call *call, struct entry *e, uint64_t now_ms)
     reply->number = deadline == TABLE_NEVER ? -1 : (int64_t)(deadline - now_ms);
     reply->body = slice_of(entry_value(e), entry_value_len(e));
     if (reply->body.len <= COPY_MAX && call_keep_body(call)) return;
+    reply->body = slice_of(entry_value(e), entry_value_len(e));
     entry_retain(e);
     reply->held = e;
     reply->release = entry_release;

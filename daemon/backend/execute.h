@@ -24,4 +24,16 @@ void execute(const struct execute_rules *rules, struct table *t, uint64_t hash, 
 /* The stand-in for business logic: `iterations` rounds of xorshift64. */
 void execute_work(uint64_t iterations);
 
+/* How much of it an operation does; see backend_options. */
+struct execute_load {
+    uint64_t iterations;
+    uint32_t slow_below;
+    uint32_t slow_factor;
+};
+
+static inline uint64_t execute_load_of(const struct execute_load *load, uint64_t hash)
+{
+    return (uint32_t)hash < load->slow_below ? load->iterations * load->slow_factor : load->iterations;
+}
+
 #endif

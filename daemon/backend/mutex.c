@@ -27,7 +27,7 @@ struct pool {
     struct backend base;
     struct execute_rules rules;
     const struct clock *clock;
-    uint64_t work_iterations;
+    struct execute_load work;
     uint64_t sweep_interval_ms;
     bool work_outside;
     bool rwlock;
@@ -77,7 +77,7 @@ static void pool_len(struct pool *p, struct call *call, uint64_t now_ms)
     uint64_t len = 0;
     for (uint32_t i = 0; i < p->stripe_count; i++)
         stripe_lock(p, &p->stripes[i], true);
-    if (!p->work_outside) execute_work(p->work_iterations);
+    if (!p->work_outside) execute_work(p->work.iterations);
     for (uint32_t i = 0; i < p->stripe_count; i++)
         len += table_len(p->stripes[i].table, now_ms);
     for (uint32_t i = p->stripe_count; i-- > 0;)
@@ -88,16 +88,18 @@ static void pool_len(struct pool *p, struct call *call, uint64_t now_ms)
 
 static void pool_execute(struct pool *p, struct call *call, uint64_t now_ms)
 {
-    if (p->work_outside) execute_work(p->work_iterations);
     if (call->request.op == OP_LEN) {
+        if (p->work_outside) execute_work(p->work.iterations);
         pool_len(p, call, now_ms);
         return;
     }
     bool reads_only = call->request.op == OP_GET;
     uint64_t hash = table_hash(p->stripes[0].table, call->request.key.ptr, call->request.key.len);
+    uint64_t work = execute_load_of(&p->work, hash);
     struct stripe *s = stripe_of(p, hash);
+    if (p->work_outside) execute_work(work);
     stripe_lock(p, s, reads_only);
-    if (!p->work_outside) execute_work(p->work_iterations);
+    if (!p->work_outside) execute_work(work);
     execute(&p->rules, s->table, hash, call, now_ms);
     bool wake_sweeper = !reads_only && s->calm;
     if (wake_sweeper) s->calm = false;
@@ -129,12 +131,11 @@ static uint64_t sweep_pass(struct pool *p, uint64_t now_ms)
     return earliest;
 }
 
+/* Sleeps until then, unless the bell has been rung since it was armed. */
 static void sweeper_sleep(struct pool *p, uint64_t until_ms)
 {
     uint64_t now_ms = clock_ms(p->clock);
-    if (until_ms <= now_ms) return;
-    bell_arm(&p->sweeper_bell);
-    if (!atomic_load(&p->stopping))
+    if (until_ms > now_ms && !atomic_load(&p->stopping))
         bell_wait(&p->sweeper_bell, until_ms == UINT64_MAX ? UINT64_MAX : (until_ms - now_ms) * 1000000U);
     bell_disarm(&p->sweeper_bell);
 }
@@ -144,6 +145,7 @@ static void *sweeper_main(void *arg)
     struct pool *p = arg;
     while (!atomic_load(&p->stopping)) {
         uint64_t now_ms = clock_ms(p->clock);
+        bell_arm(&p->sweeper_bell); /* before the look: who finds a stripe calm after it must not ring in vain */
         uint64_t due = sweep_pass(p, now_ms);
         if (due <= now_ms) {
             sched_yield();
@@ -151,6 +153,7 @@ static void *sweeper_main(void *arg)
         }
         sweeper_sleep(p, due);
         /* Rung early: a session was stored that may be due before that. It can wait for the interval. */
+        bell_arm(&p->sweeper_bell);
         sweeper_sleep(p, now_ms + p->sweep_interval_ms);
     }
     return NULL;
@@ -221,7 +224,7 @@ static struct backend *pool_start(const struct backend_options *options, const c
     p->rules.ttl_default_ms = options->ttl_default_ms;
     p->rules.ttl_max_lifetime_ms = options->ttl_max_lifetime_ms;
     p->clock = options->clock;
-    p->work_iterations = options->work_iterations;
+    p->work = (struct execute_load){options->work_iterations, options->work_slow_below, options->work_slow_factor};
     p->work_outside = options->work_outside;
     p->sweep_interval_ms = options->sweep_interval_ms;
     p->rwlock = options->lock == BACKEND_LOCK_RWLOCK;
@@ -231,7 +234,7 @@ static struct backend *pool_start(const struct backend_options *options, const c
     budget_init(&p->budget, options->memory_limit);
     bell_init(&p->sweeper_bell);
     struct table_options table_options = {
-        .hash_key = siphash_random_key(),
+        .hash_key = options->hash_key ? *options->hash_key : siphash_random_key(),
         .budget = &p->budget,
         .now_ms = clock_ms(options->clock),
     };

@@ -19,7 +19,7 @@ struct owner {
     struct table *table; /* the worker's thread only */
     struct budget budget;
     struct execute_rules rules;
-    uint64_t work_iterations;
+    struct execute_load work;
     uint64_t sweep_interval_ms;
 };
 
@@ -34,11 +34,12 @@ static void owner_run(void *ctx, struct call **calls, size_t count, uint64_t now
     }
     for (size_t i = 0; i < count; i++) {
         struct call *call = calls[i];
-        execute_work(o->work_iterations);
         if (call->request.op == OP_LEN) {
+            execute_work(o->work.iterations);
             call->reply.kind = REPLY_LEN;
             call->reply.number = (int64_t)table_len(o->table, now_ms);
         } else {
+            execute_work(execute_load_of(&o->work, hashes[i]));
             execute(&o->rules, o->table, hashes[i], call, now_ms);
         }
     }
@@ -66,11 +67,11 @@ static struct backend *owner_start(const struct backend_options *options, const 
     o->base.design = &backend_owner;
     o->rules.ttl_default_ms = options->ttl_default_ms;
     o->rules.ttl_max_lifetime_ms = options->ttl_max_lifetime_ms;
-    o->work_iterations = options->work_iterations;
+    o->work = (struct execute_load){options->work_iterations, options->work_slow_below, options->work_slow_factor};
     o->sweep_interval_ms = options->sweep_interval_ms;
     budget_init(&o->budget, options->memory_limit);
     struct table_options table_options = {
-        .hash_key = siphash_random_key(),
+        .hash_key = options->hash_key ? *options->hash_key : siphash_random_key(),
         .budget = &o->budget,
         .now_ms = clock_ms(options->clock),
     };

@@ -5,6 +5,7 @@
 
 #include "daemon/queue/bell.h"
 #include "daemon/queue/ring.h"
+#include "daemon/queue/spin.h"
 
 #define BATCH_NS      50000 /* work per batch: bounds how long a finished call waits for its batch */
 #define FIRST_COST_NS 1000  /* assumed until measured */
@@ -19,6 +20,7 @@ struct worker {
     struct backend_lanes lanes;
     struct worker_job job;
     struct mail_batch *outgoing; /* one per lane; worker's thread */
+    struct spin spin;            /* worker's thread */
     counter cost_ns;             /* moving average; written by the worker's thread */
     counter deepest;
     struct histogram batches;
@@ -60,9 +62,9 @@ static void deliver(struct worker *w, struct call **calls, size_t count)
 static uint64_t run_batch(struct worker *w, uint64_t start_ns)
 {
     struct call *calls[WORKER_BATCH_MAX];
-    counter_max(&w->deepest, ring_depth(w->ring));
     size_t count = ring_pop(w->ring, (void **)calls, batch_limit(w));
     if (count == 0) return 0;
+    counter_max(&w->deepest, count + ring_depth(w->ring));
     tell_room(w);
     if (start_ns == 0) start_ns = clock_ns(w->clock);
     w->job.run(w->job.ctx, calls, count, start_ns / 1000000U);
@@ -72,6 +74,20 @@ static uint64_t run_batch(struct worker *w, uint64_t start_ns)
     int64_t cost = (int64_t)((end_ns - start_ns) / count);
     counter_set(&w->cost_ns, (uint64_t)(average + (cost - average) / 8));
     histogram_record(&w->batches, count);
+    return end_ns;
+}
+
+/* The same, and if nothing is there it stays awake for a moment, as what comes next often comes at once. */
+static uint64_t run_or_spin(struct worker *w, uint64_t start_ns)
+{
+    uint64_t end_ns = run_batch(w, start_ns);
+    if (end_ns != 0) return end_ns;
+    for (uint32_t left = spin_begin(&w->spin); left > 0; left--) {
+        spin_pause();
+        end_ns = run_batch(w, 0);
+        if (end_ns != 0) break;
+    }
+    spin_end(&w->spin, end_ns != 0);
     return end_ns;
 }
 
@@ -95,7 +111,7 @@ static void *worker_main(void *arg)
     uint64_t now_ns = 0;       /* end of the last batch; 0: not known */
     bool armed = false;
     for (;;) {
-        uint64_t end_ns = run_batch(w, now_ns);
+        uint64_t end_ns = armed ? run_batch(w, now_ns) : run_or_spin(w, now_ns);
         if (end_ns != 0) {
             if (armed) bell_disarm(&w->bell);
             armed = false;
@@ -138,6 +154,7 @@ struct worker *worker_start(const char *name, uint32_t bound, const struct clock
     if (!w) return NULL;
     memset(w, 0, sizeof *w);
     bell_init(&w->bell);
+    spin_init(&w->spin);
     w->clock = clock;
     w->lanes = *lanes;
     w->job = *job;

@@ -30,11 +30,11 @@
 #define BUCKETS_MIN          16 /* an empty table's */
 
 /*
- * Entries per bucket above which an insertion splits one, and below which a removal merges one. While a round of
- * splits is halfway, unsplit buckets hold 1.5 times the average. At an average of 5 that is 7.5: the index costs
- * about 15 bytes a session, overflow buckets included, and one lookup in eleven or so follows an overflow link. At
- * 4 it costs 17 bytes and one in twenty, at 6 13 bytes and one in eight. The gap down to 3 keeps a table whose
- * size swings by a third from splitting and merging all the time.
+ * Entries per bucket above which an insertion splits one, and below which a removal merges one. Halfway through
+ * a round of splits, unsplit buckets hold 1.5 times the average. At an average of 5 the index costs 15 bytes a
+ * session, overflow buckets included, and one entry in twelve lives behind an overflow link; at 4 it is 17 bytes
+ * and one in twenty-five, at 6 14 bytes and one in eight. The gap down to 3 keeps a table whose size swings by
+ * a third from splitting and merging all the time.
  */
 #define BUCKETS_SPLIT_LOAD 5
 #define BUCKETS_MERGE_LOAD 3

@@ -38,6 +38,7 @@
 struct entry {
     uint64_t next : 44, deadline_low : ENTRY_HALF_BITS; /* links: the address without its four zero bits */
     uint64_t prev : 44, deadline_high : ENTRY_HALF_BITS;
+    uint64_t : 0; /* neighbouring bit-fields are one memory location, unless this ends it */
     uint64_t version : 52, key_len : 12;
     _Atomic uint32_t refs_level;
     uint32_t value_len;

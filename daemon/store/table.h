@@ -1,7 +1,8 @@
 /*
  * The session table: keys to sessions, with versions and deadlines. One thread at a time (the caller locks, or
  * owns it). All times are milliseconds on one monotonic clock that the caller passes in; a session whose
- * deadline is at or before `now_ms` does not exist for any function here, swept or not.
+ * deadline is at or before `now_ms` does not exist for any function here, swept or not. Times lie below 2^40 ms
+ * (34 years after the machine started); a later deadline counts as the last of them.
  *
  * Hashing: SipHash-1-3 under a key from the kernel. Growth and shrinking: linear hashing (W. Litwin, 1980), one
  * bucket split or merged per insertion or removal, so no operation pays for a whole rehash. Expiry: a
@@ -25,7 +26,8 @@ struct table;
 
 struct table_options {
     struct siphash_key hash_key; /* all tables of a daemon share one, so that a key is hashed once */
-    struct budget *budget;       /* borrowed; outlives the table and every entry reference */
+    struct budget *budget;       /* borrowed; outlives the table. Counts what is linked: what only replies still
+                                  * refer to is theirs */
     uint64_t now_ms;             /* where the wheel starts */
 };
 
@@ -76,8 +78,8 @@ void table_set_deadline(struct table *t, struct entry *e, uint64_t deadline_ms);
 /* Unlinks a live entry of this table and drops the table's reference. */
 void table_remove(struct table *t, struct entry *e);
 
-/* Sessions not expired at now_ms, exact. Costs O(wheel slots) plus the sessions due in the current ms-slots,
- * never O(sessions). */
+/* Sessions not expired at now_ms, exact. Costs O(wheel slots) while sweeping keeps up; behind a wheel that lags
+ * it also walks the sessions of the few slots that now_ms falls into. */
 uint64_t table_len(const struct table *t, uint64_t now_ms);
 
 /*

@@ -12,7 +12,7 @@
 #include "daemon/base/fault.h"
 #include "daemon/store/table.h"
 
-static struct budget budget;
+static struct budget budget; /* mutable on purpose: of the running test, and read after its table is gone */
 
 static struct table *new_table(void)
 {

@@ -42,7 +42,7 @@ static uint64_t expire(struct wheel *w, uint64_t now)
     size_t moves = SIZE_MAX;
     struct entry *e;
     while (wheel_advance(w, now, &moves, &e) == WHEEL_EXPIRED) {
-        assert_true(entry_deadline(e) <= now);
+        assert_true(entry_deadline(e) <= w->now);
         entry_release(e);
         n++;
     }
@@ -112,6 +112,13 @@ static void past_deadlines_are_due_at_once(void **state)
     entry_release(taken_back);
     assert_int_equal(wheel_expired(w, 0), 2); /* time does not go back */
     assert_int_equal(expire(w, 5000), 2);
+    for (unsigned i = 1; i <= 3; i++)
+        wheel_link(w, make(5000 + 10 * i));
+    size_t moves = 0;
+    struct entry *none;
+    assert_int_equal(wheel_advance(w, 6000, &moves, &none), WHEEL_LIMIT);
+    assert_int_equal(wheel_expired(w, 5005), 3); /* nor behind a cursor that lags */
+    assert_int_equal(expire(w, 5005), 3);
     free(w);
 }
 
@@ -135,6 +142,7 @@ static void a_crowded_slot_moves_down_in_slices(void **state)
         if (i < 2) kept[i] = e;
     }
     assert_int_equal(in_far_slots(w), CROWD);
+    assert_int_equal(wheel_next_due(w), 63 * 1024);
     uint64_t now = 63 * 1024; /* the slot before theirs: time to move them down */
     uint64_t moved = 0;
     for (;;) {

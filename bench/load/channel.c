@@ -1,0 +1,98 @@
+#include "bench/load/channel.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bench/load/adapter.h"
+
+bool channel_init(struct channel *ch)
+{
+    *ch = (struct channel){.fd = -1, .in_capacity = CHANNEL_INPUT};
+    ch->in = malloc(CHANNEL_INPUT);
+    /* Pages that are never needed are never touched. */
+    return ch->in && buffer_reserve(&ch->out, CHANNEL_OUTPUT + 4096);
+}
+
+void channel_free(struct channel *ch)
+{
+    if (ch->fd >= 0) close(ch->fd);
+    free(ch->in);
+    buffer_free(&ch->out);
+    *ch = (struct channel){.fd = -1};
+}
+
+void channel_attach(struct channel *ch, int fd, enum channel_state state)
+{
+    assert(ch->fd < 0);
+    ch->fd = fd;
+    ch->state = state;
+}
+
+void channel_detach(struct channel *ch)
+{
+    if (ch->fd >= 0) close(ch->fd);
+    ch->fd = -1;
+    ch->state = CHANNEL_DOWN;
+    ch->wants_output = false;
+    ch->out.len = ch->written = 0;
+    ch->in_start = ch->in_end = 0;
+    ch->decoder = (struct reply_decoder){0};
+}
+
+enum channel_status channel_flush(struct channel *ch)
+{
+    if (ch->out.failed) return CHANNEL_GONE;
+    if (ch->written == ch->out.len) return CHANNEL_OK;
+    ssize_t n = send(ch->fd, ch->out.data + ch->written, ch->out.len - ch->written, MSG_NOSIGNAL);
+    if (n < 0) return errno == EAGAIN || errno == EINTR ? CHANNEL_BLOCKED : CHANNEL_GONE;
+    ch->written += (size_t)n;
+    if (ch->written < ch->out.len) return CHANNEL_BLOCKED;
+    ch->out.len = ch->written = 0;
+    return CHANNEL_OK;
+}
+
+/* Makes room behind the bytes that are still to be decoded. */
+static bool make_room(struct channel *ch)
+{
+    size_t left = ch->in_end - ch->in_start;
+
+    if (ch->in_start > 0) {
+        memmove(ch->in, ch->in + ch->in_start, left);
+        ch->in_start = 0;
+        ch->in_end = left;
+    }
+    if (left < ch->in_capacity) return true;
+    /* The codec's limits end this: a reply that is larger is none. */
+    assert(ch->in_capacity < 4 * adapter_limits.value);
+    char *grown = realloc(ch->in, 2 * ch->in_capacity);
+    if (!grown) return false;
+    ch->in = grown;
+    ch->in_capacity *= 2;
+    return true;
+}
+
+enum channel_status channel_read(struct channel *ch)
+{
+    if (!make_room(ch)) return CHANNEL_GONE;
+    ssize_t n = recv(ch->fd, ch->in + ch->in_end, ch->in_capacity - ch->in_end, 0);
+    if (n < 0) return errno == EAGAIN || errno == EINTR ? CHANNEL_BLOCKED : CHANNEL_GONE;
+    ch->in_end += (size_t)n;
+    return n == 0 ? CHANNEL_GONE : CHANNEL_OK;
+}
+
+enum decode_status channel_reply(struct channel *ch, const struct codec *codec, struct reply *reply)
+{
+    struct slice tag;
+    size_t used = 0;
+
+    if (ch->in_start == ch->in_end) return DECODE_MORE;
+    enum decode_status status = codec->decode_reply(&ch->decoder, &adapter_limits, ch->in + ch->in_start,
+                                                    ch->in_end - ch->in_start, &used, reply, &tag);
+    ch->in_start += used;
+    if (ch->in_start == ch->in_end) ch->in_start = ch->in_end = 0;
+    return status;
+}

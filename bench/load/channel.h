@@ -1,0 +1,62 @@
+/*
+ * One connection of the load tester: requests are encoded into its output buffer and go out in one write; replies
+ * are read into its input buffer and decoded in place. Owned by one thread.
+ */
+#ifndef BENCH_LOAD_CHANNEL_H
+#define BENCH_LOAD_CHANNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/codec.h"
+
+#define CHANNEL_OUTPUT (256U << 10) /* unwritten bytes from which on a channel must be flushed */
+#define CHANNEL_INPUT  (64U << 10)  /* room for replies; grows when one reply is larger */
+
+enum channel_status {
+    CHANNEL_OK,      /* flush: all written; read: there were bytes */
+    CHANNEL_BLOCKED, /* the socket takes, or has, no more for now */
+    CHANNEL_GONE,    /* the connection has ended, or memory is out */
+};
+
+enum channel_state {
+    CHANNEL_DOWN,       /* no socket; a new attempt is due at retry_ns */
+    CHANNEL_CONNECTING, /* wait for writable */
+    CHANNEL_UP,
+};
+
+struct channel {
+    int fd;
+    enum channel_state state;
+    bool dirty;        /* has output, and stands in the worker's list of those to flush */
+    bool wants_output; /* registered for writability */
+    uint64_t retry_ns;
+    struct buffer out;
+    size_t written; /* bytes at the front of `out` that are gone */
+    char *in;
+    size_t in_start, in_end, in_capacity;
+    struct reply_decoder decoder;
+};
+
+/* All buffers are made here. False when memory is out; channel_free then still is in order. */
+bool channel_init(struct channel *ch);
+void channel_free(struct channel *ch);
+
+/* Begins anew on this non-blocking socket, which the channel owns from now on. */
+void channel_attach(struct channel *ch, int fd, enum channel_state state);
+
+/* Closes the socket and forgets all bytes. */
+void channel_detach(struct channel *ch);
+
+/* Writes what is there. Once. */
+enum channel_status channel_flush(struct channel *ch);
+
+/* Reads once. */
+enum channel_status channel_read(struct channel *ch);
+
+/* The next whole reply among the bytes read: DECODE_REQUEST, DECODE_MORE or DECODE_CLOSE. Valid until channel_read.
+ */
+enum decode_status channel_reply(struct channel *ch, const struct codec *codec, struct reply *reply);
+
+#endif

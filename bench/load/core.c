@@ -1,0 +1,318 @@
+#include "bench/load/core.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+struct lane {
+    struct arrivals schedule;
+    struct flight *flights; /* a ring of `depth`: in flight, oldest first */
+    uint32_t head, count;
+    uint32_t flushed;       /* of `count`: handed to the socket */
+    unsigned holds;         /* bits of enum core_hold */
+    bool parked;            /* not in the heap */
+    uint64_t held_until_ns; /* requests due before this were held back by the server's side */
+};
+
+struct entry {
+    uint64_t due_ns;
+    uint32_t lane;
+};
+
+struct core {
+    struct core_options options;
+    struct tally *tally;
+    struct lane *lanes;
+    struct entry *heap; /* lanes by due instant; held lanes are taken out when they come to the top */
+    uint32_t heap_count;
+    struct flight *flights;
+    uint64_t zero_ns, from_ns, until_ns;
+    uint64_t remaining; /* measured requests that may still be taken */
+    uint64_t in_flight;
+};
+
+/* ---- the heap ---- */
+
+static void sift_down(struct core *c)
+{
+    struct entry moving = c->heap[0];
+    uint32_t at = 0;
+
+    for (;;) {
+        uint32_t child = 2 * at + 1;
+        if (child >= c->heap_count) break;
+        if (child + 1 < c->heap_count && c->heap[child + 1].due_ns < c->heap[child].due_ns) child++;
+        if (moving.due_ns <= c->heap[child].due_ns) break;
+        c->heap[at] = c->heap[child];
+        at = child;
+    }
+    c->heap[at] = moving;
+}
+
+static void heap_push(struct core *c, struct entry e)
+{
+    uint32_t at = c->heap_count++;
+
+    assert(c->heap_count <= c->options.lanes);
+    while (at > 0 && e.due_ns < c->heap[(at - 1) / 2].due_ns) {
+        c->heap[at] = c->heap[(at - 1) / 2];
+        at = (at - 1) / 2;
+    }
+    c->heap[at] = e;
+}
+
+static void heap_drop_top(struct core *c)
+{
+    c->heap[0] = c->heap[--c->heap_count];
+    if (c->heap_count > 1) sift_down(c);
+}
+
+static uint64_t due_of(const struct core *c, const struct lane *l)
+{
+    uint64_t at = arrivals_peek(&l->schedule);
+
+    return at == ARRIVALS_NEVER ? ARRIVALS_NEVER : c->zero_ns + at;
+}
+
+/* ---- life ---- */
+
+struct core *core_create(const struct core_options *options, struct tally *tally)
+{
+    assert(options->lanes > 0 && options->depth > 0);
+    assert(options->first_lane + options->lanes <= options->all_lanes);
+    struct core *c = calloc(1, sizeof(*c));
+    if (!c) return NULL;
+    c->options = *options;
+    c->tally = tally;
+    c->lanes = calloc(options->lanes, sizeof(*c->lanes));
+    c->heap = calloc(options->lanes, sizeof(*c->heap));
+    c->flights = calloc((size_t)options->lanes * options->depth, sizeof(*c->flights));
+    if (!c->lanes || !c->heap || !c->flights) {
+        core_destroy(c);
+        return NULL;
+    }
+    for (uint32_t i = 0; i < options->lanes; i++) {
+        struct lane *l = &c->lanes[i];
+        l->flights = c->flights + (size_t)i * options->depth;
+        if (!options->plan) continue;
+        arrivals_init(&l->schedule, options->plan, options->first_lane + i, options->all_lanes, options->seed);
+    }
+    return c;
+}
+
+void core_destroy(struct core *c)
+{
+    if (!c) return;
+    free(c->flights);
+    free(c->heap);
+    free(c->lanes);
+    free(c);
+}
+
+void core_start(struct core *c, uint64_t zero_ns, uint64_t from_ns, uint64_t until_ns)
+{
+    assert(zero_ns <= from_ns && from_ns <= until_ns && c->heap_count == 0);
+    c->zero_ns = zero_ns;
+    c->from_ns = from_ns;
+    c->until_ns = until_ns;
+    c->remaining = c->options.count ? c->options.count : UINT64_MAX;
+    for (uint32_t i = 0; c->options.plan && i < c->options.lanes; i++) {
+        heap_push(c, (struct entry){due_of(c, &c->lanes[i]), i});
+    }
+}
+
+void core_set_end(struct core *c, uint64_t until_ns)
+{
+    if (until_ns < c->until_ns) c->until_ns = until_ns;
+}
+
+/* ---- what is due ---- */
+
+uint64_t core_next_due(struct core *c)
+{
+    while (c->heap_count > 0) {
+        struct lane *l = &c->lanes[c->heap[0].lane];
+        if (!l->holds) break;
+        l->parked = true;
+        heap_drop_top(c);
+    }
+    if (c->heap_count == 0 || c->remaining == 0 || c->heap[0].due_ns >= c->until_ns) return ARRIVALS_NEVER;
+    return c->heap[0].due_ns;
+}
+
+bool core_due(struct core *c, uint64_t now, uint32_t *lane)
+{
+    uint64_t due = core_next_due(c);
+
+    if (due == ARRIVALS_NEVER || due > now) return false;
+    *lane = c->heap[0].lane;
+    return true;
+}
+
+bool core_may_send(const struct core *c, uint32_t lane, uint64_t now)
+{
+    return !c->lanes[lane].holds && c->remaining > 0 && now < c->until_ns;
+}
+
+/* The instant at which the lane's next request is due; the schedule and the heap go on to the one after it. */
+static uint64_t next_instant(struct core *c, struct lane *l, uint64_t now)
+{
+    if (!c->options.plan) return now;
+    assert(c->heap_count > 0 && &c->lanes[c->heap[0].lane] == l);
+    uint64_t due = c->heap[0].due_ns;
+    arrivals_pop(&l->schedule);
+    c->heap[0].due_ns = due_of(c, l);
+    sift_down(c);
+    return due;
+}
+
+void core_take(struct core *c, uint32_t lane, enum op op, uint32_t key, uint64_t now)
+{
+    struct lane *l = &c->lanes[lane];
+    assert(l->count < c->options.depth && op < TALLY_OPS);
+
+    uint64_t intended = next_instant(c, l, now);
+    bool measured = intended >= c->from_ns;
+    if (l->count == 0) l->head = 0; /* light load stays in a few cache lines */
+    uint32_t at = l->head + l->count;
+    if (at >= c->options.depth) at -= c->options.depth;
+    l->flights[at] = (struct flight){intended, key, (uint8_t)op, measured};
+    l->count++;
+    c->in_flight++;
+    if (measured) {
+        counter_add(&c->tally->sent, 1);
+        c->remaining--;
+    }
+    counter_add(&c->tally->live_sent, 1);
+    if (l->count == c->options.depth) core_hold(c, lane, CORE_HOLD_FULL);
+}
+
+void core_flushed(struct core *c, uint32_t lane, uint64_t now)
+{
+    struct lane *l = &c->lanes[lane];
+    struct tally *t = c->tally;
+
+    for (; l->flushed < l->count; l->flushed++) {
+        uint32_t at = l->head + l->flushed;
+        if (at >= c->options.depth) at -= c->options.depth;
+        const struct flight *f = &l->flights[at];
+        uint64_t lag = now > f->intended_ns ? now - f->intended_ns : 0;
+        if (f->intended_ns < l->held_until_ns) {
+            if (f->measured) histogram_record(&t->held, lag);
+            continue;
+        }
+        histogram_record(&t->live_lag, lag);
+        if (!f->measured) continue;
+        histogram_record(&t->lag, lag);
+        if (lag > TALLY_LATE_NS) counter_add(&t->late, 1);
+    }
+}
+
+/* ---- what became of it ---- */
+
+uint32_t core_in_flight(const struct core *c, uint32_t lane)
+{
+    return c->lanes[lane].count;
+}
+
+uint64_t core_all_in_flight(const struct core *c)
+{
+    return c->in_flight;
+}
+
+static struct flight pop(struct core *c, struct lane *l, enum outcome outcome)
+{
+    assert(l->count > 0);
+    struct flight f = l->flights[l->head];
+
+    if (++l->head == c->options.depth) l->head = 0;
+    l->count--;
+    if (l->flushed > 0) l->flushed--;
+    c->in_flight--;
+    counter_add(&c->tally->live[outcome], 1);
+    if (f.measured) {
+        counter_add(&c->tally->outcomes[outcome], 1);
+        counter_add(&c->tally->by_op[f.op][outcome], 1);
+    }
+    return f;
+}
+
+struct flight core_answered(struct core *c, uint32_t lane, enum outcome outcome, uint64_t now)
+{
+    assert(outcome != OUTCOME_UNANSWERED);
+    struct lane *l = &c->lanes[lane];
+    struct tally *t = c->tally;
+    struct flight f = pop(c, l, outcome);
+    uint64_t latency = now > f.intended_ns ? now - f.intended_ns : 0;
+
+    if (now >= c->from_ns && now < c->until_ns) counter_add(&t->in_window[outcome], 1);
+    if (outcome_executed(outcome)) {
+        histogram_record(&t->live_accepted, latency);
+        if (f.measured) histogram_record(&t->accepted, latency);
+    } else if (outcome_refused(outcome)) {
+        histogram_record(&t->live_refused, latency);
+        if (f.measured) histogram_record(&t->refused, latency);
+    }
+    if (l->holds & CORE_HOLD_FULL) core_release(c, lane, CORE_HOLD_FULL, now);
+    return f;
+}
+
+void core_lost(struct core *c, uint32_t lane)
+{
+    struct lane *l = &c->lanes[lane];
+
+    while (l->count > 0) {
+        if (pop(c, l, OUTCOME_UNANSWERED).measured) counter_add(&c->tally->lost_requests, 1);
+    }
+    l->holds = (l->holds & ~(unsigned)(CORE_HOLD_FULL | CORE_HOLD_OUTPUT)) | CORE_HOLD_DOWN;
+}
+
+void core_hold(struct core *c, uint32_t lane, enum core_hold why)
+{
+    c->lanes[lane].holds |= why;
+}
+
+void core_release(struct core *c, uint32_t lane, enum core_hold why, uint64_t now)
+{
+    struct lane *l = &c->lanes[lane];
+
+    if (!(l->holds & why)) return;
+    l->holds &= ~(unsigned)why;
+    if (l->holds) return;
+    l->held_until_ns = now;
+    if (!l->parked) return;
+    l->parked = false;
+    heap_push(c, (struct entry){due_of(c, l), lane});
+}
+
+/* ---- the end ---- */
+
+bool core_exhausted(const struct core *c, uint64_t now)
+{
+    return c->remaining == 0 || now >= c->until_ns;
+}
+
+/* Counts the lane's measured requests due before `end` that were never taken. */
+static void count_unsent(struct core *c, struct lane *l, uint64_t end)
+{
+    for (uint64_t due = due_of(c, l); due < end && c->remaining > 0; due = due_of(c, l)) {
+        if (due >= c->from_ns) {
+            counter_add(&c->tally->unsent, 1);
+            c->remaining--;
+        }
+        arrivals_pop(&l->schedule);
+    }
+}
+
+void core_finish(struct core *c, uint64_t now)
+{
+    uint64_t end = now < c->until_ns ? now : c->until_ns;
+
+    for (uint32_t i = 0; i < c->options.lanes; i++) {
+        struct lane *l = &c->lanes[i];
+        while (l->count > 0) {
+            pop(c, l, OUTCOME_UNANSWERED);
+        }
+        if (c->options.plan) count_unsent(c, l, end);
+    }
+    c->heap_count = 0;
+}

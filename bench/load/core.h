@@ -1,0 +1,97 @@
+/*
+ * The measuring core of one generator thread: which request is due when, on which connection, what is in flight,
+ * and what became of it. It knows no socket and no clock: every instant is an argument, so that a test can run it
+ * against a simulated server.
+ *
+ *     schedule of each lane --> heap by due instant --> core_take --> in flight --> core_answered --> tally
+ *      (open loop only)                                    |            |
+ *                                                     core_flushed   core_lost, core_finish: unanswered
+ *
+ * A lane is one connection. In the open loop every lane has its own schedule; requests that a lane cannot take yet
+ * stay in its schedule, in order and without memory, while their latency clock is running. In the closed loop a
+ * request is due when a lane has fewer than `depth` in flight.
+ */
+#ifndef BENCH_LOAD_CORE_H
+#define BENCH_LOAD_CORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bench/common/arrivals.h"
+#include "bench/load/tally.h"
+
+struct flight {
+    uint64_t intended_ns;
+    uint32_t key; /* number of the key, for whoever asks */
+    uint8_t op;   /* enum op */
+    bool measured;
+};
+
+struct core_options {
+    const struct arrival_plan *plan; /* NULL: closed loop; borrowed */
+    uint32_t lanes;                  /* connections of this thread ... */
+    uint32_t first_lane, all_lanes;  /* ... the first one's number among all connections of the run */
+    uint32_t depth;                  /* requests in flight on a lane at most */
+    uint64_t seed;
+    uint64_t count; /* measured requests at most; 0: no bound */
+};
+
+/* Why a lane takes no requests. */
+enum core_hold {
+    CORE_HOLD_FULL = 1,   /* `depth` are in flight; the core's own */
+    CORE_HOLD_OUTPUT = 2, /* the socket takes no more bytes */
+    CORE_HOLD_DOWN = 4,   /* not connected */
+};
+
+struct core;
+
+/* `tally` is borrowed. NULL when memory is out. */
+struct core *core_create(const struct core_options *options, struct tally *tally);
+void core_destroy(struct core *c);
+
+/* Schedules begin at `zero_ns`; requests due from `from_ns` on are measured; none is due at or after `until_ns`
+ * (UINT64_MAX: no end). */
+void core_start(struct core *c, uint64_t zero_ns, uint64_t from_ns, uint64_t until_ns);
+
+/* Moves the end to an earlier instant. */
+void core_set_end(struct core *c, uint64_t until_ns);
+
+/* Open loop: the earliest instant at which a lane that can take requests has one due; ARRIVALS_NEVER: none. */
+uint64_t core_next_due(struct core *c);
+
+/* Open loop: finds the lane whose request is due first, at `now` or before. False: none is due. */
+bool core_due(struct core *c, uint64_t now, uint32_t *lane);
+
+/* Closed loop: may this lane send another request at `now`? */
+bool core_may_send(const struct core *c, uint32_t lane, uint64_t now);
+
+/* Takes the next request of the lane, the one that core_due just found or core_may_send allowed: it counts as sent
+ * and is in flight. */
+void core_take(struct core *c, uint32_t lane, enum op op, uint32_t key, uint64_t now);
+
+/* All requests taken on the lane so far are being handed to the socket at `now`. */
+void core_flushed(struct core *c, uint32_t lane, uint64_t now);
+
+/* Requests in flight on the lane, and on all lanes. */
+uint32_t core_in_flight(const struct core *c, uint32_t lane);
+uint64_t core_all_in_flight(const struct core *c);
+
+/* The oldest request in flight on the lane, of which there is one, got this answer at `now`. */
+struct flight core_answered(struct core *c, uint32_t lane, enum outcome outcome, uint64_t now);
+
+/* The lane's connection is gone: what is in flight on it stays unanswered, and the lane is held (CORE_HOLD_DOWN).
+ */
+void core_lost(struct core *c, uint32_t lane);
+
+/* A reason to hold the lane begins or ends; any number of reasons may hold. */
+void core_hold(struct core *c, uint32_t lane, enum core_hold why);
+void core_release(struct core *c, uint32_t lane, enum core_hold why, uint64_t now);
+
+/* True when no more requests will fall due: the end has come, or all of `count` are taken. */
+bool core_exhausted(const struct core *c, uint64_t now);
+
+/* The run is over: what is in flight is unanswered, what was due before `now` and the end but not taken is unsent.
+ */
+void core_finish(struct core *c, uint64_t now);
+
+#endif

@@ -1,0 +1,38 @@
+#include "bench/load/source.h"
+
+#define FIRST_STREAM 0x10000 /* the streams below are those of the schedules */
+
+void source_init(struct source *s, const struct load_settings *settings, uint64_t stream)
+{
+    s->settings = settings;
+    rng_seed(&s->rng, settings->seed, FIRST_STREAM + stream);
+}
+
+static void make(struct source *s, enum op op, uint32_t key, struct request *out)
+{
+    const struct load_settings *settings = s->settings;
+
+    *out = (struct request){.op = op, .priority = settings->priority, .deadline_ms = settings->deadline_ms};
+    if (op == OP_LEN) return;
+    keys_format(&settings->keys, s->key, key);
+    out->key = slice_of(s->key, settings->keys.size);
+    if (op != OP_PUT && op != OP_TOUCH) return;
+    out->ttl_kind = settings->ttl_kind;
+    out->ttl_ms = settings->ttl_ms;
+    if (op == OP_PUT) out->value = values_pick(settings->values, &s->rng);
+}
+
+uint32_t source_next(struct source *s, struct request *out)
+{
+    enum op op = mix_pick(&s->settings->mix, &s->rng);
+    uint32_t key = op == OP_LEN ? 0 : (uint32_t)keys_pick(&s->settings->keys, &s->rng);
+
+    make(s, op, key, out);
+    return key;
+}
+
+void source_put(struct source *s, uint32_t key, struct request *out)
+{
+    make(s, OP_PUT, key, out);
+    out->deadline_ms = 0;
+}

@@ -1,0 +1,21 @@
+/* Makes requests as the settings say. One per thread; the request's slices live until the next one is made. */
+#ifndef BENCH_LOAD_SOURCE_H
+#define BENCH_LOAD_SOURCE_H
+
+#include "bench/load/load.h"
+
+struct source {
+    const struct load_settings *settings; /* borrowed */
+    struct rng rng;
+    char key[KEYS_SIZE_MAX];
+};
+
+void source_init(struct source *s, const struct load_settings *settings, uint64_t stream);
+
+/* The next request of the mix. Returns the number of its key. */
+uint32_t source_next(struct source *s, struct request *out);
+
+/* A PUT of this key. */
+void source_put(struct source *s, uint32_t key, struct request *out);
+
+#endif

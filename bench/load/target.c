@@ -1,0 +1,128 @@
+#include "bench/load/target.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "proto/number.h"
+
+#define SCHEME "sluice://"
+
+bool target_tcp(struct target *t, const char *host, unsigned port, char *error, size_t error_size)
+{
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+    struct addrinfo *list = NULL;
+    char service[8];
+
+    snprintf(service, sizeof(service), "%u", port);
+    int rc = getaddrinfo(host, service, &hints, &list);
+    if (rc != 0) {
+        snprintf(error, error_size, "%s: %s", host, rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc));
+        return false;
+    }
+    memcpy(&t->address, list->ai_addr, list->ai_addrlen);
+    t->address_len = list->ai_addrlen;
+    freeaddrinfo(list);
+    snprintf(t->text, sizeof(t->text), strchr(host, ':') ? "[%.255s]:%u" : "%.255s:%u", host, port);
+    return true;
+}
+
+bool target_unix(struct target *t, const char *path, char *error, size_t error_size)
+{
+    struct sockaddr_un *a = (struct sockaddr_un *)&t->address;
+    size_t len = strlen(path);
+
+    if (len == 0 || len >= sizeof(a->sun_path)) {
+        snprintf(error, error_size, "the path of a Unix socket has 1 to %zu bytes", sizeof(a->sun_path) - 1);
+        return false;
+    }
+    *a = (struct sockaddr_un){.sun_family = AF_UNIX};
+    memcpy(a->sun_path, path, len + 1);
+    t->address_len = sizeof(*a);
+    snprintf(t->text, sizeof(t->text), "unix:%s", path);
+    return true;
+}
+
+/* host, host:port, [v6] or [v6]:port, perhaps with one slash at the end. */
+static bool authority(struct target *t, const char *text, unsigned port, char *error, size_t error_size)
+{
+    char host[256];
+    size_t len = strlen(text), host_len = 0;
+    const char *rest = NULL;
+    uint64_t number = port;
+
+    if (len > 0 && text[len - 1] == '/') len--;
+    bool bracket = len > 0 && text[0] == '[';
+    const char *end = memchr(text, bracket ? ']' : ':', len);
+    if (bracket) {
+        text++;
+        len--;
+    }
+    host_len = end ? (size_t)(end - text) : len;
+    rest = end ? end + bracket : text + len;
+    len -= (size_t)(rest - text);
+    bool ok = host_len > 0 && host_len < sizeof(host) && (!bracket || end);
+    if (ok && len > 0) {
+        ok = *rest == ':' && number_parse(slice_of(rest + 1, len - 1), 65535, &number) && number > 0;
+    }
+    if (!ok) {
+        snprintf(error, error_size, "a URL is sluice://host:port or unix:/path");
+        return false;
+    }
+    memcpy(host, text, host_len);
+    host[host_len] = '\0';
+    return target_tcp(t, host, (unsigned)number, error, error_size);
+}
+
+bool target_url(struct target *t, const char *url, unsigned default_port, char *error, size_t error_size)
+{
+    if (strncmp(url, "unix:", 5) == 0) return target_unix(t, url + 5, error, error_size);
+    if (strncmp(url, SCHEME, sizeof(SCHEME) - 1) == 0) url += sizeof(SCHEME) - 1;
+    return authority(t, url, default_port, error, error_size);
+}
+
+static int open_socket(const struct target *t, int flags)
+{
+    int fd = socket(t->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | flags, 0), on = 1;
+
+    if (fd >= 0 && t->address.ss_family != AF_UNIX) {
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    }
+    return fd;
+}
+
+static int close_with(int fd, int error)
+{
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+int target_connect(const struct target *t, unsigned timeout_ms)
+{
+    int fd = open_socket(t, 0);
+    struct timeval limit = {.tv_sec = timeout_ms / 1000, .tv_usec = (suseconds_t)(timeout_ms % 1000) * 1000};
+
+    if (fd < 0) return -1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)); /* also bounds the connect */
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    if (connect(fd, (const struct sockaddr *)&t->address, t->address_len) != 0) return close_with(fd, errno);
+    return fd;
+}
+
+int target_connect_start(const struct target *t)
+{
+    int fd = open_socket(t, SOCK_NONBLOCK);
+
+    if (fd < 0) return -1;
+    if (connect(fd, (const struct sockaddr *)&t->address, t->address_len) != 0 && errno != EINPROGRESS) {
+        return close_with(fd, errno);
+    }
+    return fd;
+}

@@ -1,0 +1,30 @@
+/* Where the server is: resolved once, connected to many times. Immutable after parsing, thread-safe. */
+#ifndef BENCH_LOAD_TARGET_H
+#define BENCH_LOAD_TARGET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#define TARGET_TEXT 300
+
+struct target {
+    struct sockaddr_storage address;
+    socklen_t address_len;
+    char text[TARGET_TEXT]; /* for people */
+};
+
+/* False with a text in `error`. */
+bool target_tcp(struct target *t, const char *host, unsigned port, char *error, size_t error_size);
+bool target_unix(struct target *t, const char *path, char *error, size_t error_size);
+/* sluice://host[:port], host:port, or unix:/path. */
+bool target_url(struct target *t, const char *url, unsigned default_port, char *error, size_t error_size);
+
+/* A connected blocking socket that gives up reads and writes after `timeout_ms`; -1 and errno. */
+int target_connect(const struct target *t, unsigned timeout_ms);
+
+/* A non-blocking socket whose connect is under way or done; writable when it is over. -1 and errno. */
+int target_connect_start(const struct target *t);
+
+#endif

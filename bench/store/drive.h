@@ -1,0 +1,75 @@
+/*
+ * One worker of the in-process benchmark: makes operations by the mix, calls the store with them one at a time,
+ * checks every answer, and records how long it took.
+ *
+ *     pick key and operation -> submit -+-> done -----------------------+-> check, count, record
+ *                                       +-> queued -> wait (lane.h) ----+
+ *                                       +-> full -> wait for room, or count a refusal
+ */
+#ifndef BENCH_STORE_DRIVE_H
+#define BENCH_STORE_DRIVE_H
+
+#include "bench/common/keys.h"
+#include "bench/common/mix.h"
+#include "bench/common/rng.h"
+#include "bench/store/lane.h"
+#include "daemon/base/histogram.h"
+
+/* What all workers of a run share, read-only. */
+struct drive_plan {
+    struct backend *backend;
+    const struct clock *clock;
+    const struct keys *picker;
+    const struct mix *mix;
+    const struct slice *names; /* of the keys, by number */
+    const bool *slow;          /* by number: the session does more work; NULL: none does */
+    size_t value_size;         /* at least DRIVE_VALUE_MIN */
+    bool refuse;               /* a full queue refuses the operation; otherwise the worker waits for room */
+};
+
+#define DRIVE_VALUE_MIN 8 /* a value begins with the number of its key */
+
+/* Every operation is in `sent`, and in exactly one of served and refused; every served one is in exactly one of
+ * those that follow. */
+struct tally {
+    uint64_t sent, served, refused;
+    uint64_t hits, misses;      /* Get */
+    uint64_t stored;            /* Put */
+    uint64_t deleted, absent;   /* Delete */
+    uint64_t touched, vanished; /* Touch */
+    uint64_t counted;           /* Len */
+    uint64_t wrong;             /* an answer that does not fit its question */
+    uint64_t waits;             /* times that a worker slept for room in the queue; in no sum */
+};
+
+struct driver {
+    _Alignas(64) const struct drive_plan *plan;
+    struct lane *lane;
+    struct rng rng;
+    char *value; /* value_size bytes */
+    struct tally tally;
+    struct call call;
+    struct histogram latency;  /* ns, of what was served */
+    struct histogram ordinary; /* the same without the slow sessions; only with plan->slow */
+};
+
+/* One per lane; NULL when memory is out. */
+struct driver *drivers_create(const struct drive_plan *plan, struct lane *lanes, uint32_t count, uint64_t seed);
+void drivers_destroy(struct driver *drivers, uint32_t count);
+
+/* Stores every key once. False: an answer was wrong. */
+bool driver_fill(struct driver *d);
+
+/* Calls until `count` operations are done or `end_ns` has come, whichever is first (UINT64_MAX: no limit). */
+void driver_run(struct driver *d, uint64_t count, uint64_t end_ns);
+
+/* Gets every key once and asks for Len. True when both know of the same number of sessions, and every value is
+ * that of its key. To be called when nothing else runs. */
+bool driver_audit(struct driver *d);
+
+void tally_add(struct tally *into, const struct tally *from);
+
+/* True when the sums hold and no answer was wrong. */
+bool tally_holds(const struct tally *t);
+
+#endif

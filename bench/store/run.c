@@ -1,0 +1,229 @@
+#include "bench/store/run.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "bench/store/allocations.h"
+
+/* Everything a run holds; all zero is a run that holds nothing. */
+struct run {
+    const struct store_options *options;
+    uint32_t workers;
+    struct keys picker;
+    struct drive_plan plan;
+    struct lane *lanes;
+    struct driver *drivers;
+    char *bytes; /* of the keys */
+    struct slice *names;
+    bool *slow;
+    pthread_barrier_t gate;
+    _Atomic uint64_t end_ns; /* set before the gate opens */
+};
+
+static bool fail(const char *why)
+{
+    fprintf(stderr, "sluice-bench store: %s\n", why);
+    return false;
+}
+
+/* ---- keys ---- */
+
+static bool make_names(struct run *r)
+{
+    size_t count = r->options->keys, size = r->options->key_size;
+    keys_init(&r->picker, count, r->options->law, r->options->theta, size);
+    r->bytes = malloc(count * size);
+    r->names = malloc(count * sizeof *r->names);
+    if (!r->bytes || !r->names) return false;
+    for (size_t i = 0; i < count; i++) {
+        keys_format(&r->picker, r->bytes + i * size, i);
+        r->names[i] = slice_of(r->bytes + i * size, size);
+    }
+    return true;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Marks the slow keys and finds the bound that makes the backend take the same for slow: that many keys have a
+ * hash below it. */
+static bool choose_slow(struct run *r, const struct siphash_key *hash_key, uint32_t *below)
+{
+    size_t count = r->options->keys;
+    size_t wanted = (size_t)((double)count * r->options->slow_percent / 100 + 0.5);
+    *below = 0;
+    if (r->options->slow_percent <= 0) return true;
+    r->slow = calloc(count, sizeof *r->slow);
+    uint32_t *hashes = malloc(count * sizeof *hashes);
+    if (!r->slow || !hashes) {
+        free(hashes);
+        return false;
+    }
+    for (size_t i = 0; i < count; i++)
+        hashes[i] = (uint32_t)siphash13(hash_key, r->names[i].ptr, r->names[i].len);
+    qsort(hashes, count, sizeof *hashes, by_value);
+    *below = wanted < count ? hashes[wanted] : UINT32_MAX;
+    for (size_t i = 0; i < count; i++)
+        r->slow[i] = (uint32_t)siphash13(hash_key, r->names[i].ptr, r->names[i].len) < *below;
+    free(hashes);
+    return true;
+}
+
+/* ---- set up and tear down ---- */
+
+static bool start_backend(struct run *r, const struct store_backend *backend)
+{
+    const struct store_options *o = r->options;
+    struct rng rng;
+    rng_seed(&rng, o->seed, UINT64_MAX);
+    struct siphash_key hash_key = {rng_next(&rng), rng_next(&rng)};
+    struct backend_options options = {
+        .clock = &clock_system,
+        .ttl_default_ms = 30 * 60 * 1000, /* the daemon's defaults */
+        .ttl_max_lifetime_ms = UINT64_MAX,
+        .sweep_interval_ms = 1000,
+        .work_iterations = o->work,
+        .work_outside = o->work_outside,
+        .work_slow_factor = (uint32_t)o->slow_factor,
+        .hash_key = &hash_key,
+        .queue_bound = (uint32_t)o->queue,
+        .workers = 0, /* the callers take the lock themselves */
+        .stripes = (uint32_t)o->stripes,
+        .lock = backend->lock,
+        .lanes = lanes_callbacks(r->lanes, r->workers),
+    };
+    if (!choose_slow(r, &hash_key, &options.work_slow_below)) return fail("out of memory");
+    const char *error = NULL;
+    r->plan = (struct drive_plan){
+        .backend = backend->design->start(&options, &error),
+        .clock = &clock_system,
+        .picker = &r->picker,
+        .mix = &o->mix,
+        .names = r->names,
+        .slow = r->slow,
+        .value_size = o->value_size,
+        .refuse = backend->refuse,
+    };
+    return r->plan.backend != NULL || fail(error);
+}
+
+static bool set_up(struct run *r, const struct store_backend *backend)
+{
+    r->lanes = lanes_create(r->workers);
+    if (!r->lanes || !make_names(r)) return fail("out of memory");
+    if (!start_backend(r, backend)) return false;
+    r->drivers = drivers_create(&r->plan, r->lanes, r->workers, r->options->seed);
+    if (!r->drivers) return fail("out of memory");
+    return driver_fill(&r->drivers[0]) || fail("a session could not be stored");
+}
+
+static void tear_down(struct run *r)
+{
+    drivers_destroy(r->drivers, r->workers); /* replies in them may hold sessions */
+    if (r->plan.backend) r->plan.backend->design->stop(r->plan.backend);
+    lanes_destroy(r->lanes, r->workers);
+    free(r->bytes);
+    free(r->names);
+    free(r->slow);
+}
+
+/* ---- the measurement ---- */
+
+struct worker {
+    struct run *run;
+    struct driver *driver;
+    uint64_t count;
+    pthread_t thread;
+};
+
+static void *worker_main(void *arg)
+{
+    struct worker *w = arg;
+    pthread_barrier_wait(&w->run->gate);
+    driver_run(w->driver, w->count, w->run->end_ns);
+    return NULL;
+}
+
+static uint64_t cpu_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
+}
+
+/* Adds what the process has used so far, times `sign`. */
+static void take_stock(struct run_result *result, uint64_t sign)
+{
+    struct rusage usage;
+    uint64_t allocations = 0;
+    getrusage(RUSAGE_SELF, &usage);
+    result->allocations_known = allocations_so_far(&allocations);
+    result->allocations += allocations * sign;
+    result->switches_voluntary += (uint64_t)usage.ru_nvcsw * sign;
+    result->switches_involuntary += (uint64_t)usage.ru_nivcsw * sign;
+    result->cpu_ns += cpu_ns() * sign;
+}
+
+/* Starts the threads, which wait at the gate. Ends the program when there is no thread to be had. */
+static void start_workers(struct run *r, struct worker *workers)
+{
+    uint64_t count = r->options->count ? r->options->count : UINT64_MAX;
+    pthread_barrier_init(&r->gate, NULL, r->workers + 1);
+    for (uint32_t i = 0; i < r->workers; i++) {
+        uint64_t share = count == UINT64_MAX ? count : count / r->workers + (i < count % r->workers);
+        workers[i] = (struct worker){.run = r, .driver = &r->drivers[i], .count = share};
+        if (pthread_create(&workers[i].thread, NULL, worker_main, &workers[i]) != 0) {
+            fail("cannot start the workers");
+            exit(1);
+        }
+    }
+}
+
+static void measure(struct run *r, struct run_result *result)
+{
+    struct worker workers[LANES_MAX];
+    start_workers(r, workers);
+    take_stock(result, UINT64_MAX);
+    uint64_t start_ns = clock_ns(&clock_system);
+    r->end_ns = r->options->count ? UINT64_MAX : start_ns + r->options->duration_ns;
+    pthread_barrier_wait(&r->gate);
+    for (uint32_t i = 0; i < r->workers; i++)
+        pthread_join(workers[i].thread, NULL);
+    result->wall_ns = clock_ns(&clock_system) - start_ns;
+    take_stock(result, 1);
+    pthread_barrier_destroy(&r->gate);
+    for (uint32_t i = 0; i < r->workers; i++) {
+        tally_add(&result->tally, &r->drivers[i].tally);
+        histogram_merge(&result->latency, &r->drivers[i].latency);
+        histogram_merge(&result->ordinary, &r->drivers[i].ordinary);
+    }
+}
+
+static bool sums_hold(struct run *r, const struct run_result *result)
+{
+    const struct store_options *o = r->options;
+    if (!tally_holds(&result->tally) || histogram_count(&result->latency) != result->tally.served)
+        return fail("the sums do not hold");
+    if (o->count && result->tally.sent != o->count) return fail("an operation was lost");
+    return driver_audit(&r->drivers[0]) || fail("what is stored is not what was counted");
+}
+
+bool run_store(const struct store_options *o, const struct store_backend *backend, uint32_t workers,
+               struct run_result *result)
+{
+    struct run r = {.options = o, .workers = workers};
+    memset(result, 0, sizeof *result);
+    bool ok = set_up(&r, backend);
+    if (ok) {
+        measure(&r, result);
+        ok = sums_hold(&r, result);
+    }
+    tear_down(&r);
+    return ok;
+}

@@ -1,0 +1,215 @@
+/* The session table and memory: the budget, growing and shrinking by single buckets, failing allocations. */
+#include "tests/unit/table_helper.h"
+
+#include "daemon/base/fault.h"
+
+static void the_budget_refuses_growth_only(void **state)
+{
+    (void)state;
+    struct table *t = new_table(0);
+    size_t empty = budget_used(&budget);
+    put(t, "a", 1000, TABLE_NEVER, 1000);
+    size_t one = budget_used(&budget) - empty;
+    assert_true(one >= 1000 && one < 1500);
+    assert_int_equal(counter_get(&table_counters(t)->entry_bytes), one);
+    assert_int_equal(counter_get(&table_counters(t)->bucket_bytes), empty);
+    assert_int_equal(put(t, "b", 1000, TABLE_NEVER, 1000), TABLE_OK);
+    budget.limit = budget_used(&budget);
+    assert_int_equal(put(t, "c", 0, TABLE_NEVER, 1000), TABLE_NO_MEMORY);
+    assert_null(find(t, "c", 1000));
+    assert_int_equal(put(t, "b", 2000, TABLE_NEVER, 1000), TABLE_NO_MEMORY);
+    assert_int_equal(entry_version(find(t, "b", 1000)), 2); /* unchanged */
+    assert_int_equal(put(t, "b", 1000, TABLE_NEVER, 1000), TABLE_OK);
+    assert_int_equal(entry_version(find(t, "b", 1000)), 3); /* refusals use up no version */
+    budget.limit = 1;
+    assert_int_equal(put(t, "b", 900, TABLE_NEVER, 1000), TABLE_OK); /* shrinks, even over the limit */
+    table_set_deadline(t, find(t, "b", 1000), 5000);
+    budget.limit = budget_used(&budget);
+    assert_int_equal(put(t, "c", 500, TABLE_NEVER, 1000), TABLE_NO_MEMORY);
+    table_remove(t, find(t, "a", 1000));
+    assert_int_equal(put(t, "c", 500, TABLE_NEVER, 1000), TABLE_OK);
+    table_remove(t, find(t, "b", 1000));
+    table_remove(t, find(t, "c", 1000));
+    assert_int_equal(budget_used(&budget), empty);
+    assert_int_equal(counter_get(&table_counters(t)->entry_bytes), 0);
+    table_destroy(t);
+    assert_int_equal(budget_used(&budget), 0);
+}
+
+static void a_short_budget_sweeps_for_room(void **state)
+{
+    (void)state;
+    struct table *t = new_table(0);
+    put(t, "old", 1000, 2000, 1000);
+    put(t, "kept", 10, TABLE_NEVER, 1000);
+    budget.limit = budget_used(&budget);
+    assert_int_equal(put(t, "new", 1000, TABLE_NEVER, 1999), TABLE_NO_MEMORY);
+    assert_int_equal(put(t, "new", 900, TABLE_NEVER, 2000), TABLE_OK);
+    assert_int_equal(counter_get(&table_counters(t)->expired), 1);
+    table_set_deadline(t, find(t, "new", 2000), 3000);
+    assert_int_equal(put(t, "kept", 800, TABLE_NEVER, 3000), TABLE_OK); /* a growing update as well */
+    assert_int_equal(table_len(t, 3000), 1);
+    table_destroy(t);
+}
+
+static void bytes_come_back_with_the_sessions(void **state)
+{
+    (void)state;
+    struct table *t = new_table(0);
+    size_t empty = budget_used(&budget);
+    const struct table_counters *c = table_counters(t);
+    for (int round = 0; round < 2; round++) {
+        put_numbered(t, 0, 60000, 2000);
+        assert_true(counter_get(&c->buckets) >= 60000 / 5 - 1);
+        assert_int_equal(counter_get(&c->entry_bytes) + counter_get(&c->bucket_bytes), budget_used(&budget));
+        if (round == 0)
+            remove_numbered(t, 0, 60000);
+        else
+            while (!table_sweep(t, 2000, 1000)) {
+            }
+        assert_int_equal(budget_used(&budget), empty);
+        assert_int_equal(counter_get(&c->buckets), 16);
+        assert_int_equal(counter_get(&c->merges), counter_get(&c->splits));
+    }
+    table_destroy(t);
+    assert_int_equal(budget_used(&budget), 0);
+}
+
+static void no_operation_pays_for_a_rehash(void **state)
+{
+    (void)state;
+    struct table *t = new_table(0);
+    const struct table_counters *c = table_counters(t);
+    for (unsigned i = 0; i < 40000; i++) {
+        uint64_t splits = counter_get(&c->splits);
+        put_numbered(t, i, i + 1, TABLE_NEVER);
+        assert_true(counter_get(&c->splits) - splits <= 1);
+        assert_true(counter_get(&c->sessions) <= 5 * counter_get(&c->buckets));
+    }
+    for (unsigned i = 0; i < 40000; i++) {
+        uint64_t merges = counter_get(&c->merges);
+        remove_numbered(t, i, i + 1);
+        assert_true(counter_get(&c->merges) - merges <= 1);
+        assert_true(counter_get(&c->buckets) <= 16 ||
+                    counter_get(&c->sessions) >= 3 * (counter_get(&c->buckets) - 1));
+    }
+    uint64_t splits = counter_get(&c->splits), merges = counter_get(&c->merges);
+    put_numbered(t, 0, 1000, TABLE_NEVER);
+    for (unsigned i = 0; i < 1000; i++) { /* a steady size neither splits nor merges on and on */
+        remove_numbered(t, i, i + 1);
+        put_numbered(t, i, i + 1, TABLE_NEVER);
+    }
+    assert_true(counter_get(&c->splits) - splits <= 1000 / 5);
+    assert_int_equal(counter_get(&c->merges), merges);
+    table_destroy(t);
+}
+
+/* ---- failing allocations ---- */
+
+static int disarm(void **state)
+{
+    (void)state;
+    fault_disarm_all();
+    return 0;
+}
+
+static void a_failed_entry_changes_nothing(void **state)
+{
+    (void)state;
+    struct table *t = new_table(0);
+    put(t, "a", 10, TABLE_NEVER, 1000);
+    size_t used = budget_used(&budget);
+    fault_arm(FAULT_ENTRY_ALLOC, 1, 2);
+    assert_int_equal(put(t, "a", 20, TABLE_NEVER, 1000), TABLE_NO_MEMORY);
+    assert_int_equal(put(t, "b", 20, TABLE_NEVER, 1000), TABLE_NO_MEMORY);
+    assert_int_equal(budget_used(&budget), used);
+    assert_int_equal(entry_version(find(t, "a", 1000)), 1);
+    assert_int_equal(table_len(t, 1000), 1);
+    assert_int_equal(put(t, "b", 20, TABLE_NEVER, 1000), TABLE_OK);
+    table_destroy(t);
+}
+
+static void creation_fails_cleanly(void **state)
+{
+    (void)state;
+    for (uint64_t nth = 1; nth <= 2; nth++) { /* directory, first segment */
+        budget_init(&budget, 0);
+        struct table_options options = {{1, 2}, &budget, 1000};
+        fault_arm(FAULT_TABLE_GROW, nth, 1);
+        assert_null(table_create(&options));
+        assert_int_equal(budget_used(&budget), 0);
+    }
+}
+
+static void every_bucket_allocation_may_fail(void **state)
+{
+    (void)state;
+    for (uint64_t nth = 1; nth <= 40; nth++) {
+        struct table *t = new_table(0);
+        size_t empty = budget_used(&budget);
+        unsigned stored = 0;
+        fault_arm(FAULT_TABLE_GROW, nth, 1 + nth % 3 * 50);
+        for (unsigned i = 0; i < 600; i++) {
+            char key[16];
+            snprintf(key, sizeof key, "n%u", i);
+            size_t used = budget_used(&budget);
+            if (put(t, key, 8, TABLE_NEVER, 1000) == TABLE_OK) {
+                stored++;
+                continue;
+            }
+            assert_int_equal(budget_used(&budget), used);
+            assert_null(find(t, key, 1000));
+            i--; /* again */
+        }
+        assert_int_equal(stored, 600);
+        assert_int_equal(table_len(t, 1000), 600);
+        fault_arm(FAULT_TABLE_GROW, 1 + nth % 4, nth);
+        remove_numbered(t, 0, 600); /* finds each of them */
+        assert_int_equal(table_len(t, 1000), 0);
+        fault_disarm_all();
+        put_numbered(t, 0, 600, TABLE_NEVER);
+        remove_numbered(t, 0, 600);
+        assert_int_equal(budget_used(&budget), empty);
+        table_destroy(t);
+        assert_int_equal(budget_used(&budget), 0);
+    }
+}
+
+static void growth_that_failed_is_made_up_for(void **state)
+{
+    (void)state;
+    struct table *t = new_table(0);
+    const struct table_counters *c = table_counters(t);
+    put_numbered(t, 0, 5120, TABLE_NEVER);
+    assert_int_equal(counter_get(&c->buckets), 1024); /* the next one needs a new segment */
+    uint64_t refused = 0;
+    for (unsigned i = 5120; i < 9000; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "n%u", i);
+        fault_arm(FAULT_TABLE_GROW, 1, 2);
+        if (put(t, key, 8, TABLE_NEVER, 1000) != TABLE_OK) refused++;
+    }
+    fault_disarm_all();
+    assert_true(refused > 0);
+    assert_int_equal(counter_get(&c->buckets), 1024);
+    put_numbered(t, 0, 12000, TABLE_NEVER);
+    assert_true(counter_get(&c->buckets) * 5 >= counter_get(&c->sessions));
+    remove_numbered(t, 0, 12000);
+    table_destroy(t);
+    assert_int_equal(budget_used(&budget), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_budget_refuses_growth_only),
+        cmocka_unit_test(a_short_budget_sweeps_for_room),
+        cmocka_unit_test(bytes_come_back_with_the_sessions),
+        cmocka_unit_test(no_operation_pays_for_a_rehash),
+        cmocka_unit_test_teardown(a_failed_entry_changes_nothing, disarm),
+        cmocka_unit_test_teardown(creation_fails_cleanly, disarm),
+        cmocka_unit_test_teardown(every_bucket_allocation_may_fail, disarm),
+        cmocka_unit_test_teardown(growth_that_failed_is_made_up_for, disarm),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
