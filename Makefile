@@ -10,6 +10,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 CC ?= cc
 AR ?= ar
+OBJCOPY ?= objcopy
 PYTHON ?= $(if $(wildcard /usr/bin/python3),/usr/bin/python3,python3)
 CLANG ?= clang
 
@@ -54,17 +55,23 @@ $(BUILD)/%.o: %.c
 $(BUILD)/libproto.a: $(call obj,$(PROTO_SRC))
 $(BUILD)/libconfig.a: $(call obj,$(CONFIG_SRC))
 $(BUILD)/libdaemon.a: $(call obj,$(DAEMON_SRC))
-$(BUILD)/libsluice.a: $(call obj,$(CLIENT_SRC) $(PROTO_SRC))
 $(BUILD)/libtestsupport.a: $(call obj,$(TEST_SUPPORT_SRC))
 $(BUILD)/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
+# One object that shows the world sluice_* only, so that no name of ours meets one of the program it is linked into.
+$(BUILD)/libsluice.a: $(call obj,$(CLIENT_SRC) $(PROTO_SRC))
+	@rm -f $@
+	$(LD) -r -o $(BUILD)/sluice-client.o $^
+	$(OBJCOPY) -w --keep-global-symbol='sluice_[a-z]*' $(BUILD)/sluice-client.o
+	$(AR) rcs $@ $(BUILD)/sluice-client.o
+
 $(BUILD)/sluiced: $(BUILD)/daemon/main.o $(BUILD)/libdaemon.a $(BUILD)/libconfig.a $(BUILD)/libproto.a
 	$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
 
-$(BUILD)/sluice: $(call obj,$(CLI_SRC)) $(BUILD)/libsluice.a
+$(BUILD)/sluice: $(call obj,$(CLI_SRC)) $(BUILD)/libsluice.a $(BUILD)/libproto.a
 	$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(CLI_LIBS)
 
 $(BUILD)/libbench.a: $(filter-out $(BUILD)/bench/main.o,$(call obj,$(BENCH_SRC)))
@@ -72,7 +79,7 @@ $(BUILD)/libbench.a: $(filter-out $(BUILD)/bench/main.o,$(call obj,$(BENCH_SRC))
 $(BUILD)/sluice-bench: $(BUILD)/bench/main.o $(BUILD)/libbench.a $(BUILD)/libdaemon.a $(BUILD)/libproto.a
 	$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(BENCH_LIBS)
 
-$(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(BUILD)/libtestsupport.a $(BUILD)/libdaemon.a $(BUILD)/libconfig.a $(BUILD)/libsluice.a
+$(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(BUILD)/libtestsupport.a $(BUILD)/libdaemon.a $(BUILD)/libconfig.a $(BUILD)/libsluice.a $(BUILD)/libproto.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS) $(TEST_LIBS)
 

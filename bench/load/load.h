@@ -52,7 +52,6 @@ struct load_settings {
     const char *ratio_to, *json, *hgrm, *csv;
     uint64_t csv_interval_ns;
     bool quiet;
-    char url[TARGET_TEXT]; /* the target, for people */
 };
 
 /* False after a complaint on standard error. On success the caller owns settings->values. */

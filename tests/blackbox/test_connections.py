@@ -11,7 +11,8 @@ from client import Client, put_bytes
 from daemon import MATRIX, SMALL_MATRIX, patience, poll, sanitizer
 
 DAEMON_MATRIX = SMALL_MATRIX
-DAEMON_SETS = ("queue.bound=10000",)  # for long pipelines that nothing of is to be refused
+# Room for long pipelines of which nothing is to be refused; and no timeout that would hide a forgotten connection.
+DAEMON_SETS = ("queue.bound=10000", "limits.request_timeout=off", "limits.idle_timeout=off")
 MIB = 1 << 20
 
 
