@@ -37,9 +37,12 @@ static void print_help(void)
 static bool parse(struct arguments *args, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'},       {"set", required_argument, NULL, 's'},
-        {"check-config", required_argument, NULL, 'k'}, {"print-config", no_argument, NULL, 'p'},
-        {"help", no_argument, NULL, 'h'},               {"version", no_argument, NULL, 'v'},
+        {"config", required_argument, NULL, 'c'},
+        {"set", required_argument, NULL, 's'},
+        {"check-config", required_argument, NULL, 'k'},
+        {"print-config", no_argument, NULL, 'p'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},
         {NULL, 0, NULL, 0},
     };
     int option;
@@ -74,8 +77,7 @@ static bool load(struct settings *settings, const struct arguments *args)
     if (args->file) config_load_file(settings, args->file, errors);
     for (size_t i = 0; i < args->set_count; i++)
         config_set(settings, args->sets[i], errors);
-    if (config_errors_count(errors) == 0)
-        config_validate(settings, args->file ? args->file : "settings", errors);
+    if (config_errors_count(errors) == 0) config_validate(settings, args->file ? args->file : "settings", errors);
     size_t count = config_errors_count(errors);
     for (size_t i = 0; i < count; i++)
         fprintf(stderr, "%s\n", config_errors_at(errors, i));

@@ -48,7 +48,7 @@ struct backend_options {
     uint32_t work_slow_below;
     uint32_t work_slow_factor;
     const struct siphash_key *hash_key; /* copied; NULL: a random one, as every server should have */
-    bool work_outside;        /* mutex only: work before taking the lock */
+    bool work_outside;                  /* mutex only: work before taking the lock */
     uint32_t queue_bound;
     uint32_t workers; /* mutex only; 0: lanes execute on their own thread */
     uint32_t stripes; /* mutex only */

@@ -71,9 +71,8 @@ static void put(const struct execute_rules *rules, struct table *t, uint64_t has
         !condition_holds(call, table_find(t, hash, request->key.ptr, request->key.len, now_ms)))
         return;
     struct entry *stored = NULL;
-    enum table_status status =
-        table_put(t, hash, request->key.ptr, request->key.len, request->value.ptr, request->value.len,
-                  deadline_of(rules, request, now_ms), now_ms, &stored);
+    enum table_status status = table_put(t, hash, request->key.ptr, request->key.len, request->value.ptr,
+                                         request->value.len, deadline_of(rules, request, now_ms), now_ms, &stored);
     if (status != TABLE_OK) {
         reply_error(&call->reply, ERR_OUT_OF_MEMORY, "the store is full (limits.memory); not stored");
         return;

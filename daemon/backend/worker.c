@@ -67,6 +67,9 @@ static uint64_t run_batch(struct worker *w, uint64_t start_ns)
     counter_max(&w->deepest, count + ring_depth(w->ring));
     tell_room(w);
     if (start_ns == 0) start_ns = clock_ns(w->clock);
+    /* That may have been before they came, if this thread was held up since: nothing runs in its own past. */
+    for (size_t i = 0; i < count; i++)
+        if (calls[i]->arrived_ns > start_ns) start_ns = calls[i]->arrived_ns;
     w->job.run(w->job.ctx, calls, count, start_ns / 1000000U);
     deliver(w, calls, count);
     uint64_t end_ns = clock_ns(w->clock);
@@ -108,7 +111,7 @@ static void *worker_main(void *arg)
     struct worker *w = arg;
     uint64_t housekeep_ms = w->job.housekeep ? 0 : UINT64_MAX; /* when housekeeping wants its next slice */
     uint64_t recheck_ms = UINT64_MAX; /* the same once calls have run, which may have changed what is due */
-    uint64_t now_ns = 0;       /* end of the last batch; 0: not known */
+    uint64_t now_ns = 0;              /* end of the last batch; 0: not known */
     bool armed = false;
     for (;;) {
         uint64_t end_ns = armed ? run_batch(w, now_ns) : run_or_spin(w, now_ns);

@@ -185,7 +185,6 @@ void conn_open(struct loop *loop, const struct loop_socket *socket)
     counter_add(&loop->stats->connections_accepted, 1);
     int failed = uv_poll_init_socket(&loop->uv, &c->poll, c->fd);
     assert(failed == 0); /* the acceptor made it non-blocking; a refusal here is a bug */
-    if (loop->options.idle_timeout_ms)
-        loop_set_deadline(loop, c, c->active_ms + loop->options.idle_timeout_ms);
+    if (loop->options.idle_timeout_ms) loop_set_deadline(loop, c, c->active_ms + loop->options.idle_timeout_ms);
     conn_update(c);
 }

@@ -81,7 +81,7 @@ uint64_t conn_check_deadline(struct conn *c, uint64_t now_ms);
 
 /* conn_read.c */
 void conn_readable(struct conn *c);
-void conn_resume(struct conn *c); /* decodes what was left over */
+void conn_resume(struct conn *c);     /* decodes what was left over */
 bool conn_retry_held(struct conn *c); /* false: still no room */
 
 /* conn_write.c */

@@ -112,8 +112,7 @@ static size_t continue_body(struct conn *c, const char *in, size_t len)
 {
     struct call *call = c->receiving;
     size_t used = c->body_left < len ? c->body_left : len;
-    if (body_is_kept(c))
-        memcpy(call_value_room(call) + (call->request.value.len - c->body_left), in, used);
+    if (body_is_kept(c)) memcpy(call_value_room(call) + (call->request.value.len - c->body_left), in, used);
     c->body_left -= used;
     if (c->body_left > 0) return used;
     size_t end_used = 0;
@@ -199,8 +198,7 @@ static void note_unfinished(struct conn *c)
         c->request_ms = 0;
     } else if (c->request_ms == 0) {
         c->request_ms = loop_now_ms(c->loop);
-        if (o->request_timeout_ms)
-            loop_set_deadline(c->loop, c, c->request_ms + o->request_timeout_ms);
+        if (o->request_timeout_ms) loop_set_deadline(c->loop, c, c->request_ms + o->request_timeout_ms);
     }
 }
 

@@ -182,7 +182,8 @@ static bool remove_stale(const struct sockaddr_un *name, char *error, size_t err
     if (!S_ISSOCK(st.st_mode))
         return fail(error, error_size, "listen on", name->sun_path, "a file that is no socket stands there");
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool alive = fd >= 0 && (connect(fd, (const struct sockaddr *)name, sizeof *name) == 0 || errno != ECONNREFUSED);
+    bool alive =
+        fd >= 0 && (connect(fd, (const struct sockaddr *)name, sizeof *name) == 0 || errno != ECONNREFUSED);
     if (fd >= 0) close(fd);
     if (alive)
         return fail(error, error_size, "listen on", name->sun_path,

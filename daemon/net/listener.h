@@ -16,7 +16,7 @@ struct listener;
 struct listener_target {
     struct loop **loops;
     uint32_t loop_count;
-    uint32_t next; /* whose turn it is */
+    uint32_t next;  /* whose turn it is */
     uint32_t limit; /* connections */
     _Atomic uint32_t *open;
     counter refused; /* connections over the limit */

@@ -15,9 +15,9 @@
 #include "daemon/net/loop_impl.h"
 
 #define READ_SIZE      (16 * 1024) /* bytes read from a connection in a turn */
-#define HELD_TRIES     64  /* held connections that may find no room before the rest waits for the next signal */
-#define COLLECT_ROUNDS 16  /* completions collected before sockets get their turn again */
-#define TICKS          32  /* the shortest timeout is watched with a 32nd of its length */
+#define HELD_TRIES     64 /* held connections that may find no room before the rest waits for the next signal */
+#define COLLECT_ROUNDS 16 /* completions collected before sockets get their turn again */
+#define TICKS          32 /* the shortest timeout is watched with a 32nd of its length */
 #define TICK_MAX_MS    1000
 
 /* ---- what came from other threads ---- */
@@ -95,11 +95,6 @@ static void begin_drain(struct loop *loop)
         conn_end_input(c);
         conn_update(c);
     }
-}
-
-static void end_if_drained(struct loop *loop)
-{
-    if (loop->draining && loop->conn_count == 0) uv_stop(&loop->uv);
 }
 
 static void abort_all(struct loop *loop)
@@ -182,7 +177,7 @@ static void on_prepare(uv_prepare_t *prepare)
     else
         uv_idle_stop(&loop->idle);
     end_turn(loop);
-    end_if_drained(loop);
+    loop_end_if_drained(loop);
 }
 
 static void on_bell(uv_poll_t *poll, int status, int events)
@@ -201,38 +196,12 @@ static uint64_t look_at(void *ctx, struct deadline *node)
     return conn_check_deadline(c, loop_now_ms(loop));
 }
 
-static void on_timer(uv_timer_t *timer);
-
-static void schedule_timer(struct loop *loop, uint64_t now_ms)
-{
-    uint64_t wait_ms = deadlines_wait(&loop->deadlines, now_ms);
-    loop->timer_at_ms = UINT64_MAX;
-    if (wait_ms == UINT64_MAX) return;
-    loop->timer_at_ms = now_ms + wait_ms;
-    uv_update_time(&loop->uv);
-    uv_timer_start(&loop->timer, on_timer, wait_ms + 1, 0);
-}
-
 static void on_timer(uv_timer_t *timer)
 {
     struct loop *loop = timer->data;
     uint64_t now_ms = loop_now_ms(loop);
     deadlines_turn(&loop->deadlines, now_ms, look_at, loop);
-    schedule_timer(loop, now_ms);
-}
-
-void loop_set_deadline(struct loop *loop, struct conn *conn, uint64_t at_ms)
-{
-    deadline_set(&loop->deadlines, &conn->deadline, at_ms);
-    if (conn->deadline.tick * loop->deadlines.tick_ms < loop->timer_at_ms) schedule_timer(loop, loop_now_ms(loop));
-}
-
-void loop_conn_closed(struct loop *loop)
-{
-    loop->conn_count--;
-    counter_set(&loop->stats->connections_open, loop->conn_count);
-    atomic_fetch_sub(loop->options.open, 1);
-    end_if_drained(loop);
+    loop_schedule_timer(loop);
 }
 
 /* ---- life cycle ---- */
@@ -270,6 +239,7 @@ static bool init_handles(struct loop *loop)
     uv_check_init(&loop->uv, &loop->check);
     uv_idle_init(&loop->uv, &loop->idle);
     uv_timer_init(&loop->uv, &loop->timer);
+    loop->on_timer = on_timer;
     loop->prepare.data = loop->check.data = loop->idle.data = loop->timer.data = loop->bell_poll.data = loop;
     uv_prepare_start(&loop->prepare, on_prepare);
     uv_check_start(&loop->check, on_check);

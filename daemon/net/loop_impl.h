@@ -49,6 +49,7 @@ struct loop {
     uint32_t conn_count;
     struct conn_list lists[3]; /* per enum conn_list_id */
     struct deadlines deadlines;
+    uv_timer_cb on_timer;
     uint64_t timer_at_ms; /* when the timer fires; UINT64_MAX: it is off */
     bool draining;
     bool submitted; /* the service has not been told of the end of this batch */
@@ -86,6 +87,9 @@ enum conn_list_id {
 void loop_list_add(struct loop *loop, enum conn_list_id list, struct conn *conn);
 void loop_list_remove(struct loop *loop, enum conn_list_id list, struct conn *conn);
 
+/* Starts the timer for the earliest deadline, if there is one. */
+void loop_schedule_timer(struct loop *loop);
+
 /* Has the connection looked at (conn_check_deadline) when at_ms has come. */
 void loop_set_deadline(struct loop *loop, struct conn *conn, uint64_t at_ms);
 
@@ -96,5 +100,8 @@ struct conn *loop_find(struct loop *loop, uint64_t conn_id); /* NULL: gone */
 
 /* Called when a connection's handle is closed and its memory about to go. */
 void loop_conn_closed(struct loop *loop);
+
+/* Stops the loop when it is draining and its last connection has gone. */
+void loop_end_if_drained(struct loop *loop);
 
 #endif

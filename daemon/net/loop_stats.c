@@ -53,7 +53,8 @@ void loop_stats_batch(struct loop_stats *s, uint64_t now_ns)
 
 static bool register_operation(struct loop_stats *s, struct metrics *m, enum op op)
 {
-    static const char *const outcomes[OUTCOME_COUNT] = {"ok", "not_found", "conflict", "overloaded", "late", "error"};
+    static const char *const outcomes[OUTCOME_COUNT] = {"ok",         "not_found", "conflict",
+                                                        "overloaded", "late",      "error"};
     char name[64];
     bool ok = true;
     for (int outcome = 0; outcome < OUTCOME_COUNT; outcome++) {
@@ -69,8 +70,8 @@ static bool register_operation(struct loop_stats *s, struct metrics *m, enum op 
 
 bool loop_stats_register(struct loop_stats *s, struct metrics *m)
 {
-    static const char *const reasons[CLOSE_REASONS] = {"peer",           "error",        "protocol", "idle",
-                                                       "request_timeout", "output_limit", "shutdown"};
+    static const char *const reasons[CLOSE_REASONS] = {
+        "peer", "error", "protocol", "idle", "request_timeout", "output_limit", "shutdown"};
     char name[64];
     bool ok = metrics_gauge(m, "connections.open", &s->connections_open) &&
               metrics_counter(m, "connections.accepted", &s->connections_accepted);
@@ -82,5 +83,6 @@ bool loop_stats_register(struct loop_stats *s, struct metrics *m)
         ok = ok && register_operation(s, m, (enum op)op);
     return ok && metrics_counter(m, "operations.malformed", &s->malformed) &&
            metrics_counter(m, "net.bytes_in", &s->bytes_in) && metrics_counter(m, "net.bytes_out", &s->bytes_out) &&
-           metrics_counter(m, "net.turns", &s->turns) && metrics_maximum(m, "net.longest_turn_ns", &s->longest_turn_ns);
+           metrics_counter(m, "net.turns", &s->turns) &&
+           metrics_maximum(m, "net.longest_turn_ns", &s->longest_turn_ns);
 }

@@ -7,7 +7,8 @@
 
 struct transport {
     const char *name;
-    /* As recv(2) and send(2) on a non-blocking socket: -1 with errno (EAGAIN: not now), 0 from recv: end of file. */
+    /* As recv(2) and send(2) on a non-blocking socket: -1 with errno (EAGAIN: not now), 0 from recv: end of file.
+     */
     ssize_t (*recv)(int fd, void *into, size_t size);
     ssize_t (*send)(int fd, const void *bytes, size_t len);
     /* No more bytes will be sent: the peer reads to an end of file. */

@@ -1,12 +1,15 @@
-/* The loop's bookkeeping of connections: slots that turn ids into connections, lists, spare calls, time. */
+/*
+ * What a loop and its connections share: time, spare calls, lists, the slots that turn ids into connections, the
+ * deadline timer. It knows neither the turn of the loop nor the life of a connection.
+ */
 #include <stdlib.h>
 
 #include "daemon/base/fault.h"
 #include "daemon/net/loop_impl.h"
 
-#define FIRST_SLOTS    64
-#define NO_SLOT        UINT32_MAX
-#define SPARE_CALLS    1024 /* kept for reuse; more are given back to the allocator */
+#define FIRST_SLOTS 64
+#define NO_SLOT     UINT32_MAX
+#define SPARE_CALLS 1024 /* kept for reuse; more are given back to the allocator */
 
 uint64_t loop_now_ns(struct loop *loop)
 {
@@ -63,7 +66,7 @@ void loop_list_remove(struct loop *loop, enum conn_list_id list, struct conn *co
 {
     struct conn_list *l = &loop->lists[list];
     if (!(conn->lists & (1U << list))) return;
-    conn->lists &= (uint8_t)~(1U << list);
+    conn->lists &= (uint8_t) ~(1U << list);
     if (conn->prev[list])
         conn->prev[list]->next[list] = conn->next[list];
     else
@@ -113,4 +116,38 @@ struct conn *loop_find(struct loop *loop, uint64_t conn_id)
     uint32_t index = (uint32_t)conn_id;
     struct conn *conn = index < loop->slot_count ? loop->slots[index].conn : NULL;
     return conn && conn->id == conn_id ? conn : NULL;
+}
+
+/* ---- deadlines ---- */
+
+void loop_schedule_timer(struct loop *loop)
+{
+    uint64_t now_ms = loop_now_ms(loop);
+    uint64_t wait_ms = deadlines_wait(&loop->deadlines, now_ms);
+    loop->timer_at_ms = UINT64_MAX;
+    if (wait_ms == UINT64_MAX) return;
+    loop->timer_at_ms = now_ms + wait_ms;
+    uv_update_time(&loop->uv);
+    uv_timer_start(&loop->timer, loop->on_timer, wait_ms + 1, 0);
+}
+
+void loop_set_deadline(struct loop *loop, struct conn *conn, uint64_t at_ms)
+{
+    deadline_set(&loop->deadlines, &conn->deadline, at_ms);
+    if (conn->deadline.tick * loop->deadlines.tick_ms < loop->timer_at_ms) loop_schedule_timer(loop);
+}
+
+/* ---- the end ---- */
+
+void loop_end_if_drained(struct loop *loop)
+{
+    if (loop->draining && loop->conn_count == 0) uv_stop(&loop->uv);
+}
+
+void loop_conn_closed(struct loop *loop)
+{
+    loop->conn_count--;
+    counter_set(&loop->stats->connections_open, loop->conn_count);
+    atomic_fetch_sub(loop->options.open, 1);
+    loop_end_if_drained(loop);
 }

@@ -1,0 +1,239 @@
+/* What the operations mean, on a bare table: every operation under every condition, and lifetimes. (Against whole
+ * backends: test_backend_*.c.) */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/backend/execute.h"
+#include "daemon/base/fault.h"
+
+#define NOW 5000000ULL
+
+struct fixture {
+    struct budget budget;
+    struct table *table;
+    struct execute_rules rules;
+    struct call call;
+    char key_bytes[8];
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    budget_init(&f->budget, 0);
+    struct table_options options = {.hash_key = {1, 2}, .budget = &f->budget, .now_ms = NOW};
+    f->table = table_create(&options);
+    f->rules = (struct execute_rules){.ttl_default_ms = 60000, .ttl_max_lifetime_ms = UINT64_MAX};
+    call_init(&f->call);
+    *state = f;
+    return f->table ? 0 : 1;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    call_clear(&f->call);
+    table_destroy(f->table);
+    free(f);
+    return 0;
+}
+
+/* A fresh call; the caller sets what is special about it. */
+static struct request *request(struct fixture *f, enum op op, const char *key)
+{
+    call_clear(&f->call);
+    struct request *r = &f->call.request;
+    r->op = op;
+    r->key = slice_text(key);
+    return r;
+}
+
+static const struct reply *run(struct fixture *f, uint64_t now_ms)
+{
+    struct slice key = f->call.request.key;
+    execute(&f->rules, f->table, table_hash(f->table, key.ptr, key.len), &f->call, now_ms);
+    return &f->call.reply;
+}
+
+static uint64_t put(struct fixture *f, const char *key, const char *value, size_t len, uint64_t now_ms)
+{
+    struct request *r = request(f, OP_PUT, key);
+    r->value = slice_of(value, len);
+    const struct reply *reply = run(f, now_ms);
+    assert_int_equal(reply->kind, REPLY_STORED);
+    return reply->version;
+}
+
+static void every_condition_on_every_operation(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        enum op op;
+        enum condition condition;
+        int version; /* COND_VERSION: relative to the session's */
+        enum reply_kind absent, present;
+    } cases[] = {
+        {OP_PUT, COND_NONE, 0, REPLY_STORED, REPLY_STORED},
+        {OP_PUT, COND_ABSENT, 0, REPLY_STORED, REPLY_CONFLICT},
+        {OP_PUT, COND_PRESENT, 0, REPLY_CONFLICT, REPLY_STORED},
+        {OP_PUT, COND_VERSION, 0, REPLY_CONFLICT, REPLY_STORED},
+        {OP_PUT, COND_VERSION, 1, REPLY_CONFLICT, REPLY_CONFLICT},
+        {OP_TOUCH, COND_NONE, 0, REPLY_NOT_FOUND, REPLY_STORED},
+        {OP_TOUCH, COND_ABSENT, 0, REPLY_NOT_FOUND, REPLY_CONFLICT},
+        {OP_TOUCH, COND_PRESENT, 0, REPLY_CONFLICT, REPLY_STORED},
+        {OP_TOUCH, COND_VERSION, 0, REPLY_CONFLICT, REPLY_STORED},
+        {OP_TOUCH, COND_VERSION, -1, REPLY_CONFLICT, REPLY_CONFLICT},
+        {OP_DELETE, COND_NONE, 0, REPLY_NOT_FOUND, REPLY_OK},
+        {OP_DELETE, COND_ABSENT, 0, REPLY_NOT_FOUND, REPLY_CONFLICT},
+        {OP_DELETE, COND_PRESENT, 0, REPLY_CONFLICT, REPLY_OK},
+        {OP_DELETE, COND_VERSION, 0, REPLY_CONFLICT, REPLY_OK},
+        {OP_DELETE, COND_VERSION, 1, REPLY_CONFLICT, REPLY_CONFLICT},
+        {OP_GET, COND_NONE, 0, REPLY_NOT_FOUND, REPLY_VALUE},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (int present = 0; present < 2; present++) {
+            char key[16];
+            snprintf(key, sizeof key, "%zu %d", i, present);
+            uint64_t version = present ? put(f, key, "old", 3, NOW) : 0;
+            struct request *r = request(f, cases[i].op, key);
+            r->condition = cases[i].condition;
+            r->if_version = version + (uint64_t)cases[i].version;
+            r->value = slice_text("new");
+            const struct reply *reply = run(f, NOW);
+            assert_int_equal(reply->kind, present ? cases[i].present : cases[i].absent);
+            if (reply->kind == REPLY_CONFLICT) assert_int_equal(reply->version, version);
+            if (reply->kind == REPLY_STORED && cases[i].op == OP_TOUCH) assert_int_equal(reply->version, version);
+            if (reply->kind == REPLY_STORED && cases[i].op == OP_PUT) assert_true(reply->version > version);
+        }
+    }
+}
+
+static void lifetimes(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        uint64_t by_default, cap;
+        enum ttl_kind kind;
+        uint64_t ttl;
+        int64_t remains; /* -1: never expires */
+    } cases[] = {
+        {60000, UINT64_MAX, TTL_DEFAULT, 0, 60000},
+        {UINT64_MAX, UINT64_MAX, TTL_DEFAULT, 0, -1},
+        {60000, UINT64_MAX, TTL_NEVER, 0, -1},
+        {60000, UINT64_MAX, TTL_RELATIVE, 1, 1},
+        {60000, UINT64_MAX, TTL_RELATIVE, TTL_MAX_MS, (int64_t)TTL_MAX_MS},
+        {60000, 1000, TTL_DEFAULT, 0, 1000},
+        {UINT64_MAX, 1000, TTL_DEFAULT, 0, 1000},
+        {60000, 1000, TTL_NEVER, 0, 1000},
+        {60000, 1000, TTL_RELATIVE, 999, 999},
+        {60000, 1000, TTL_RELATIVE, 1000, 1000},
+        {60000, 1000, TTL_RELATIVE, 1001, 1000},
+        {60000, 1, TTL_RELATIVE, TTL_MAX_MS, 1},
+    };
+    static const enum op ops[] = {OP_PUT, OP_TOUCH};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (size_t o = 0; o < 2; o++) {
+            f->rules = (struct execute_rules){UINT64_MAX, UINT64_MAX};
+            put(f, "k", "v", 1, NOW);
+            f->rules = (struct execute_rules){cases[i].by_default, cases[i].cap};
+            struct request *r = request(f, ops[o], "k");
+            r->ttl_kind = cases[i].kind;
+            r->ttl_ms = cases[i].ttl;
+            assert_int_equal(run(f, NOW)->kind, REPLY_STORED);
+            request(f, OP_GET, "k");
+            assert_int_equal(run(f, NOW)->number, cases[i].remains);
+            if (cases[i].remains < 0) continue;
+            uint64_t deadline = NOW + (uint64_t)cases[i].remains;
+            request(f, OP_GET, "k");
+            assert_int_equal(run(f, deadline - 1)->kind, REPLY_VALUE);
+            request(f, OP_GET, "k");
+            assert_int_equal(run(f, deadline)->kind, REPLY_NOT_FOUND);
+        }
+    }
+}
+
+static void small_values_are_copied_large_ones_held(void **state)
+{
+    struct fixture *f = *state;
+    static char bytes[100000];
+    static const size_t sizes[] = {0, 1, 255, 256, 257, 384, 385, 4096, sizeof bytes};
+    memset(bytes, 'x', sizeof bytes);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        put(f, "k", bytes, sizes[i], NOW);
+        struct request *r = request(f, OP_GET, "k");
+        r->tag = slice_text("a-tag-of-32-bytes--------------.");
+        assert_true(call_own(&f->call));
+        const struct reply *reply = run(f, NOW);
+        assert_int_equal(reply->kind, REPLY_VALUE);
+        assert_int_equal(reply->body.len, sizes[i]);
+        assert_true((reply->held != NULL) == (sizes[i] > 256));
+        put(f, "k", bytes, 3, NOW);
+    }
+}
+
+/* The tag survives, also where the copy of the value takes its request's place. */
+static void the_tag_is_still_there(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "k", "the value", 9, NOW);
+    for (int owned = 0; owned < 2; owned++) {
+        struct request *r = request(f, OP_GET, "k");
+        r->tag = slice_text("t-1");
+        if (owned) assert_true(call_own(&f->call));
+        const struct reply *reply = run(f, NOW);
+        assert_true(slice_equal(f->call.request.tag, slice_text("t-1")));
+        assert_true(slice_equal(reply->body, slice_text("the value")));
+    }
+}
+
+static void no_memory_is_an_error_and_no_change(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t version = put(f, "k", "old", 3, NOW);
+    struct request *r = request(f, OP_PUT, "k");
+    r->value = slice_text("new");
+    fault_arm(FAULT_ENTRY_ALLOC, 1, 1);
+    const struct reply *reply = run(f, NOW);
+    fault_disarm_all();
+    assert_int_equal(reply->kind, REPLY_ERROR);
+    assert_int_equal(reply->error, ERR_OUT_OF_MEMORY);
+    assert_true(reply->body.len > 0);
+    request(f, OP_GET, "k");
+    reply = run(f, NOW);
+    assert_int_equal(reply->version, version);
+    assert_true(slice_equal(reply->body, slice_text("old")));
+}
+
+static void work_scales_with_its_load(void **state)
+{
+    (void)state;
+    execute_work(0);
+    execute_work(1000);
+    struct execute_load all_same = {.iterations = 10};
+    assert_int_equal(execute_load_of(&all_same, 0), 10);
+    assert_int_equal(execute_load_of(&all_same, UINT64_MAX), 10);
+    struct execute_load mixed = {.iterations = 10, .slow_below = 1U << 31, .slow_factor = 7};
+    assert_int_equal(execute_load_of(&mixed, (1U << 31) - 1), 70);
+    assert_int_equal(execute_load_of(&mixed, 1U << 31), 10);
+    assert_int_equal(execute_load_of(&mixed, UINT64_MAX << 32), 70);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(every_condition_on_every_operation, setup, teardown),
+        cmocka_unit_test_setup_teardown(lifetimes, setup, teardown),
+        cmocka_unit_test_setup_teardown(small_values_are_copied_large_ones_held, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_tag_is_still_there, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_memory_is_an_error_and_no_change, setup, teardown),
+        cmocka_unit_test(work_scales_with_its_load),
+    };
+    return cmocka_run_group_tests_name("execute", tests, NULL, NULL);
+}
