@@ -79,9 +79,9 @@ $(BUILD)/libbench.a: $(filter-out $(BUILD)/bench/main.o,$(call obj,$(BENCH_SRC))
 $(BUILD)/sluice-bench: $(BUILD)/bench/main.o $(BUILD)/libbench.a $(BUILD)/libdaemon.a $(BUILD)/libproto.a
 	$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(BENCH_LIBS)
 
-$(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(BUILD)/libtestsupport.a $(BUILD)/libdaemon.a $(BUILD)/libconfig.a $(BUILD)/libsluice.a $(BUILD)/libproto.a
+$(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(BUILD)/libtestsupport.a $(BUILD)/libbench.a $(BUILD)/libdaemon.a $(BUILD)/libconfig.a $(BUILD)/libsluice.a $(BUILD)/libproto.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS) $(TEST_LIBS)
+	$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(BENCH_LIBS) $(TEST_LIBS)
 
 # ---- running and testing ----
 

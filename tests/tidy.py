@@ -45,9 +45,9 @@ ROOMS = {
 
 # Which rooms may include the headers of a library.
 LIBRARIES = {
-    "uv.h": ("daemon/net", "daemon", "tests"),
+    "uv.h": ("daemon/net", "daemon", "bench", "tests"),
     "yaml.h": ("config",),
-    "jansson.h": ("daemon/admin", "daemon", "clients", "tests"),
+    "jansson.h": ("daemon/admin", "daemon", "clients", "bench", "tests"),
     "jemalloc/": ("daemon/store", "daemon", "bench"),
     "editline/": ("clients",),
     "histedit.h": ("clients",),

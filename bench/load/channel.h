@@ -29,7 +29,7 @@ enum channel_state {
 struct channel {
     int fd;
     enum channel_state state;
-    bool dirty;        /* has output, and stands in the worker's list of those to flush */
+    bool dirty;        /* has output, and stands in the generator's list of those to flush */
     bool wants_output; /* registered for writability */
     uint64_t retry_ns;
     struct buffer out;

@@ -191,6 +191,7 @@ void core_flushed(struct core *c, uint32_t lane, uint64_t now)
     struct lane *l = &c->lanes[lane];
     struct tally *t = c->tally;
 
+    if (!c->options.plan) return; /* in the closed loop a request is due when it is sent */
     for (; l->flushed < l->count; l->flushed++) {
         uint32_t at = l->head + l->flushed;
         if (at >= c->options.depth) at -= c->options.depth;

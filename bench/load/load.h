@@ -3,7 +3,7 @@
  *
  *     options.c   command line -> struct load_settings
  *     tcp.c       the run: connects, fills, starts the threads, watches them, reports     (main thread)
- *     worker.c    one generator thread: its event loop                                     (each thread)
+ *     generator.c    one generator thread: its event loop                                     (each thread)
  *     channel.c   one connection: bytes out, bytes in
  *     core.c      what is due, in flight, answered: no socket, no clock
  *     timeline.c  rows per interval, live progress, CSV                                    (main thread)

@@ -147,8 +147,8 @@ bool driver_audit(struct driver *d)
     uint64_t found = d->tally.hits - before.hits;
     d->tally = before;
     question(d, OP_LEN, 0, clock_ns(d->plan->clock));
-    good = store_call(d, &d->call) && d->call.reply.kind == REPLY_LEN &&
-           d->call.reply.number == (int64_t)found && good;
+    good = store_call(d, &d->call) && d->call.reply.kind == REPLY_LEN && d->call.reply.number == (int64_t)found &&
+           good;
     call_reset(&d->call, d->call.lane);
     return good;
 }
@@ -208,7 +208,7 @@ void tally_add(struct tally *into, const struct tally *from)
 
 bool tally_holds(const struct tally *t)
 {
-    uint64_t answers = t->hits + t->misses + t->stored + t->deleted + t->absent + t->touched + t->vanished +
-                       t->counted + t->wrong;
+    uint64_t answers =
+        t->hits + t->misses + t->stored + t->deleted + t->absent + t->touched + t->vanished + t->counted + t->wrong;
     return t->sent == t->served + t->refused && t->served == answers && t->wrong == 0;
 }

@@ -89,13 +89,13 @@ static bool take_slow(void *into, const char *text)
 }
 
 #define AT(field) offsetof(struct store_options, field)
-#define COUNT(option, argument, field, least, most, help) \
-    {                                                     \
+#define COUNT(option, argument, field, least, most, help)                  \
+    {                                                                      \
         option, argument, help, OPTION_COUNT, AT(field), least, most, NULL \
     }
-#define CUSTOM(option, argument, take, help)                       \
-    {                                                              \
-        option, argument, help, OPTION_CUSTOM, 0, 0, 0, take       \
+#define CUSTOM(option, argument, take, help)                 \
+    {                                                        \
+        option, argument, help, OPTION_CUSTOM, 0, 0, 0, take \
     }
 
 static const struct option_spec specs[] = {

@@ -36,8 +36,7 @@ void result_table_row(FILE *out, const char *backend, uint32_t workers, const st
     fprintf(out, " %11s", report_format_count(text, sizeof text, (uint64_t)served_per_s(r)));
     fprintf(out, " %9s", report_format_ns(text, sizeof text, (uint64_t)histogram_mean(&r->latency)));
     for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++)
-        fprintf(out, " %9s",
-                report_format_ns(text, sizeof text, histogram_quantile(&r->latency, quantiles[i])));
+        fprintf(out, " %9s", report_format_ns(text, sizeof text, histogram_quantile(&r->latency, quantiles[i])));
     fprintf(out, " %11s", report_format_count(text, sizeof text, r->tally.refused));
     fprintf(out, " %7.0f %7.4f %7.4f", per(r->cpu_ns, sent), per(r->switches_voluntary, sent),
             per(r->switches_involuntary, sent));
@@ -93,27 +92,25 @@ json_t *result_options_json(const struct store_options *o)
     json_t *limit = o->count ? json_null() : json_integer((json_int_t)o->duration_ns);
     json_t *law = o->law == KEYS_ZIPF ? json_pack("{s:s, s:f}", "law", "zipf", "theta", o->theta)
                                       : json_pack("{s:s}", "law", "uniform");
-    json_t *slow = o->slow_percent > 0 ? json_pack("{s:f, s:I}", "percent", o->slow_percent, "factor",
-                                                   (json_int_t)o->slow_factor)
-                                       : json_null();
-    return json_pack("{s:o, s:o, s:s, s:I, s:o, s:I, s:I, s:I, s:s, s:o, s:I, s:I, s:o, s:I, s:I, s:I}",
-                     "backends", backends_json(o), "workers", workers_json(o), "mix", o->mix_text, "keys",
-                     (json_int_t)o->keys, "key_law", law, "key_size", (json_int_t)o->key_size, "value",
-                     (json_int_t)o->value_size, "work", (json_int_t)o->work, "work_where",
-                     o->work_outside ? "outside" : "inside", "slow", slow, "queue", (json_int_t)o->queue, "stripes",
-                     (json_int_t)o->stripes, "duration_ns", limit, "count", (json_int_t)o->count, "repeat",
-                     (json_int_t)o->repeat, "seed", (json_int_t)o->seed);
+    json_t *slow = o->slow_percent > 0
+                       ? json_pack("{s:f, s:I}", "percent", o->slow_percent, "factor", (json_int_t)o->slow_factor)
+                       : json_null();
+    return json_pack("{s:o, s:o, s:s, s:I, s:o, s:I, s:I, s:I, s:s, s:o, s:I, s:I, s:o, s:I, s:I, s:I}", "backends",
+                     backends_json(o), "workers", workers_json(o), "mix", o->mix_text, "keys", (json_int_t)o->keys,
+                     "key_law", law, "key_size", (json_int_t)o->key_size, "value", (json_int_t)o->value_size,
+                     "work", (json_int_t)o->work, "work_where", o->work_outside ? "outside" : "inside", "slow",
+                     slow, "queue", (json_int_t)o->queue, "stripes", (json_int_t)o->stripes, "duration_ns", limit,
+                     "count", (json_int_t)o->count, "repeat", (json_int_t)o->repeat, "seed", (json_int_t)o->seed);
 }
 
 static json_t *tally_json(const struct tally *t)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sent", (json_int_t)t->sent,
-                     "served", (json_int_t)t->served, "refused", (json_int_t)t->refused, "get_found",
-                     (json_int_t)t->hits, "get_not_found", (json_int_t)t->misses, "put_stored",
-                     (json_int_t)t->stored, "delete_done", (json_int_t)t->deleted, "delete_not_found",
-                     (json_int_t)t->absent, "touch_done", (json_int_t)t->touched, "touch_not_found",
-                     (json_int_t)t->vanished, "len", (json_int_t)t->counted, "waits_for_room",
-                     (json_int_t)t->waits);
+    return json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sent", (json_int_t)t->sent, "served",
+        (json_int_t)t->served, "refused", (json_int_t)t->refused, "get_found", (json_int_t)t->hits, "get_not_found",
+        (json_int_t)t->misses, "put_stored", (json_int_t)t->stored, "delete_done", (json_int_t)t->deleted,
+        "delete_not_found", (json_int_t)t->absent, "touch_done", (json_int_t)t->touched, "touch_not_found",
+        (json_int_t)t->vanished, "len", (json_int_t)t->counted, "waits_for_room", (json_int_t)t->waits);
 }
 
 json_t *result_json(const char *backend, uint32_t workers, const struct run_result *r)
@@ -121,12 +118,11 @@ json_t *result_json(const char *backend, uint32_t workers, const struct run_resu
     uint64_t sent = r->tally.sent;
     json_t *allocations = r->allocations_known ? json_real(per(r->allocations, sent)) : json_null();
     json_t *ordinary = histogram_count(&r->ordinary) ? report_latency(&r->ordinary) : json_null();
-    return json_pack("{s:s, s:I, s:f, s:f, s:f, s:I, s:f, s:f, s:f, s:o, s:o, s:o, s:o}", "backend", backend,
-                     "workers", (json_int_t)workers, "ns_per_op", result_ns_per_op(r), "ns_per_served",
-                     per(r->wall_ns, r->tally.served), "served_per_s", served_per_s(r), "wall_ns",
-                     (json_int_t)r->wall_ns, "cpu_ns_per_op", per(r->cpu_ns, sent), "voluntary_switches_per_op",
-                     per(r->switches_voluntary, sent), "involuntary_switches_per_op",
-                     per(r->switches_involuntary, sent), "allocations_per_op", allocations, "operations",
-                     tally_json(&r->tally), "latency_ns", report_latency(&r->latency), "ordinary_latency_ns",
-                     ordinary);
+    return json_pack(
+        "{s:s, s:I, s:f, s:f, s:f, s:I, s:f, s:f, s:f, s:o, s:o, s:o, s:o}", "backend", backend, "workers",
+        (json_int_t)workers, "ns_per_op", result_ns_per_op(r), "ns_per_served", per(r->wall_ns, r->tally.served),
+        "served_per_s", served_per_s(r), "wall_ns", (json_int_t)r->wall_ns, "cpu_ns_per_op", per(r->cpu_ns, sent),
+        "voluntary_switches_per_op", per(r->switches_voluntary, sent), "involuntary_switches_per_op",
+        per(r->switches_involuntary, sent), "allocations_per_op", allocations, "operations", tally_json(&r->tally),
+        "latency_ns", report_latency(&r->latency), "ordinary_latency_ns", ordinary);
 }

@@ -65,6 +65,7 @@ static void linger(struct conn *c)
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct conn *c = poll->data;
+    if (status < 0) c->events = 0; /* libuv stops polling when the socket reports an error */
     if (events & UV_WRITABLE) {
         c->blocked = false;
         conn_flush(c);

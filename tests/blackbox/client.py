@@ -1,7 +1,10 @@
 """A raw client of the text protocol: it sends exactly the bytes it is given and reads one reply at a time."""
 
+import fcntl
 import socket
 import struct
+import termios
+import time
 from typing import NamedTuple, Optional
 
 
@@ -64,6 +67,12 @@ class Client:
             self.sock.sendall(data)
         except (BrokenPipeError, ConnectionResetError):
             pass
+
+    def wait_delivered(self, deadline=20):
+        """Waits until all that was sent is acknowledged by the other end's kernel (TCP) or read (Unix socket)."""
+        end = time.monotonic() + deadline
+        while struct.unpack("i", fcntl.ioctl(self.sock, termios.TIOCOUTQ, b"\0" * 4))[0]:
+            assert time.monotonic() < end, "what was sent is not taken"
 
     def half_close(self):
         try:

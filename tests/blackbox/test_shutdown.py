@@ -20,6 +20,8 @@ def test_everything_accepted_is_answered(start_daemon, point, number):
     clients = [d.connect_accepted("unix" if i % 2 else "tcp") for i in range(30)]
     for i, client in enumerate(clients):
         client.send(b"".join(b"@tag=%d-%d PUT k%d 30m x\n" % (i, j, i) for j in range(10)))
+    for client in clients:
+        client.wait_delivered()
     barrier.wait()  # all of it has been read
     d.signal(number)
     for i, client in enumerate(clients):
@@ -91,6 +93,7 @@ def test_big_answers_are_flushed(start_daemon, kind):
     with d.connect_accepted(kind) as client:
         assert client.put("big", value).kind == "OK"
         client.send(b"@tag=0 GET big\n")
+        client.wait_delivered()
         barrier.wait()
         d.signal()
         d.wait_line(STOPPING)
@@ -116,6 +119,7 @@ def test_second_signal_ends_it_at_once(start_daemon):
     barrier = Barrier(d, 1)
     with d.connect_accepted() as client:
         client.send(b"GET k\n" * 100)
+        client.wait_delivered()
         barrier.wait()
         d.signal()
         d.wait_line(STOPPING)
@@ -132,6 +136,7 @@ def test_new_connections_are_turned_away_while_it_ends(start_daemon):
     barrier = Barrier(d, 1)
     with d.connect_accepted() as busy:
         busy.send(b"GET k\n" * 5)
+        busy.wait_delivered()
         barrier.wait()
         d.signal()
         busy.reply()  # the draining has begun, or has long begun

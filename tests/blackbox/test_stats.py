@@ -3,7 +3,7 @@
 import json
 
 from client import put_bytes
-from daemon import MATRIX
+from daemon import MATRIX, poll
 
 
 def stats(client):
@@ -52,6 +52,7 @@ def test_operations_are_counted_by_outcome(daemon, kind):
 
 def test_connections_are_counted(daemon):
     with daemon.connect() as client:
+        poll(lambda: stats(client)["connections"]["open"] == 1, 10, "those of earlier tests were let go")
         before = stats(client)["connections"]
         others = [daemon.connect("unix" if i % 2 else "tcp") for i in range(7)]
         for other in others:

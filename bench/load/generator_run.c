@@ -1,0 +1,294 @@
+/*
+ * The event loop of a generator thread.
+ *
+ *     turn:  send what is due   one write per connection           (send_due, send_more)
+ *            wait               sleep until shortly before the next request is due, then watch the clock
+ *            read what came     and, between two connections, send again if something fell due meanwhile
+ *
+ * Time that passes in turns in which nothing happened while a request is about to fall due is deliberate spinning,
+ * and is told apart from work.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "bench/load/generator_impl.h"
+#include "daemon/base/clock.h"
+
+#define EVENTS        64
+#define TURN_REQUESTS 256        /* taken before they are flushed: the first must not wait long for the last */
+#define RETRY_NS      100000000U /* between two attempts to connect */
+#define SPIN_TURN_MAX 2000U /* ns; a turn of spinning that took longer was interrupted: that is no CPU of ours */
+#define LONGEST_WAIT  20000000U /* ns; then look at `until` and `abort` again */
+
+static uint64_t now_ns(void)
+{
+    return clock_ns(&clock_system);
+}
+
+/* ---- connections that end ---- */
+
+static void go_down(struct generator *g, uint32_t lane, uint64_t now)
+{
+    struct channel *ch = &g->channels[lane];
+
+    if (ch->state == CHANNEL_UP) counter_add(&g->tally->lost, 1);
+    channel_detach(ch);
+    ch->retry_ns = now + RETRY_NS;
+    core_lost(g->core, lane);
+    g->down_count++;
+}
+
+static void come_up(struct generator *g, uint32_t lane, uint64_t now)
+{
+    struct channel *ch = &g->channels[lane];
+    int error = 0;
+    socklen_t size = sizeof(error);
+
+    if (getsockopt(ch->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error) {
+        go_down(g, lane, now);
+        return;
+    }
+    ch->state = CHANNEL_UP;
+    ch->wants_output = false;
+    (void)generator_register(g, lane, EPOLL_CTL_MOD);
+    counter_add(&g->tally->reconnected, 1);
+    core_release(g->core, lane, CORE_HOLD_DOWN, now);
+}
+
+static void reconnect(struct generator *g, uint64_t now)
+{
+    for (uint32_t i = 0; g->down_count > 0 && i < g->lanes; i++) {
+        struct channel *ch = &g->channels[i];
+        if (ch->state != CHANNEL_DOWN || ch->retry_ns > now) continue;
+        ch->retry_ns = now + RETRY_NS;
+        int fd = target_connect_start(&g->shared->settings->target);
+        if (fd < 0) continue;
+        channel_attach(ch, fd, CHANNEL_CONNECTING);
+        ch->wants_output = true;
+        g->down_count--;
+        if (!generator_register(g, i, EPOLL_CTL_ADD)) go_down(g, i, now);
+    }
+}
+
+/* ---- sending ---- */
+
+static void flush(struct generator *g, uint32_t lane)
+{
+    struct channel *ch = &g->channels[lane];
+
+    if (ch->state != CHANNEL_UP) return;
+    uint64_t now = now_ns();
+    core_flushed(g->core, lane, now);
+    enum channel_status status = channel_flush(ch);
+    if (status == CHANNEL_GONE) {
+        go_down(g, lane, now);
+        return;
+    }
+    bool blocked = status == CHANNEL_BLOCKED;
+    if (blocked == ch->wants_output) return;
+    ch->wants_output = blocked;
+    (void)generator_register(g, lane, EPOLL_CTL_MOD);
+    if (blocked) {
+        core_hold(g->core, lane, CORE_HOLD_OUTPUT);
+    } else {
+        core_release(g->core, lane, CORE_HOLD_OUTPUT, now_ns());
+    }
+}
+
+static void flush_dirty(struct generator *g)
+{
+    for (uint32_t i = 0; i < g->dirty_count; i++) {
+        g->channels[g->dirty[i]].dirty = false;
+        flush(g, g->dirty[i]);
+    }
+    g->dirty_count = 0;
+}
+
+static void send_one(struct generator *g, uint32_t lane, uint64_t now)
+{
+    struct channel *ch = &g->channels[lane];
+    struct request request;
+    uint32_t key = source_next(&g->source, &request);
+
+    core_take(g->core, lane, request.op, key, now);
+    g->shared->settings->adapter->codec->encode_request(&ch->out, &request);
+    if (!ch->dirty) {
+        ch->dirty = true;
+        g->dirty[g->dirty_count++] = lane;
+    }
+    if (ch->out.len >= CHANNEL_OUTPUT) flush(g, lane);
+}
+
+/* Open loop: sends what is due at `now`. True when there was something. */
+static bool send_due(struct generator *g, uint64_t now)
+{
+    uint32_t lane = 0;
+    int taken = 0;
+
+    for (; taken < TURN_REQUESTS && core_due(g->core, now, &lane); taken++) {
+        send_one(g, lane, now);
+    }
+    flush_dirty(g);
+    return taken > 0;
+}
+
+/* Closed loop: fills the lane up. */
+static void send_more(struct generator *g, uint32_t lane, uint64_t now)
+{
+    while (core_may_send(g->core, lane, now)) {
+        send_one(g, lane, now);
+    }
+    flush_dirty(g);
+}
+
+/* ---- receiving ---- */
+
+static void note_error(struct generator *g, const struct reply *reply)
+{
+    if (g->first_error[0] || reply->kind != REPLY_ERROR) return;
+    size_t len = reply->body.len < GENERATOR_ERROR_TEXT - 1 ? reply->body.len : GENERATOR_ERROR_TEXT - 1;
+    if (len > 0) memcpy(g->first_error, reply->body.ptr, len);
+    g->first_error[len] = '\0';
+}
+
+/* Takes all whole replies. False when the connection is of no more use. */
+static bool take_replies(struct generator *g, uint32_t lane, uint64_t now)
+{
+    const struct codec *codec = g->shared->settings->adapter->codec;
+    struct channel *ch = &g->channels[lane];
+    struct reply reply;
+
+    for (;;) {
+        enum decode_status status = channel_reply(ch, codec, &reply);
+        if (status == DECODE_MORE) return true;
+        if (status == DECODE_REQUEST) note_error(g, &reply);
+        if (status != DECODE_REQUEST || core_in_flight(g->core, lane) == 0) {
+            counter_add(&g->tally->nonsense, 1);
+            return false;
+        }
+        core_answered(g->core, lane, outcome_of(&reply), now);
+    }
+}
+
+static void receive(struct generator *g, uint32_t lane)
+{
+    enum channel_status status = channel_read(&g->channels[lane]);
+    uint64_t now = now_ns();
+
+    if (status == CHANNEL_BLOCKED) return;
+    if (status == CHANNEL_GONE || !take_replies(g, lane, now)) {
+        go_down(g, lane, now);
+        return;
+    }
+    if (!g->shared->settings->open_loop) send_more(g, lane, now);
+}
+
+static void handle(struct generator *g, const struct epoll_event *event)
+{
+    uint32_t lane = event->data.u32;
+    struct channel *ch = &g->channels[lane];
+    bool open_loop = g->shared->settings->open_loop;
+
+    if (ch->state == CHANNEL_CONNECTING) {
+        come_up(g, lane, now_ns());
+        if (!open_loop) send_more(g, lane, now_ns());
+        return;
+    }
+    if (ch->state == CHANNEL_UP && (event->events & EPOLLOUT)) {
+        flush(g, lane);
+        if (!open_loop) send_more(g, lane, now_ns());
+    }
+    if (ch->state == CHANNEL_UP && (event->events & (EPOLLIN | EPOLLHUP | EPOLLERR))) receive(g, lane);
+    if (!open_loop) return;
+    uint64_t now = now_ns();
+    if (core_next_due(g->core) <= now) send_due(g, now);
+}
+
+/* ---- turns ---- */
+
+/* How long to sleep in epoll at most; 0: watch the clock. */
+static uint64_t sleep_ns(struct generator *g, uint64_t now, bool *about_to_send)
+{
+    uint64_t due = g->shared->settings->open_loop ? core_next_due(g->core) : ARRIVALS_NEVER;
+    uint64_t spin = g->shared->settings->spin_ns;
+
+    *about_to_send = due != ARRIVALS_NEVER && due <= now + spin;
+    if (*about_to_send) return 0;
+    uint64_t wait = due == ARRIVALS_NEVER ? LONGEST_WAIT : due - now - spin;
+    return wait < LONGEST_WAIT ? wait : LONGEST_WAIT;
+}
+
+static int wait_events(struct generator *g, struct epoll_event *events, uint64_t wait)
+{
+    struct timespec limit = {.tv_nsec = (long)wait};
+    int n = wait ? epoll_pwait2(g->epoll, events, EVENTS, &limit, NULL) : epoll_wait(g->epoll, events, EVENTS, 0);
+
+    if (n < 0 && errno == ENOSYS)
+        n = epoll_wait(g->epoll, events, EVENTS, (int)(wait / 1000000)); /* Linux < 5.11 */
+    return n < 0 ? 0 : n;
+}
+
+static void turn(struct generator *g, uint64_t now)
+{
+    struct epoll_event events[EVENTS];
+    bool about_to_send = false;
+    bool sent = g->shared->settings->open_loop && send_due(g, now);
+    int n = wait_events(g, events, sleep_ns(g, now, &about_to_send));
+
+    for (int i = 0; i < n; i++) {
+        handle(g, &events[i]);
+    }
+    if (about_to_send && !sent && n == 0) {
+        uint64_t spent = now_ns() - now;
+        counter_add(&g->spin_ns, spent < SPIN_TURN_MAX ? spent : SPIN_TURN_MAX);
+    }
+    if (g->down_count > 0) reconnect(g, now);
+}
+
+static void start_closed(struct generator *g)
+{
+    for (uint32_t i = 0; i < g->lanes; i++) {
+        send_more(g, i, now_ns());
+    }
+}
+
+/* Nothing is in flight, and nothing that is due could still be sent. */
+static bool all_answered(struct generator *g)
+{
+    return core_all_in_flight(g->core) == 0 && core_next_due(g->core) == ARRIVALS_NEVER;
+}
+
+static uint64_t own_cpu_ns(void)
+{
+    struct timespec t = {0};
+
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
+}
+
+void *generator_run(void *arg)
+{
+    struct generator *g = arg;
+    struct generator_shared *shared = g->shared;
+    const struct load_settings *s = shared->settings;
+    uint64_t stopped = 0, now = now_ns();
+
+    (void)prctl(PR_SET_TIMERSLACK, 1UL);
+    if (!s->open_loop) start_closed(g);
+    for (;; now = now_ns()) {
+        core_set_end(g->core, atomic_load_explicit(&shared->until_ns, memory_order_relaxed));
+        if (!stopped && core_exhausted(g->core, now)) stopped = now;
+        if (stopped && (all_answered(g) || now - stopped >= s->drain_ns)) break;
+        if (atomic_load_explicit(&shared->abort, memory_order_relaxed)) break;
+        turn(g, now);
+    }
+    core_finish(g->core, now);
+    counter_set(&g->ended_ns, now);
+    counter_set(&g->cpu_ns, own_cpu_ns());
+    atomic_store_explicit(&g->done, 1, memory_order_release);
+    return NULL;
+}

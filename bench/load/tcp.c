@@ -1,0 +1,257 @@
+/*
+ * One run, seen from the main thread:
+ *
+ *     parse -> connect -> fill -> start the generators -> warm-up -> [measure] -> drain -> join -> report
+ *                                                          tick: time line, live line
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench/common/options.h"
+#include "bench/common/report.h"
+#include "bench/load/fill.h"
+#include "bench/load/generator.h"
+#include "bench/load/load.h"
+#include "bench/load/result.h"
+#include "bench/load/timeline.h"
+#include "daemon/base/clock.h"
+
+#define START_DELAY 10000000U /* ns until the generators all run */
+#define POLL_NS     10000000U /* how often to look whether the generators are done */
+
+struct run {
+    struct load_settings settings;
+    struct generator_shared shared;
+    struct generator *generators[LOAD_THREADS_MAX];
+    const struct tally *tallies[LOAD_THREADS_MAX];
+    struct timeline *timeline;
+    struct load_result result;
+    struct server_cpu server_before;
+    sigset_t signals;
+    bool live; /* show progress */
+    bool interrupted;
+};
+
+static bool complain(const char *text)
+{
+    fprintf(stderr, "sluice-bench: %s\n", text);
+    return false;
+}
+
+/* ---- before ---- */
+
+static bool prepare(struct run *run)
+{
+    const struct load_settings *s = &run->settings;
+
+    run->shared.settings = s;
+    run->live = !s->quiet && isatty(STDERR_FILENO);
+    run->timeline = timeline_create();
+    run->result.settings = s;
+    run->result.first_error = "";
+    run->result.tally = calloc(1, sizeof(*run->result.tally));
+    if (!run->timeline || !run->result.tally) return complain("out of memory");
+    if (s->server_pid && !server_cpu_read(&run->server_before, s->server_pid)) {
+        return complain("--server-pid: there is no such process");
+    }
+    for (uint32_t i = 0; i < s->threads; i++) {
+        run->generators[i] = generator_create(&run->shared, i);
+        if (!run->generators[i]) return false;
+        run->tallies[i] = run->generators[i]->tally;
+    }
+    return !s->fill || fill_all(s, run->live);
+}
+
+/* Threads started before one that fails are ended again. */
+static bool start(struct run *run)
+{
+    const struct load_settings *s = &run->settings;
+    struct generator_shared *shared = &run->shared;
+
+    sigemptyset(&run->signals);
+    sigaddset(&run->signals, SIGINT);
+    sigaddset(&run->signals, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &run->signals,
+                    NULL); /* the generators inherit this; the main thread waits for them */
+    shared->zero_ns = clock_ns(&clock_system) + START_DELAY;
+    shared->from_ns = shared->zero_ns + s->warmup_ns;
+    atomic_store(&shared->until_ns, s->count ? UINT64_MAX : shared->from_ns + s->duration_ns);
+    for (uint32_t i = 0; i < s->threads; i++) {
+        if (generator_start(run->generators[i])) continue;
+        atomic_store(&shared->abort, true);
+        while (i > 0) {
+            generator_join(run->generators[--i]);
+        }
+        return false;
+    }
+    return true;
+}
+
+/* ---- during ---- */
+
+/* Sleeps until `at`, or until a signal asks for the end: the first ends the measuring, the second everything. */
+static void sleep_until(struct run *run, uint64_t at)
+{
+    uint64_t now = clock_ns(&clock_system);
+    struct timespec wait = {0};
+
+    if (at > now) {
+        wait.tv_sec = (time_t)((at - now) / 1000000000U);
+        wait.tv_nsec = (long)((at - now) % 1000000000U);
+    }
+    if (sigtimedwait(&run->signals, NULL, &wait) < 0) return;
+    if (run->interrupted) atomic_store(&run->shared.abort, true);
+    run->interrupted = true;
+    now = clock_ns(&clock_system);
+    if (now < atomic_load(&run->shared.until_ns)) atomic_store(&run->shared.until_ns, now);
+}
+
+static bool all_done(const struct run *run)
+{
+    for (uint64_t i = 0; i < run->settings.threads; i++) {
+        if (!atomic_load_explicit(&run->generators[i]->done, memory_order_acquire)) return false;
+    }
+    return true;
+}
+
+static void sample(struct run *run, uint64_t now)
+{
+    double at = ((double)now - (double)run->shared.from_ns) / 1e9;
+    const struct timeline_row *row = timeline_sample(run->timeline, run->tallies, run->settings.threads, at);
+
+    if (row && run->live) timeline_print_live(stderr, row);
+}
+
+/* What the generator and the server have used so far; `after` minus `before` is what the measuring took. */
+static void read_cpu(struct run *run, bool after)
+{
+    const struct load_settings *s = &run->settings;
+    struct load_result *r = &run->result;
+
+    for (uint64_t i = 0; i < s->threads; i++) {
+        struct load_thread *t = &r->threads[i];
+        uint64_t cpu = generator_cpu_ns(run->generators[i]), spin = counter_get(&run->generators[i]->spin_ns);
+        t->cpu_ns = after ? cpu - t->cpu_ns : cpu;
+        t->spin_ns = after ? spin - t->spin_ns : spin;
+    }
+    if (!s->server_pid) return;
+    if (!after) {
+        (void)server_cpu_read(&run->server_before, s->server_pid);
+    } else if (server_cpu_read(&r->server, s->server_pid)) {
+        r->server_cpu_ns = server_cpu_since(&r->server, &run->server_before);
+        r->has_server = true;
+    }
+}
+
+static void watch(struct run *run)
+{
+    uint64_t interval = run->settings.csv_interval_ns, from = run->shared.from_ns;
+    uint64_t now = clock_ns(&clock_system), next = from + interval;
+
+    while (now < from && !run->interrupted) {
+        sleep_until(run, from);
+        now = clock_ns(&clock_system);
+    }
+    read_cpu(run, false);
+    sample(run, now);
+    uint64_t began = now;
+    while (!all_done(run) && now < atomic_load(&run->shared.until_ns)) {
+        uint64_t until = atomic_load(&run->shared.until_ns), wake = next < until ? next : until;
+        if (run->settings.count && wake > now + POLL_NS) wake = now + POLL_NS;
+        sleep_until(run, wake);
+        now = clock_ns(&clock_system);
+        if (now < next) continue;
+        sample(run, now);
+        next += ((now - next) / interval + 1) * interval;
+    }
+    read_cpu(run, true);
+    if (now + interval / 2 > next) sample(run, now); /* a last row that is not much shorter than the others */
+    for (uint64_t i = 0; run->settings.count && i < run->settings.threads; i++) {
+        uint64_t ended = counter_get(&run->generators[i]->ended_ns);
+        if (!run->interrupted && ended > began) now = ended;
+    }
+    run->result.seconds = (double)(now - began) / 1e9;
+    while (!all_done(run)) {
+        sleep_until(run, clock_ns(&clock_system) + POLL_NS);
+    }
+}
+
+/* ---- after ---- */
+
+static bool write_files(struct run *run, const json_t *document)
+{
+    const struct load_settings *s = &run->settings;
+    const struct tally *t = run->result.tally;
+    bool ok = true;
+    char path[4096];
+
+    if (s->json) ok = report_write_json(document, s->json) && ok;
+    if (s->csv) ok = timeline_write_csv(run->timeline, s->csv) && ok;
+    if (s->hgrm) ok = report_write_hgrm(&t->accepted, s->hgrm) && ok;
+    if (s->hgrm && histogram_count(&t->refused)) {
+        snprintf(path, sizeof(path), "%s.refused", s->hgrm);
+        ok = report_write_hgrm(&t->refused, path) && ok;
+    }
+    return ok;
+}
+
+static bool report(struct run *run, int argc, char **argv)
+{
+    const struct load_settings *s = &run->settings;
+    struct load_result *r = &run->result;
+    FILE *out = s->json && strcmp(s->json, "-") == 0 ? stderr : stdout;
+    json_t *then = s->ratio_to ? report_read_json(s->ratio_to) : NULL;
+
+    for (uint64_t i = 0; i < s->threads; i++) {
+        tally_merge(r->tally, run->tallies[i]);
+        if (run->generators[i]->first_error[0]) r->first_error = run->generators[i]->first_error;
+    }
+    if (run->live) fprintf(stderr, "\r%-110s\r", "");
+    json_t *document = report_head("tcp", argc, argv, s->seed);
+    json_object_set_new(document, "options", load_options(s));
+    json_object_set_new(document, "interrupted", json_boolean(run->interrupted));
+    json_object_set_new(document, "results", load_json(r));
+    json_object_set_new(document, "timeline", timeline_json(run->timeline));
+    load_print(out, r);
+    if (then) load_print_ratio(out, document, then, s->ratio_to);
+    bool ok = write_files(run, document) && tally_accounted(r->tally) && (!s->ratio_to || then);
+    json_decref(then);
+    json_decref(document);
+    return ok;
+}
+
+static bool run_all(struct run *run, int argc, char **argv)
+{
+    if (!prepare(run) || !start(run)) return false;
+    watch(run);
+    for (uint64_t i = 0; i < run->settings.threads; i++) {
+        generator_join(run->generators[i]);
+    }
+    return report(run, argc, argv);
+}
+
+int tcp_main(int argc, char **argv)
+{
+    if (options_want_help(argc, argv)) {
+        load_settings_help();
+        return 0;
+    }
+    struct run *run = calloc(1, sizeof(*run));
+    int status = 2;
+    if (run && load_settings_parse(&run->settings, argc, argv)) {
+        status = run_all(run, argc, argv) ? 0 : 1;
+        for (uint64_t i = 0; i < run->settings.threads; i++) {
+            generator_destroy(run->generators[i]);
+        }
+        timeline_destroy(run->timeline);
+        free(run->result.tally);
+        values_close(run->settings.values);
+    }
+    free(run);
+    return status;
+}

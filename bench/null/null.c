@@ -1,0 +1,339 @@
+/*
+ * One loop, one read and one write per turn and connection, no allocation per request:
+ *
+ *     read into `in` -> framing finds requests -> fixed replies into `out` -> uv_try_write
+ *                                                     |
+ *                     what the socket does not take: uv_write, and no reading until it is through
+ */
+#include "bench/null/null.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <uv.h>
+
+#include "bench/common/options.h"
+#include "bench/null/framing.h"
+
+#define INPUT_SIZE   (2 * FRAMING_LINE_MAX)
+#define OUTPUT_SIZE  (256U << 10)
+#define VALUE_MAX    (OUTPUT_SIZE - 64)
+#define PORT_DEFAULT 7811
+
+struct server {
+    uv_loop_t loop;
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    } listener;
+    bool is_unix;
+    uv_signal_t terminated, interrupted;
+    struct peer *peers; /* all that are not closing */
+    char *value_reply;
+    size_t value_reply_len;
+};
+
+struct peer {
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    } socket;
+    struct server *server;
+    struct peer *next, *previous;
+    struct framing framing;
+    bool closing;
+    uv_write_t write;
+    size_t in_len, out_len;
+    char in[INPUT_SIZE], out[OUTPUT_SIZE];
+};
+
+/* ---- connections ---- */
+
+static void on_peer_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+static void close_peer(struct peer *p)
+{
+    if (p->closing) return;
+    p->closing = true;
+    if (p->next) p->next->previous = p->previous;
+    if (p->previous) {
+        p->previous->next = p->next;
+    } else {
+        p->server->peers = p->next;
+    }
+    uv_close(&p->socket.handle, on_peer_closed);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    struct peer *p = handle->data;
+
+    (void)suggested;
+    *buf = uv_buf_init(p->in + p->in_len, (unsigned)(INPUT_SIZE - p->in_len));
+}
+
+/* Frames what is in `in` and appends the replies, as long as there is room for them. False: it is nonsense. */
+static bool answer(struct peer *p)
+{
+    static const char stored[] = "OK 1\r\n";
+    const struct server *s = p->server;
+    size_t at = 0;
+    enum framing_found found = FRAMING_EMPTY;
+
+    while (found != FRAMING_MORE && found != FRAMING_BAD && p->out_len + s->value_reply_len <= OUTPUT_SIZE) {
+        size_t used = 0;
+        found = framing_next(&p->framing, p->in + at, p->in_len - at, &used);
+        at += used;
+        if (found == FRAMING_GET) {
+            memcpy(p->out + p->out_len, s->value_reply, s->value_reply_len);
+            p->out_len += s->value_reply_len;
+        } else if (found == FRAMING_OTHER) {
+            memcpy(p->out + p->out_len, stored, sizeof(stored) - 1);
+            p->out_len += sizeof(stored) - 1;
+        }
+    }
+    memmove(p->in, p->in + at, p->in_len - at);
+    p->in_len -= at;
+    return found != FRAMING_BAD;
+}
+
+static void serve(struct peer *p);
+
+static void on_written(uv_write_t *write, int status)
+{
+    struct peer *p = write->data;
+
+    if (p->closing) return;
+    p->out_len = 0;
+    if (status < 0 || uv_read_start(&p->socket.stream, on_alloc, on_read) != 0) {
+        close_peer(p);
+        return;
+    }
+    serve(p);
+}
+
+/* Answers and writes until the input is used up or the socket takes no more. */
+static void serve(struct peer *p)
+{
+    for (;;) {
+        size_t before = p->in_len;
+        if (!answer(p)) {
+            close_peer(p);
+            return;
+        }
+        if (p->out_len == 0) return;
+        uv_buf_t buf = uv_buf_init(p->out, (unsigned)p->out_len);
+        int n = uv_try_write(&p->socket.stream, &buf, 1);
+        if (n < 0 && n != UV_EAGAIN) {
+            close_peer(p);
+            return;
+        }
+        size_t written = n > 0 ? (size_t)n : 0;
+        if (written < p->out_len) {
+            buf = uv_buf_init(p->out + written, (unsigned)(p->out_len - written));
+            uv_read_stop(&p->socket.stream);
+            p->write.data = p;
+            if (uv_write(&p->write, &p->socket.stream, &buf, 1, on_written) != 0) close_peer(p);
+            return;
+        }
+        p->out_len = 0;
+        if (p->in_len == 0 || p->in_len == before) return;
+    }
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+    struct peer *p = stream->data;
+
+    (void)buf;
+    if (n < 0) {
+        close_peer(p);
+        return;
+    }
+    p->in_len += (size_t)n;
+    if (n > 0) serve(p);
+}
+
+static void on_connection(uv_stream_t *listener, int status)
+{
+    struct server *s = listener->data;
+    if (status < 0) return;
+
+    struct peer *p = malloc(sizeof(*p));
+    if (!p) return;
+    p->server = s;
+    p->framing = (struct framing){0};
+    p->closing = false;
+    p->in_len = p->out_len = 0;
+    if (s->is_unix) {
+        uv_pipe_init(&s->loop, &p->socket.pipe, 0);
+    } else {
+        uv_tcp_init(&s->loop, &p->socket.tcp);
+    }
+    p->socket.handle.data = p;
+    p->previous = NULL;
+    p->next = s->peers;
+    if (p->next) p->next->previous = p;
+    s->peers = p;
+    bool ok = uv_accept(listener, &p->socket.stream) == 0;
+    if (ok && !s->is_unix) uv_tcp_nodelay(&p->socket.tcp, 1);
+    if (!ok || uv_read_start(&p->socket.stream, on_alloc, on_read) != 0) close_peer(p);
+}
+
+/* ---- life ---- */
+
+static void on_signal(uv_signal_t *signal, int number)
+{
+    struct server *s = signal->data;
+
+    (void)number;
+    while (s->peers) {
+        close_peer(s->peers);
+    }
+    uv_close(&s->listener.handle, NULL); /* removes a Unix socket's file */
+    uv_close((uv_handle_t *)&s->terminated, NULL);
+    uv_close((uv_handle_t *)&s->interrupted, NULL);
+}
+
+static bool complain(const char *address, int error)
+{
+    fprintf(stderr, "sluice-bench null-server: %s: %s\n", address, uv_strerror(error));
+    return false;
+}
+
+static int bind_tcp(struct server *s, const char *address)
+{
+    struct sockaddr_storage storage;
+    char host[128];
+    const char *colon = strrchr(address, ':');
+    bool bracket = address[0] == '[';
+    uint64_t port = PORT_DEFAULT;
+
+    if (bracket && colon && colon[-1] != ']') colon = NULL;
+    size_t len = colon ? (size_t)(colon - address) : strlen(address);
+    if (colon && (!options_count(colon + 1, &port) || port > 65535)) return UV_EINVAL;
+    if (bracket && (len < 2 || address[len - 1] != ']')) return UV_EINVAL;
+    address += bracket;
+    len -= bracket ? 2 : 0;
+    if (len == 0 || len >= sizeof(host)) return UV_EINVAL;
+    memcpy(host, address, len);
+    host[len] = '\0';
+    int error = uv_ip4_addr(host, (int)port, (struct sockaddr_in *)&storage);
+    if (error) error = uv_ip6_addr(host, (int)port, (struct sockaddr_in6 *)&storage);
+    if (error) return error;
+    uv_tcp_init(&s->loop, &s->listener.tcp);
+    return uv_tcp_bind(&s->listener.tcp, (const struct sockaddr *)&storage, 0);
+}
+
+/* Prints where it listens, which with port 0 only the system knows. */
+static void print_address(const struct server *s, const char *address)
+{
+    struct sockaddr_storage name;
+    char host[64] = "";
+    int size = sizeof(name);
+
+    if (s->is_unix) {
+        printf("%s\n", address);
+    } else if (uv_tcp_getsockname(&s->listener.tcp, (struct sockaddr *)&name, &size) == 0) {
+        bool v6 = name.ss_family == AF_INET6;
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&name;
+        uv_ip_name((const struct sockaddr *)&name, host, sizeof(host));
+        printf(v6 ? "[%s]:%u\n" : "%s:%u\n", host,
+               (unsigned)ntohs(v4->sin_port)); /* the port stands alike in both */
+    }
+    fflush(stdout);
+}
+
+static bool listen_on(struct server *s, const char *address)
+{
+    int error = 0;
+
+    s->is_unix = strncmp(address, "unix:", 5) == 0;
+    if (s->is_unix) {
+        uv_pipe_init(&s->loop, &s->listener.pipe, 0);
+        error = uv_pipe_bind(&s->listener.pipe, address + 5);
+    } else {
+        error = bind_tcp(s, address);
+    }
+    s->listener.handle.data = s;
+    if (!error) error = uv_listen(&s->listener.stream, 1024, on_connection);
+    return !error || complain(address, error);
+}
+
+static bool make_reply(struct server *s, uint64_t value)
+{
+    s->value_reply = malloc(value + 64);
+    if (!s->value_reply) return false;
+    size_t len = (size_t)sprintf(s->value_reply, "VALUE -1 1 $%llu\r\n", (unsigned long long)value);
+    memset(s->value_reply + len, 'x', value);
+    memcpy(s->value_reply + len + value, "\r\n", 2);
+    s->value_reply_len = len + value + 2;
+    return true;
+}
+
+static bool serve_until_signal(struct server *s, const char *address)
+{
+    signal(SIGPIPE, SIG_IGN);
+    if (!listen_on(s, address)) return false;
+    uv_signal_init(&s->loop, &s->terminated);
+    uv_signal_init(&s->loop, &s->interrupted);
+    s->terminated.data = s->interrupted.data = s;
+    uv_signal_start(&s->terminated, on_signal, SIGTERM);
+    uv_signal_start(&s->interrupted, on_signal, SIGINT);
+    print_address(s, address);
+    uv_run(&s->loop, UV_RUN_DEFAULT);
+    return uv_loop_close(&s->loop) == 0;
+}
+
+struct null_options {
+    const char *listen, *protocol;
+    uint64_t value;
+};
+
+static const struct option_spec specs[] = {
+    {"listen", "ADDRESS", "IP, IP:port (0: any free one) or unix:/path; default 127.0.0.1:7811", OPTION_TEXT,
+     offsetof(struct null_options, listen), 0, 0, NULL},
+    {"protocol", "NAME", "text, the default", OPTION_TEXT, offsetof(struct null_options, protocol), 0, 0, NULL},
+    {"value", "BYTES", "size of the value that answers every GET; default 256", OPTION_COUNT,
+     offsetof(struct null_options, value), 0, VALUE_MAX, NULL},
+};
+#define SPECS (sizeof(specs) / sizeof(specs[0]))
+
+int null_main(int argc, char **argv)
+{
+    struct null_options options = {.listen = "127.0.0.1:7811", .protocol = "text", .value = 256};
+
+    if (options_want_help(argc, argv)) {
+        puts("usage: sluice-bench null-server [options]\n\n"
+             "Answers every request without reading more of it than where it ends: the floor of all servers. "
+             "Prints\n"
+             "its address when it is ready, and serves until SIGTERM.\n");
+        options_print_help(stdout, specs, SPECS);
+        return 0;
+    }
+    if (!options_parse(specs, SPECS, argc, argv, &options)) return 2;
+    if (strcmp(options.protocol, "text") != 0) {
+        fprintf(stderr, "sluice-bench null-server: --protocol: there is only text\n");
+        return 2;
+    }
+    struct server *s = calloc(1, sizeof(*s));
+    bool ok =
+        s && make_reply(s, options.value) && uv_loop_init(&s->loop) == 0 && serve_until_signal(s, options.listen);
+    if (s) free(s->value_reply);
+    free(s);
+    return ok ? 0 : 1;
+}

@@ -1,0 +1,456 @@
+#include "tests/unit/net_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "proto/text.h"
+
+/* ---- the service, on I/O threads ---- */
+
+static char letter_of(const struct call *call)
+{
+    return call->request.key.len ? call->request.key.ptr[0] : 'n';
+}
+
+static int number_of(const struct call *call)
+{
+    int n = 0;
+    for (size_t i = 1; i < call->request.key.len; i++)
+        n = n * 10 + (call->request.key.ptr[i] - '0');
+    return n;
+}
+
+static void answer(struct net *n, struct call *call, uint64_t number)
+{
+    if (call->request.op != OP_GET) {
+        call->reply.kind = REPLY_STORED;
+        call->reply.version = number;
+        return;
+    }
+    char *value = malloc(n->value_size + 1);
+    memset(value, 'v', n->value_size + 1);
+    call->reply.kind = REPLY_VALUE;
+    call->reply.version = number;
+    call->reply.number = -1;
+    call->reply.body = slice_of(value, n->value_size);
+    call->reply.held = value;
+    call->reply.release = free;
+}
+
+static enum service_verdict queue(struct net *n, struct call *call)
+{
+    int number = number_of(call);
+    char key[32];
+    if (!call_own(call)) abort();
+    snprintf(key, sizeof key, "%.*s ", (int)call->request.key.len, call->request.key.ptr);
+    if (strlen(n->order) + strlen(key) < sizeof n->order) strcat(n->order, key);
+    if (number >= NET_QUEUED_MAX || n->queued[number]) abort();
+    n->queued[number] = call;
+    n->queued_count++;
+    return SERVICE_QUEUED;
+}
+
+static enum service_verdict hold(struct net *n, struct call *call)
+{
+    if (!n->full) return queue(n, call);
+    if (!call_own(call)) abort();
+    n->holds++;
+    return SERVICE_HOLD;
+}
+
+static enum service_verdict stick(struct net *n, struct call *call)
+{
+    n->stuck++;
+    pthread_cond_broadcast(&n->changed);
+    while (n->sticks)
+        pthread_cond_wait(&n->changed, &n->lock);
+    n->stuck--;
+    answer(n, call, 0);
+    return SERVICE_ANSWERED;
+}
+
+static enum service_verdict submit(void *ctx, struct call *call)
+{
+    struct net *n = ctx;
+    enum service_verdict verdict = SERVICE_ANSWERED;
+    if (call->request.op == OP_PING) {
+        call->reply.kind = REPLY_PONG;
+        return verdict;
+    }
+    pthread_mutex_lock(&n->lock);
+    n->submits++;
+    switch (letter_of(call)) {
+    case 'q': verdict = queue(n, call); break;
+    case 'h': verdict = hold(n, call); break;
+    case 's': verdict = stick(n, call); break;
+    default: answer(n, call, 0); break;
+    }
+    pthread_cond_broadcast(&n->changed);
+    pthread_mutex_unlock(&n->lock);
+    return verdict;
+}
+
+static enum service_verdict admit(void *ctx, struct call *call)
+{
+    struct net *n = ctx;
+    pthread_mutex_lock(&n->lock);
+    bool refuses = n->refuses;
+    pthread_mutex_unlock(&n->lock);
+    if (!refuses) return SERVICE_ADMITTED;
+    call->reply.kind = REPLY_OVERLOADED;
+    call->reply.number = 7;
+    return SERVICE_ANSWERED;
+}
+
+static void flush(void *ctx, uint32_t lane)
+{
+    struct net *n = ctx;
+    (void)lane;
+    pthread_mutex_lock(&n->lock);
+    n->flushes++;
+    pthread_mutex_unlock(&n->lock);
+}
+
+/* ---- life cycle ---- */
+
+/* The port of the one TCP socket of this process that listens. */
+static uint16_t find_port(void)
+{
+    for (int fd = 3; fd < 256; fd++) {
+        int listens = 0;
+        socklen_t len = sizeof listens;
+        struct sockaddr_in name;
+        socklen_t name_len = sizeof name;
+        if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) != 0 || !listens) continue;
+        if (getsockname(fd, (struct sockaddr *)&name, &name_len) != 0 || name.sin_family != AF_INET) continue;
+        return ntohs(name.sin_port);
+    }
+    return 0;
+}
+
+static bool start(struct net *n)
+{
+    static char error[256]; /* kept for the message */
+    const struct net_options *o = &n->options;
+    struct server_options options = {
+        .threads = o->threads ? o->threads : 1,
+        .grace_ms = o->grace_ms ? o->grace_ms : 60000,
+        .loop =
+            {
+                .clock = &n->clock.clock,
+                .service = {.ctx = n, .admit = admit, .submit = submit, .flush = flush},
+                .limits = {.line = 65536, .key = 512, .value = 1 << 20},
+                .connections = o->connections ? o->connections : 100,
+                .output_soft = o->soft ? o->soft : 1 << 20,
+                .output_hard = o->hard ? o->hard : 16 << 20,
+                .idle_timeout_ms = o->idle_ms,
+                .request_timeout_ms = o->request_ms,
+            },
+    };
+    struct server_address address = {o->on_unix, "127.0.0.1", 0, n->path, 0600};
+    n->server = server_create(&options, &n->failure);
+    if (!n->server) return false;
+    n->failure = error;
+    return server_listen(n->server, "test", &address, &codec_text, error, sizeof error);
+}
+
+static void *control_main(void *arg)
+{
+    struct net *n = arg;
+    n->running = start(n);
+    sem_post(&n->ready);
+    if (!n->running) return NULL;
+    server_run(n->server);
+    sem_post(&n->ended);
+    sem_wait(&n->may_free);
+    server_free(n->server);
+    return NULL;
+}
+
+struct net *net_open(const struct net_options *options)
+{
+    struct net *n = aligned_alloc(64, (sizeof *n + 63) / 64 * 64);
+    memset(n, 0, sizeof *n);
+    if (options) n->options = *options;
+    fake_clock_init(&n->clock);
+    pthread_mutex_init(&n->lock, NULL);
+    pthread_cond_init(&n->changed, NULL);
+    sem_init(&n->ready, 0, 0);
+    sem_init(&n->ended, 0, 0);
+    sem_init(&n->may_free, 0, 0);
+    n->sticks = true;
+    n->value_size = 3;
+    snprintf(n->path, sizeof n->path, "/tmp/sluice-net-test-%d", (int)getpid());
+    assert_int_equal(pthread_create(&n->control, NULL, control_main, n), 0);
+    while (sem_wait(&n->ready) != 0)
+        ;
+    if (!n->running) fail_msg("the server does not start: %s", n->failure);
+    n->port = n->options.on_unix ? 0 : find_port();
+    n->metrics = metrics_create();
+    assert_true(server_register_metrics(n->server, n->metrics));
+    return n;
+}
+
+void net_terminate(struct net *n)
+{
+    (void)n;
+    kill(getpid(), SIGTERM);
+}
+
+void net_await_end(struct net *n)
+{
+    while (sem_wait(&n->ended) != 0)
+        ;
+    n->running = false;
+}
+
+void net_close(struct net *n)
+{
+    if (n->running) {
+        net_terminate(n);
+        net_await_end(n);
+    }
+    for (int i = 0; i < NET_QUEUED_MAX; i++)
+        if (n->queued[i]) net_complete_range(n, i, i);
+    metrics_destroy(n->metrics);
+    sem_post(&n->may_free);
+    pthread_join(n->control, NULL);
+    fake_clock_destroy(&n->clock);
+    pthread_mutex_destroy(&n->lock);
+    pthread_cond_destroy(&n->changed);
+    sem_destroy(&n->ready);
+    sem_destroy(&n->ended);
+    sem_destroy(&n->may_free);
+    free(n);
+}
+
+/* ---- the service, seen by the test ---- */
+
+void net_await_queued(struct net *n, size_t count)
+{
+    pthread_mutex_lock(&n->lock);
+    while (n->queued_count < count)
+        pthread_cond_wait(&n->changed, &n->lock);
+    pthread_mutex_unlock(&n->lock);
+}
+
+size_t net_queued(struct net *n)
+{
+    pthread_mutex_lock(&n->lock);
+    size_t count = n->queued_count;
+    pthread_mutex_unlock(&n->lock);
+    return count;
+}
+
+unsigned net_flushes(struct net *n)
+{
+    pthread_mutex_lock(&n->lock);
+    unsigned flushes = n->flushes;
+    pthread_mutex_unlock(&n->lock);
+    return flushes;
+}
+
+void net_await_holds(struct net *n, unsigned count)
+{
+    pthread_mutex_lock(&n->lock);
+    while (n->holds < count)
+        pthread_cond_wait(&n->changed, &n->lock);
+    pthread_mutex_unlock(&n->lock);
+}
+
+void net_await_stuck(struct net *n)
+{
+    pthread_mutex_lock(&n->lock);
+    while (n->stuck == 0)
+        pthread_cond_wait(&n->changed, &n->lock);
+    pthread_mutex_unlock(&n->lock);
+}
+
+void net_unstick(struct net *n)
+{
+    pthread_mutex_lock(&n->lock);
+    n->sticks = false;
+    pthread_cond_broadcast(&n->changed);
+    pthread_mutex_unlock(&n->lock);
+}
+
+void net_set_full(struct net *n, bool full)
+{
+    pthread_mutex_lock(&n->lock);
+    n->full = full;
+    pthread_mutex_unlock(&n->lock);
+    for (uint32_t i = 0; !full && i < (n->options.threads ? n->options.threads : 1); i++)
+        server_room(n->server, i);
+}
+
+void net_set_refuses(struct net *n, bool refuses)
+{
+    pthread_mutex_lock(&n->lock);
+    n->refuses = refuses;
+    pthread_mutex_unlock(&n->lock);
+}
+
+void net_set_value_size(struct net *n, size_t size)
+{
+    pthread_mutex_lock(&n->lock);
+    n->value_size = size;
+    pthread_mutex_unlock(&n->lock);
+}
+
+void net_complete(struct net *n, const int *numbers, size_t count)
+{
+    struct mail_batch batches[64] = {{0}};
+    pthread_mutex_lock(&n->lock);
+    for (size_t i = 0; i < count; i++) {
+        struct call *call = n->queued[numbers[i]];
+        if (!call) abort();
+        n->queued[numbers[i]] = NULL;
+        n->queued_count--;
+        answer(n, call, (uint64_t)numbers[i]);
+        mail_batch_add(&batches[call->lane], call);
+    }
+    pthread_mutex_unlock(&n->lock);
+    for (uint32_t lane = 0; lane < 64; lane++)
+        if (batches[lane].newest) server_complete(n->server, lane, &batches[lane]);
+}
+
+void net_complete_range(struct net *n, int from, int to)
+{
+    int numbers[NET_QUEUED_MAX], step = from <= to ? 1 : -1;
+    size_t count = 0;
+    for (int i = from;; i += step) {
+        numbers[count++] = i;
+        if (i == to) break;
+    }
+    net_complete(n, numbers, count);
+}
+
+/* ---- metrics ---- */
+
+struct search {
+    const char *name;
+    uint64_t value;
+    bool found;
+};
+
+static void look_for(void *ctx, const struct metric *metric)
+{
+    struct search *search = ctx;
+    if (strcmp(metric->name, search->name) != 0) return;
+    search->value = metric->value;
+    search->found = true;
+}
+
+uint64_t net_metric(struct net *n, const char *name)
+{
+    struct search search = {.name = name};
+    metrics_visit(n->metrics, look_for, &search);
+    if (!search.found) fail_msg("no metric %s", name);
+    return search.value;
+}
+
+void net_await_metric(struct net *n, const char *name, uint64_t value)
+{
+    while (net_metric(n, name) != value)
+        sched_yield(); /* the alarm ends a wait in vain */
+}
+
+/* ---- clients ---- */
+
+int net_connect(struct net *n)
+{
+    struct sockaddr_in tcp = {.sin_family = AF_INET, .sin_port = htons(n->port)};
+    struct sockaddr_un local = {.sun_family = AF_UNIX};
+    tcp.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    strcpy(local.sun_path, n->path);
+    bool on_unix = n->options.on_unix;
+    int fd = socket(on_unix ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    const struct sockaddr *name = on_unix ? (struct sockaddr *)&local : (struct sockaddr *)&tcp;
+    assert_int_equal(connect(fd, name, on_unix ? sizeof local : sizeof tcp), 0);
+    return fd;
+}
+
+void net_say_bytes(int fd, const char *bytes, size_t len)
+{
+    while (len > 0) {
+        ssize_t sent = send(fd, bytes, len, MSG_NOSIGNAL);
+        assert_true(sent > 0);
+        bytes += sent;
+        len -= (size_t)sent;
+    }
+}
+
+void net_say(int fd, const char *text)
+{
+    net_say_bytes(fd, text, strlen(text));
+}
+
+/* Reads `len` bytes, or fewer if the connection ends before. */
+static size_t read_upto(int fd, char *into, size_t len)
+{
+    size_t got = 0;
+    while (got < len) {
+        ssize_t n = recv(fd, into + got, len - got, 0);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) break;
+        got += (size_t)n;
+    }
+    return got;
+}
+
+void net_expect(int fd, const char *text)
+{
+    size_t len = strlen(text);
+    char *got = calloc(1, len + 1);
+    got[read_upto(fd, got, len)] = '\0';
+    assert_string_equal(got, text);
+    free(got);
+}
+
+void net_expect_value(int fd, size_t size)
+{
+    char line[64];
+    size_t at = 0;
+    do
+        assert_int_equal(read_upto(fd, &line[at], 1), 1);
+    while (line[at++] != '\n' && at < sizeof line - 1);
+    line[at] = '\0';
+    unsigned long long version, len;
+    assert_int_equal(sscanf(line, "VALUE -1 %llu $%llu\r\n", &version, &len), 2);
+    assert_int_equal(len, size);
+    char *got = malloc(size + 2);
+    assert_int_equal(read_upto(fd, got, size + 2), size + 2);
+    for (size_t i = 0; i < size; i++)
+        if (got[i] != 'v') fail_msg("byte %zu of %zu is wrong", i, size);
+    assert_memory_equal(got + size, "\r\n", 2);
+    free(got);
+}
+
+void net_expect_end(int fd)
+{
+    char more[16];
+    size_t got = read_upto(fd, more, sizeof more - 1);
+    more[got] = '\0';
+    assert_string_equal(more, "");
+}
+
+void net_ping(int fd)
+{
+    net_say(fd, "PING\r\n");
+    net_expect(fd, "PONG\r\n");
+}

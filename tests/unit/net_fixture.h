@@ -1,0 +1,105 @@
+/*
+ * The real network room with a service under the test's control, and clients that talk to it over sockets.
+ *
+ *     client --TCP--> server (control thread, I/O loops) --service--> by key: answered, queued, held, or stuck
+ *     test:  net_complete(...) --server_complete--> reply --> client
+ *
+ * What the service does with an operation, by the first letter of its key:
+ *     n...  answers at once
+ *     q<n>  queues; the test completes it, as number n
+ *     h<n>  has no room while `full`, else queues as q<n>
+ *     s...  stands still on the I/O thread until net_unstick, then answers
+ * Stored replies have n (0 without one) for their version, so "OK n" tells which request was answered; a GET is
+ * answered with `value_size` bytes.
+ */
+#ifndef TESTS_NET_FIXTURE_H
+#define TESTS_NET_FIXTURE_H
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/net/server.h"
+#include "tests/unit/fake_clock.h"
+
+#define NET_HANG_S     100
+#define NET_QUEUED_MAX 4096
+
+/* 0: the usual. */
+struct net_options {
+    uint32_t threads;             /* 1 */
+    uint32_t connections;         /* 100 */
+    uint64_t soft, hard;          /* 1 MiB, 16 MiB */
+    uint64_t idle_ms, request_ms; /* off */
+    uint64_t grace_ms;            /* a minute */
+    bool on_unix;
+};
+
+struct net {
+    struct server *server;
+    struct metrics *metrics;
+    struct fake_clock clock;
+    struct net_options options;
+    uint16_t port;
+    char path[64];
+    pthread_t control;
+    sem_t ready, ended, may_free;
+    bool running;
+    const char *failure;
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct call *queued[NET_QUEUED_MAX]; /* [n]: the call whose key says n */
+    size_t queued_count;
+    uint64_t submits; /* of all kinds, tries included */
+    unsigned holds;
+    unsigned stuck;
+    bool full, sticks, refuses;
+    char order[256]; /* keys in the order in which they were queued, each with a blank behind it */
+    size_t value_size;
+    unsigned flushes;
+};
+
+struct net *net_open(const struct net_options *options);
+/* SIGTERM; waits until server_run has returned; then frees. Queued calls are completed to nobody. */
+void net_close(struct net *n);
+/* The same in steps. */
+void net_terminate(struct net *n);
+void net_await_end(struct net *n);
+
+/* ---- the service ---- */
+
+void net_await_queued(struct net *n, size_t count);
+size_t net_queued(struct net *n);
+unsigned net_flushes(struct net *n);
+void net_await_holds(struct net *n, unsigned count);
+void net_await_stuck(struct net *n);
+void net_unstick(struct net *n);
+void net_set_full(struct net *n, bool full); /* with false, also says so to the loops */
+void net_set_refuses(struct net *n, bool refuses);
+void net_set_value_size(struct net *n, size_t size);
+/* Completes these calls, in this order, as one batch. */
+void net_complete(struct net *n, const int *numbers, size_t count);
+/* Completes from..to (to may be less than from), one batch. */
+void net_complete_range(struct net *n, int from, int to);
+
+uint64_t net_metric(struct net *n, const char *name);
+void net_await_metric(struct net *n, const char *name, uint64_t value);
+
+/* ---- clients ---- */
+
+int net_connect(struct net *n);
+void net_say(int fd, const char *text);
+void net_say_bytes(int fd, const char *bytes, size_t len);
+/* Reads exactly this text. */
+void net_expect(int fd, const char *text);
+/* Reads a VALUE of `size` bytes. */
+void net_expect_value(int fd, size_t size);
+/* Reads to the end of the connection (orderly, or reset), where nothing more may come. */
+void net_expect_end(int fd);
+/* A round trip on this connection: whatever its loop had to do before is done. */
+void net_ping(int fd);
+
+#endif

@@ -1,0 +1,284 @@
+/* The network room at its limits: output, time, connections, and what fails. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/base/fault.h"
+#include "tests/unit/net_fixture.h"
+
+static void get_range(int fd, int from, int to)
+{
+    char line[32];
+    for (int i = from; i <= to; i++) {
+        snprintf(line, sizeof line, "GET q%d\r\n", i);
+        net_say(fd, line);
+    }
+}
+
+/* ---- output ---- */
+
+/* A GET in flight counts with the size its value may have: so many are let in, and no more. */
+static void the_soft_limit_stops_decoding(void **state)
+{
+    (void)state;
+    struct net *n = net_open(&(struct net_options){.soft = 8 * 128 * 1024});
+    int fd = net_connect(n), other = net_connect(n);
+    get_range(fd, 1, 30);
+    net_await_queued(n, 8);
+    for (int i = 0; i < 20; i++)
+        net_ping(other);
+    assert_int_equal(net_queued(n), 8);
+    net_set_value_size(n, 128 * 1024);
+    net_complete_range(n, 8, 1);
+    for (int i = 1; i <= 8; i++)
+        net_expect_value(fd, 128 * 1024);
+    for (int done = 8; done < 30;) {
+        net_await_queued(n, 1);
+        for (int i = 0; i < 5; i++)
+            net_ping(other);
+        int count = (int)net_queued(n);
+        assert_in_range(count, 1, 8);
+        net_complete_range(n, done + count, done + 1);
+        for (int i = 0; i < count; i++)
+            net_expect_value(fd, 128 * 1024);
+        done += count;
+    }
+    net_ping(fd);
+    close(fd);
+    close(other);
+    net_close(n);
+}
+
+/* A peer that reads slowly gets every byte; one that does not read stops only itself. */
+static void slow_readers(void **state)
+{
+    (void)state;
+    enum { SIZE = 300000, COUNT = 60 };
+    struct net *n = net_open(NULL);
+    int fd = net_connect(n), other = net_connect(n);
+    net_set_value_size(n, SIZE);
+    for (int i = 0; i < COUNT; i++)
+        net_say(fd, "GET n\r\n"); /* 18 MB, more than any limit here */
+    for (int i = 0; i < 50; i++)
+        net_ping(other);
+    for (int i = 0; i < COUNT; i++)
+        net_expect_value(fd, SIZE);
+    net_ping(fd);
+    assert_int_equal(net_metric(n, "connections.open"), 2);
+    close(fd);
+    close(other);
+    net_close(n);
+}
+
+static void the_hard_limit_closes(void **state)
+{
+    (void)state;
+    struct net *n = net_open(&(struct net_options){.soft = 64 * 1024, .hard = 1024 * 1024});
+    int fd = net_connect(n), other = net_connect(n);
+    net_say(fd, "GET q1\r\n");
+    net_await_queued(n, 1);
+    net_set_value_size(n, 1024 * 1024 - 8192); /* below it: goes out */
+    net_complete_range(n, 1, 1);
+    net_expect_value(fd, 1024 * 1024 - 8192);
+    net_say(fd, "GET q1\r\n");
+    net_await_queued(n, 1);
+    net_set_value_size(n, 1024 * 1024);
+    net_complete_range(n, 1, 1);
+    net_expect_end(fd);
+    net_await_metric(n, "connections.closed.output_limit", 1);
+    net_ping(other); /* and gets nothing of what the other was to get */
+    close(fd);
+    close(other);
+    net_close(n);
+}
+
+/* ---- time ---- */
+
+static void idle_connections_are_closed(void **state)
+{
+    (void)state;
+    struct net *n = net_open(&(struct net_options){.idle_ms = 64}); /* a tick is 2 ms */
+    int idle = net_connect(n), active = net_connect(n), waiting = net_connect(n);
+    net_ping(idle);
+    net_say(waiting, "PUT q1 - x\r\n");
+    net_await_queued(n, 1);
+    fake_clock_advance_ms(&n->clock, 60);
+    net_ping(active);
+    fake_clock_advance_ms(&n->clock, 6);
+    net_expect_end(idle);
+    net_await_metric(n, "connections.closed.idle", 1);
+    net_ping(active);
+    net_complete_range(n, 1, 1); /* it waited for us, which is not being idle */
+    net_expect(waiting, "OK 1\r\n");
+    fake_clock_advance_ms(&n->clock, 66);
+    net_expect_end(active);
+    net_expect_end(waiting);
+    net_await_metric(n, "connections.closed.idle", 3);
+    close(idle);
+    close(active);
+    close(waiting);
+    net_close(n);
+}
+
+static void unfinished_requests_time_out(void **state)
+{
+    (void)state;
+    static const char *const unfinished[] = {
+        "P", "PUT a - x", "PUT a - $10\r\n", "PUT a - $3\r\nab", "PUT a - $3\r\nabc", "PUT a - $2000000\r\nab"};
+    for (size_t i = 0; i < sizeof unfinished / sizeof unfinished[0]; i++) {
+        struct net *n = net_open(&(struct net_options){.request_ms = 64});
+        int fd = net_connect(n), other = net_connect(n);
+        net_say(fd, "PUT q1 - x\r\nPING\r\n");
+        net_say(fd, unfinished[i]);
+        net_await_queued(n, 1);
+        net_ping(other);
+        net_ping(other);
+        fake_clock_advance_ms(&n->clock, 66);
+        net_complete_range(n, 1, 1);
+        net_expect(fd, "OK 1\r\nPONG\r\nERROR timeout ");
+        net_await_metric(n, "connections.open", 1 + (i > 100));
+        net_ping(other); /* a connection without a request has all the time */
+        close(fd);
+        close(other);
+        net_close(n);
+    }
+}
+
+static void a_request_within_its_time_goes_on(void **state)
+{
+    (void)state;
+    struct net *n = net_open(&(struct net_options){.request_ms = 64});
+    int fd = net_connect(n), late = net_connect(n);
+    for (int round = 0; round < 3; round++) {
+        net_say(fd, "PUT n - $6\r\nabc");
+        net_ping(late);
+        fake_clock_advance_ms(&n->clock, 60);
+        net_say(fd, "def\r\n");
+        net_expect(fd, "OK 0\r\n");
+    }
+    net_ping(fd);
+    close(fd);
+    close(late);
+    net_close(n);
+}
+
+/* ---- connections ---- */
+
+static void the_connection_limit(void **state)
+{
+    (void)state;
+    struct net *n = net_open(&(struct net_options){.connections = 2});
+    int first = net_connect(n), second = net_connect(n);
+    net_ping(first);
+    net_ping(second);
+    int third = net_connect(n);
+    net_expect(third, "ERROR too-many-connections ");
+    close(third);
+    net_await_metric(n, "connections.refused", 1);
+    close(first);
+    net_await_metric(n, "connections.open", 1);
+    int fourth = net_connect(n);
+    net_ping(fourth);
+    net_ping(second);
+    close(second);
+    close(fourth);
+    net_close(n);
+}
+
+/* ---- failures ---- */
+
+static void a_failed_send_closes_its_connection_only(void **state)
+{
+    (void)state;
+    struct net *n = net_open(NULL);
+    int fd = net_connect(n), other = net_connect(n);
+    net_ping(other);
+    net_say(fd, "PUT q1 - x\r\nPUT q2 - x\r\n");
+    net_await_queued(n, 2);
+    fault_arm(FAULT_SEND, 1, 1);
+    net_complete_range(n, 1, 1);
+    net_expect_end(fd);
+    fault_disarm_all();
+    net_await_metric(n, "connections.closed.error", 1);
+    net_complete_range(n, 2, 2); /* to nobody */
+    net_ping(other);
+    close(fd);
+    close(other);
+    net_close(n);
+}
+
+/* No memory for the second request in flight: its connection is closed, and the replies that were ready to be sent
+ * on it are sent to nobody. */
+static void no_memory_for_a_call_closes_its_connection_only(void **state)
+{
+    (void)state;
+    struct net *n = net_open(NULL);
+    int fd = net_connect(n), other = net_connect(n);
+    net_ping(other); /* one spare call */
+    fault_arm(FAULT_CALL_ALLOC, 1, 1);
+    net_say(fd, "PING\r\nPUT q1 - x\r\nPUT q2 - x\r\n");
+    net_expect_end(fd);
+    fault_disarm_all();
+    net_await_metric(n, "connections.closed.error", 1);
+    net_ping(other);
+    net_complete_range(n, 1, 1);
+    net_ping(other);
+    close(fd);
+    close(other);
+    net_close(n);
+}
+
+/* A reset in the middle of a large value, unseen until its first half has been read. */
+static void a_reset_behind_unread_bytes(void **state)
+{
+    (void)state;
+    struct net *n = net_open(NULL);
+    struct linger reset = {1, 0};
+    int fd = net_connect(n), other = net_connect(n);
+    char *half = calloc(1, 500000);
+    net_ping(fd);
+    net_say(other, "PUT s - x\r\n"); /* the loop stands still */
+    net_await_stuck(n);
+    net_say(fd, "PUT q1 - $1000000\r\n");
+    for (size_t sent = 0; sent < 500000;) {
+        ssize_t took = send(fd, half, 500000 - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (took < 0) break; /* the sockets are full */
+        sent += (size_t)took;
+    }
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    close(fd);
+    net_unstick(n);
+    net_expect(other, "OK 0\r\n");
+    net_await_metric(n, "connections.open", 1);
+    net_ping(other);
+    free(half);
+    close(other);
+    net_close(n);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_soft_limit_stops_decoding),
+        cmocka_unit_test(slow_readers),
+        cmocka_unit_test(the_hard_limit_closes),
+        cmocka_unit_test(idle_connections_are_closed),
+        cmocka_unit_test(unfinished_requests_time_out),
+        cmocka_unit_test(a_request_within_its_time_goes_on),
+        cmocka_unit_test(the_connection_limit),
+        cmocka_unit_test(a_failed_send_closes_its_connection_only),
+        cmocka_unit_test(no_memory_for_a_call_closes_its_connection_only),
+        cmocka_unit_test(a_reset_behind_unread_bytes),
+    };
+    alarm(NET_HANG_S);
+    return cmocka_run_group_tests_name("server: limits", tests, NULL, NULL);
+}
