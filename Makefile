@@ -46,7 +46,7 @@ TEST_SRC := $(call src,tests/unit/test_*.c)
 TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(TEST_SRC))
 TEST_SUPPORT_SRC := $(filter-out $(TEST_SRC),$(call src,tests/unit/*.c))
 
-all: $(BUILD)/sluiced $(BUILD)/sluice ## build the daemon and the command-line client
+all: $(BUILD)/sluiced $(BUILD)/sluice $(BUILD)/sluice-bench ## build daemon, command-line client and load tester
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -114,6 +114,17 @@ fuzz: deps-ci ## fuzz the text codec for FUZZ_SECONDS (60) with libFuzzer
 	cd $(BUILD)/fuzz && ./fuzz_text -max_total_time=$(FUZZ_SECONDS) -dict=$(CURDIR)/tests/fuzz/text.dict \
 	    -print_final_stats=1 corpus
 
+# ---- measuring ----
+
+BENCH_OUT ?= $(BUILD)/bench-results
+bench: deps-bench ## run the short set of experiments (under 5 minutes): JSON and plots into BENCH_OUT
+	@$(MAKE) --no-print-directory all
+	@BUILD_DIR=$(BUILD) $(PYTHON) bench/run.py short --out $(BENCH_OUT) $(ARGS)
+
+bench-full: deps-bench ## run the long set, whose figures docs/overload.md shows
+	@$(MAKE) --no-print-directory all
+	@BUILD_DIR=$(BUILD) $(PYTHON) bench/run.py full --out $(BENCH_OUT) $(ARGS)
+
 # ---- files generated from the schema, kept in the tree because people read them ----
 
 $(BUILD)/print: $(BUILD)/config/tools/print.o $(BUILD)/libconfig.a
@@ -135,13 +146,15 @@ deps: ## install what building needs (apt; elsewhere: says what is needed)
 	@tests/deps.sh build
 deps-test:
 	@tests/deps.sh test
+deps-bench:
+	@tests/deps.sh bench
 deps-ci:
 	@tests/deps.sh ci
 
 install: all ## install programs, C library, header and default configuration (PREFIX, DESTDIR)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include \
 	    $(DESTDIR)$(PREFIX)/share/sluice
-	install -m 755 $(BUILD)/sluiced $(BUILD)/sluice $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(BUILD)/sluiced $(BUILD)/sluice $(BUILD)/sluice-bench $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(BUILD)/libsluice.a $(DESTDIR)$(PREFIX)/lib
 	install -m 644 clients/c/sluice.h $(DESTDIR)$(PREFIX)/include
 	install -m 644 config/sluice.yaml $(DESTDIR)$(PREFIX)/share/sluice
@@ -156,6 +169,6 @@ help: ## list the targets
 	    while IFS='|' read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all run test test-programs tidy model fuzz generated-files generate check-generated deps deps-test deps-ci \
+.PHONY: all run test test-programs tidy model fuzz generated-files generate check-generated deps deps-test deps-ci deps-bench bench bench-full \
     install clean help
 .SECONDARY:

@@ -61,6 +61,7 @@ json_t *report_head(const char *kind, int argc, char **argv, uint64_t seed)
     time_t now = time(NULL);
     struct tm utc;
 
+    json_array_append_new(command, must(json_string("sluice-bench")));
     for (int i = 0; i < argc; i++) {
         json_t *word = json_string(argv[i]);
         json_array_append_new(command, word ? word : must(json_string("(not UTF-8)")));

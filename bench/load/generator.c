@@ -42,11 +42,10 @@ static bool connect_all(struct generator *g)
     return true;
 }
 
-static bool make_core(struct generator *g, uint32_t first)
+static bool make_core(struct generator *g, uint32_t index, uint32_t first)
 {
     const struct load_settings *s = g->shared->settings;
     /* Every thread takes its part of the count; the first ones one more where it does not divide. */
-    uint64_t index = (uint64_t)first * s->threads / s->connections;
     uint64_t count = s->count / s->threads + (index < s->count % s->threads);
     struct core_options options = {.plan = s->open_loop ? &s->plan : NULL,
                                    .lanes = g->lanes,
@@ -91,7 +90,7 @@ struct generator *generator_create(struct generator_shared *shared, uint32_t ind
     source_init(&g->source, s, index);
     if (g->epoll < 0) {
         complain("epoll", errno);
-    } else if (!g->tally || !make_core(g, first) || !make_channels(g)) {
+    } else if (!g->tally || !make_core(g, index, first) || !make_channels(g)) {
         complain("generator", ENOMEM);
     } else if (connect_all(g)) {
         return g;

@@ -237,6 +237,7 @@ static bool finish(struct raw *raw)
     if (!s->adapter) return complain("--protocol: there is only text");
     if (!find_target(raw)) return false;
     if (s->threads > s->connections) return complain("there must be a connection for every thread");
+    if (s->count && s->count < s->threads) return complain("--count is less than --threads");
     if (raw->steps_count > 0 && !s->open_loop) return complain("--step needs --rate");
     if (s->open_loop) make_plan(raw);
     s->deadline_ms = raw->deadline_ns / MS;

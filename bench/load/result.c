@@ -22,13 +22,21 @@ double load_busiest(const struct load_result *r)
 {
     double most = 0;
 
-    for (uint64_t i = 0; i < r->settings->threads && r->seconds > 0; i++) {
+    for (uint64_t i = 0; i < r->settings->threads && r->cpu_seconds > 0; i++) {
         const struct load_thread *t = &r->threads[i];
         uint64_t work = t->cpu_ns > t->spin_ns ? t->cpu_ns - t->spin_ns : 0;
-        double share = (double)work / (r->seconds * 1e9);
+        double share = (double)work / (r->cpu_seconds * 1e9);
         if (share > most) most = share;
     }
     return most;
+}
+
+double load_server_ns(const struct load_result *r)
+{
+    uint64_t answered = answered_in_window(r);
+
+    if (!answered || !(r->cpu_seconds > 0)) return 0;
+    return (double)r->server_cpu_ns / r->cpu_seconds * r->seconds / (double)answered;
 }
 
 size_t load_spoiled(const struct load_result *r, char reasons[2][120])
@@ -107,19 +115,18 @@ static void print_rates(FILE *out, const struct load_result *r)
 
 static void print_cpu(FILE *out, const struct load_result *r)
 {
-    uint64_t answered = answered_in_window(r);
+    double window = r->cpu_seconds * 1e9;
 
     fprintf(out, "  generator: busiest thread %.0f %% of a core, deliberate spinning left out\n",
             100 * load_busiest(r));
-    if (!r->has_server) return;
-    fprintf(out, "  server: %.2f cores", (double)r->server_cpu_ns / (r->seconds * 1e9));
-    if (answered) fprintf(out, ", %.3f us of CPU per answer", (double)r->server_cpu_ns / (double)answered / 1e3);
-    fputs(" (", out);
+    if (!r->has_server || !(window > 0)) return;
+    fprintf(out, "  server: %.2f cores, %.3f us of CPU per answer (", (double)r->server_cpu_ns / window,
+            load_server_ns(r) / 1e3);
     const char *comma = "";
     for (size_t i = 0; i < r->server.count; i++) {
         const struct server_thread *t = &r->server.threads[i];
-        if ((double)t->cpu_ns < r->seconds * 1e6) continue; /* under 0.1 % of a core */
-        fprintf(out, "%s%s %.2f", comma, t->name, (double)t->cpu_ns / (r->seconds * 1e9));
+        if ((double)t->cpu_ns < window / 1000) continue; /* under 0.1 % of a core */
+        fprintf(out, "%s%s %.2f", comma, t->name, (double)t->cpu_ns / window);
         comma = ", ";
     }
     fputs(")\n", out);

@@ -19,6 +19,7 @@ struct load_result {
     const struct load_settings *settings; /* borrowed */
     struct tally *tally;                  /* all generators' together; owned by the caller */
     double seconds;                       /* of the measuring */
+    double cpu_seconds;                   /* between the two readings of all CPU times, a little more or less */
     struct load_thread threads[LOAD_THREADS_MAX];
     bool has_server;
     struct server_cpu server; /* within the measured time */
@@ -31,6 +32,9 @@ double load_goodput(const struct load_result *r);
 
 /* The share of a core that the busiest generator thread used, spinning left out. */
 double load_busiest(const struct load_result *r);
+
+/* CPU time of the server per answer, in ns; 0 when it is not known. */
+double load_server_ns(const struct load_result *r);
 
 /* Why the generator spoiled the run: puts up to two texts into `reasons`, returns their number. */
 size_t load_spoiled(const struct load_result *r, char reasons[2][120]);

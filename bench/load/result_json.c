@@ -92,7 +92,6 @@ static json_t *generator_json(const struct load_result *r)
 
 static json_t *server_json(const struct load_result *r)
 {
-    uint64_t answered = tally_sum(r->tally->in_window);
     json_t *threads = json_array();
 
     for (size_t i = 0; i < r->server.count; i++) {
@@ -100,8 +99,8 @@ static json_t *server_json(const struct load_result *r)
         json_array_append_new(
             threads, json_pack("{s:i, s:s, s:I}", "tid", t->tid, "name", t->name, "cpu_ns", (json_int_t)t->cpu_ns));
     }
-    return json_pack("{s:I, s:f, s:o}", "cpu_ns", (json_int_t)r->server_cpu_ns, "cpu_ns_per_answer",
-                     answered ? (double)r->server_cpu_ns / (double)answered : 0.0, "threads", threads);
+    return json_pack("{s:I, s:f, s:f, s:o}", "cpu_ns", (json_int_t)r->server_cpu_ns, "seconds", r->cpu_seconds,
+                     "cpu_ns_per_answer", load_server_ns(r), "threads", threads);
 }
 
 json_t *load_json(const struct load_result *r)

@@ -171,11 +171,14 @@ static void watch(struct run *run)
     }
     read_cpu(run, true);
     if (now + interval / 2 > next) sample(run, now); /* a last row that is not much shorter than the others */
+    run->result.cpu_seconds = (double)(now - began) / 1e9;
+    uint64_t end = atomic_load(&run->shared.until_ns);
+    if (end > now) end = now; /* a count has no end of its own: the last answer is it */
     for (uint64_t i = 0; run->settings.count && i < run->settings.threads; i++) {
         uint64_t ended = counter_get(&run->generators[i]->ended_ns);
-        if (!run->interrupted && ended > began) now = ended;
+        if (!run->interrupted && ended > from && (i == 0 || ended > end)) end = ended;
     }
-    run->result.seconds = (double)(now - began) / 1e9;
+    run->result.seconds = end > from ? (double)(end - from) / 1e9 : 0;
     while (!all_done(run)) {
         sleep_until(run, clock_ns(&clock_system) + POLL_NS);
     }

@@ -42,6 +42,8 @@ void conn_close(struct conn *c, enum close_reason reason)
     c->state = CONN_CLOSED;
     counter_add(&c->loop->stats->closed[c->reason], 1);
     drop_calls(c);
+    c->loop->output.len = 0; /* replies to this connection, if anything: the next one must not get them */
+    c->loop->output.failed = false;
     buffer_free(&c->in);
     buffer_free(&c->out);
     for (int list = LIST_DIRTY; list <= LIST_HELD; list++)
@@ -95,10 +97,19 @@ static bool all_sent(const struct conn *c)
     return !c->first && !c->held && !c->receiving && c->out.len == 0;
 }
 
+/* The input has ended and all that was received whole is decoded. While the connection is paused that is not so yet:
+ * the value it is receiving may be in c->in. */
+static void finish_input(struct conn *c)
+{
+    if (c->receiving) loop_call_free(c->loop, c->receiving); /* its value will never be whole */
+    c->receiving = NULL;
+    c->state = CONN_FINISHING;
+}
+
 void conn_update(struct conn *c)
 {
     if (c->state == CONN_CLOSED) return;
-    if (c->state == CONN_OPEN && c->ended && !c->pauses) c->state = CONN_FINISHING;
+    if (c->state == CONN_OPEN && c->ended && !c->pauses) finish_input(c);
     if (c->state == CONN_FINISHING && all_sent(c)) {
         c->transport->finish(c->fd);
         c->state = CONN_LINGERING;
@@ -119,11 +130,7 @@ void conn_end_input(struct conn *c)
     if (c->state != CONN_OPEN || c->ended) return;
     c->ended = true;
     c->reason = c->loop->draining ? CLOSE_SHUTDOWN : CLOSE_PEER;
-    if (c->receiving) { /* its value will never be whole */
-        loop_call_free(c->loop, c->receiving);
-        c->receiving = NULL;
-    }
-    if (!c->pauses) c->state = CONN_FINISHING;
+    if (!c->pauses) finish_input(c);
 }
 
 /* When nothing else happens, this is when the connection has overstayed; 0: never. */

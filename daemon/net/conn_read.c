@@ -34,10 +34,12 @@ static void enqueue_owned(struct conn *c, struct call *call)
 static void take_reply(struct conn *c, struct call *call)
 {
     call->answered = true;
-    if (c->first)
-        enqueue_owned(c, call);
-    else
+    if (!c->first) {
         conn_reply_now(c, call);
+        return;
+    }
+    call->request.key.len = call->request.value.len = 0; /* of the request, only the tag is still needed */
+    enqueue_owned(c, call);
 }
 
 /* Ends the conversation with a reply: nothing after it is executed. */

@@ -107,6 +107,7 @@ static void abort_all(struct loop *loop)
 static bool collect(struct loop *loop)
 {
     bool any = collect_completions(loop);
+    bool drain = !loop->draining && atomic_load(&loop->drain); /* asked first: no socket is adopted after it */
     if (atomic_load_explicit(&loop->adopted, memory_order_relaxed) && atomic_exchange(&loop->adopted, false)) {
         adopt_sockets(loop);
         any = true;
@@ -115,7 +116,7 @@ static bool collect(struct loop *loop)
         retry_held(loop);
         any = true;
     }
-    if (!loop->draining && atomic_load_explicit(&loop->drain, memory_order_relaxed)) {
+    if (drain) {
         begin_drain(loop);
         any = true;
     }

@@ -9,7 +9,7 @@ import json
 import pytest
 
 from client import put_bytes
-from daemon import poll, sanitizer
+from daemon import Barrier, poll, sanitizer
 
 CONNECTIONS, REQUESTS = 64, 40
 LOAD = ("queue.bound=64", "work.iterations=30000")
@@ -142,15 +142,18 @@ def test_refused_large_values_stay_in_step(start_daemon):
     """A value that is refused at its header is read and dropped, whether it is all there or still to come."""
     d = start_daemon("backend=backpressure", "queue.bound=1", "work.iterations=400000000", "threads=1")
     value = b"PUT victim 30m x\n" * 40_000
-    # Unix sockets: what one end has sent is at the other end at once, so the order of arrival is certain.
+    # Unix sockets: what one end has sent is at the other end at once.
     with d.connect_accepted("unix") as busy, d.connect_accepted("unix") as other:
         def depth():
             return json.loads(other.ask("STATS").body)["queue"]["depth"]
 
+        barrier = Barrier(d, 1)
         busy.send(b"GET a\n")
+        barrier.wait()  # it is queued
+        barrier.close()
         poll(lambda: depth() == 0, 10, "the owner works on the first")
         busy.send(b"GET a\n")
-        assert depth() == 1, "the second waits, and there is no more room"
+        poll(lambda: depth() == 1, 10, "the second waits, and there is no more room")
         other.send(put_bytes("whole", b"PUT victim 30m x\n" * 100) + b"@tag=one PING\n")
         other.send(put_bytes("large", value) + b"@tag=two PING\n")
         replies = other.replies(4)
