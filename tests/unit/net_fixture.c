@@ -207,8 +207,8 @@ struct net *net_open(const struct net_options *options)
 
 void net_terminate(struct net *n)
 {
-    (void)n;
-    kill(getpid(), SIGTERM);
+    if (!n->terminated) kill(getpid(), SIGTERM); /* a second one would end the process */
+    n->terminated = true;
 }
 
 void net_await_end(struct net *n)

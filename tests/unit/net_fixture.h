@@ -46,7 +46,7 @@ struct net {
     char path[64];
     pthread_t control;
     sem_t ready, ended, may_free;
-    bool running;
+    bool running, terminated;
     const char *failure;
 
     pthread_mutex_t lock;

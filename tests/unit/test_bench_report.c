@@ -1,0 +1,192 @@
+/* What the load tester tells: its verdict at the limits, rows per interval, addresses, another process's CPU time.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "bench/load/adapter.h"
+#include "bench/load/result.h"
+#include "bench/load/server_cpu.h"
+#include "bench/load/target.h"
+#include "bench/load/timeline.h"
+
+#define SECOND UINT64_C(1000000000)
+
+static size_t spoiled(bool open_loop, uint64_t lag_ns, uint64_t cpu_ns, uint64_t spin_ns)
+{
+    static struct load_settings settings;
+    static struct tally tally;
+    static struct load_result r;
+    char reasons[2][120];
+
+    tally = (struct tally){0};
+    settings = (struct load_settings){.threads = 2, .open_loop = open_loop};
+    r = (struct load_result){.settings = &settings, .tally = &tally, .seconds = 1, .cpu_seconds = 1};
+    r.threads[1].cpu_ns = cpu_ns;
+    r.threads[1].spin_ns = spin_ns;
+    histogram_record_n(&tally.lag, 10, 98);
+    histogram_record_n(&tally.lag, lag_ns, 2);
+    return load_spoiled(&r, reasons);
+}
+
+static void the_verdict_turns_at_the_limits(void **state)
+{
+    (void)state;
+    assert_int_equal(spoiled(true, LOAD_LAG_LIMIT_NS, SECOND * 7 / 10, 0), 0);
+    assert_int_equal(spoiled(true, LOAD_LAG_LIMIT_NS + 1, 0, 0), 1);
+    assert_int_equal(spoiled(true, 0, SECOND * 7 / 10 + 1000, 0), 1);
+    assert_int_equal(spoiled(true, SECOND, SECOND, 0), 2);
+    assert_int_equal(spoiled(true, 0, SECOND, SECOND * 3 / 10), 0); /* deliberate spinning is no work */
+    assert_int_equal(spoiled(true, 0, SECOND / 2, SECOND), 0);
+    assert_int_equal(spoiled(false, SECOND, 0, 0), 0); /* nothing is due in the closed loop */
+    assert_int_equal(spoiled(false, 0, SECOND, 0), 1);
+}
+
+static void rates_count_the_answers_that_came_in_time(void **state)
+{
+    static struct load_settings settings = {.threads = 1};
+    static struct tally tally;
+    static struct load_result r = {.settings = &settings, .tally = &tally, .seconds = 2, .cpu_seconds = 4};
+
+    (void)state;
+    counter_add(&tally.in_window[OUTCOME_SERVED], 30);
+    counter_add(&tally.in_window[OUTCOME_NOT_FOUND], 10);
+    counter_add(&tally.in_window[OUTCOME_OVERLOADED], 60);
+    r.server_cpu_ns = 4000;
+    assert_true(load_goodput(&r) == 20);
+    assert_true(load_server_ns(&r) == 20); /* 2000 ns in 2 s, over 100 answers */
+}
+
+static void rows_are_differences(void **state)
+{
+    struct tally *a = calloc(1, sizeof(*a)), *b = calloc(1, sizeof(*b));
+    const struct tally *both[] = {a, b};
+    struct timeline *t = timeline_create();
+
+    (void)state;
+    counter_add(&a->live_sent, 5);
+    counter_add(&a->live[OUTCOME_SERVED], 5);
+    histogram_record_n(&a->live_accepted, 1000, 5);
+    assert_null(timeline_sample(t, both, 2, 0)); /* the baseline */
+    counter_add(&a->live_sent, 10);
+    counter_add(&b->live_sent, 3);
+    counter_add(&b->live[OUTCOME_SERVED], 2);
+    counter_add(&b->live[OUTCOME_LATE], 1);
+    histogram_record_n(&b->live_accepted, 50, 1);
+    histogram_record_n(&b->live_accepted, 60, 1);
+    histogram_record_n(&b->live_refused, 7, 1);
+    const struct timeline_row *row = timeline_sample(t, both, 2, 0.5);
+    assert_non_null(row);
+    assert_true(row->at_s == 0.5 && row->seconds == 0.5);
+    assert_int_equal(row->sent, 13);
+    assert_int_equal(row->in_flight, 10);
+    assert_int_equal(row->outcomes[OUTCOME_SERVED], 2);
+    assert_int_equal(row->accepted.count, 2);
+    assert_int_equal(row->accepted.p50, 50);
+    assert_int_equal(row->accepted.max, 60);
+    assert_int_equal(row->refused.p99, 7);
+    row = timeline_sample(t, both, 2, 1.5);
+    assert_true(row->seconds == 1);
+    assert_int_equal(row->sent + row->accepted.count + row->accepted.max + row->outcomes[OUTCOME_LATE], 0);
+    json_t *json = timeline_json(t);
+    assert_int_equal(json_array_size(json), 2);
+    json_decref(json);
+    timeline_destroy(t);
+    free(a);
+    free(b);
+}
+
+static void addresses_are_understood(void **state)
+{
+    static const char *const bad[] = {"",          "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:x", "[::1",
+                                      "[::1]7811", "unix:",       ":7811",           "sluice://",   "127.0.0.1:"};
+    const struct sockaddr_in *v4 = NULL;
+    struct target t = {0};
+    char error[400], path[200];
+
+    (void)state;
+    assert_true(target_url(&t, "sluice://127.0.0.1:9/", 7811, error, sizeof(error)));
+    v4 = (const struct sockaddr_in *)&t.address;
+    assert_int_equal(ntohs(v4->sin_port), 9);
+    assert_string_equal(t.text, "127.0.0.1:9");
+    assert_true(target_url(&t, "127.0.0.1", 7811, error, sizeof(error)));
+    assert_int_equal(ntohs(v4->sin_port), 7811);
+    assert_true(target_url(&t, "[::1]:65535", 7811, error, sizeof(error)));
+    assert_int_equal(t.address.ss_family, AF_INET6);
+    assert_string_equal(t.text, "[::1]:65535");
+    assert_true(target_url(&t, "unix:/a/b", 7811, error, sizeof(error)));
+    assert_string_equal(((const struct sockaddr_un *)&t.address)->sun_path, "/a/b");
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        error[0] = '\0';
+        if (target_url(&t, bad[i], 7811, error, sizeof(error))) fail_msg("%s", bad[i]);
+        assert_true(error[0]);
+    }
+    memset(path, 'p', sizeof(path));
+    path[107] = '\0';
+    assert_true(target_unix(&t, path, error, sizeof(error)));
+    path[107] = 'p';
+    path[108] = '\0';
+    assert_false(target_unix(&t, path, error, sizeof(error)));
+}
+
+static void adapters_are_found_by_name(void **state)
+{
+    (void)state;
+    assert_non_null(adapter_find("text"));
+    assert_null(adapter_find("tex"));
+    assert_null(adapter_find(""));
+}
+
+static void cpu_time_of_a_process_grows(void **state)
+{
+    static struct server_cpu before, after;
+    volatile uint64_t sum = 0;
+
+    (void)state;
+    assert_true(server_cpu_read(&before, (uint64_t)getpid()));
+    assert_int_equal(before.count, 1);
+    assert_int_equal(before.threads[0].tid, getpid());
+    do { /* until it shows: the kernel's counts may come in ticks */
+        for (uint64_t i = 0; i < 1000000; i++) {
+            sum += i;
+        }
+        assert_true(server_cpu_read(&after, (uint64_t)getpid()));
+    } while (after.threads[0].cpu_ns <= before.threads[0].cpu_ns);
+    uint64_t whole = after.threads[0].cpu_ns;
+    assert_true(server_cpu_since(&after, &before) == whole - before.threads[0].cpu_ns);
+    assert_false(server_cpu_read(&after, UINT64_C(1) << 40));
+}
+
+static void a_new_thread_counts_from_its_beginning(void **state)
+{
+    static struct server_cpu before = {.count = 1, .threads = {{7, "old", 100}}};
+    static struct server_cpu after = {.count = 2, .threads = {{7, "old", 150}, {8, "new", 30}}};
+
+    (void)state;
+    assert_int_equal(server_cpu_since(&after, &before), 80);
+    assert_int_equal(after.threads[0].cpu_ns, 50);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_verdict_turns_at_the_limits),
+        cmocka_unit_test(rates_count_the_answers_that_came_in_time),
+        cmocka_unit_test(rows_are_differences),
+        cmocka_unit_test(addresses_are_understood),
+        cmocka_unit_test(adapters_are_found_by_name),
+        cmocka_unit_test(cpu_time_of_a_process_grows),
+        cmocka_unit_test(a_new_thread_counts_from_its_beginning),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
