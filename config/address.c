@@ -190,20 +190,25 @@ bool config_address_same(const struct settings_address *a, const struct settings
     return strcasecmp(a->host, b->host) == 0;
 }
 
-size_t config_address_quote(const char *text, char *out)
+static size_t quote(const char *text, char *out)
 {
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:/?=-";
-    size_t len = strlen(text);
-    if (isalnum((unsigned char)text[0]) && strspn(text, plain) == len) {
-        memcpy(out, text, len);
-        return len;
-    }
     size_t used = 0;
     out[used++] = '"';
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] == '"' || text[i] == '\\') out[used++] = '\\';
-        out[used++] = text[i];
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\') out[used++] = '\\';
+        out[used++] = *text;
     }
     out[used++] = '"';
     return used;
+}
+
+size_t config_address_quote(const char *text, bool always, char *out)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:/?=-";
+    size_t len = strlen(text);
+    if (!always && isalnum((unsigned char)text[0]) && strspn(text, plain) == len) {
+        memcpy(out, text, len);
+        return len;
+    }
+    return quote(text, out);
 }

@@ -14,6 +14,6 @@ bool config_address_parse(struct settings_address *out, const char *text, size_t
 bool config_address_same(const struct settings_address *a, const struct settings_address *b);
 
 /* Writes an address's text so that YAML reads it back, quoted if need be; no NUL. Returns the length. */
-size_t config_address_quote(const char *text, char *out);
+size_t config_address_quote(const char *text, bool always, char *out);
 
 #endif

@@ -42,9 +42,9 @@ bool config_print_help(FILE *out);     /* the keys' part of `sluiced --help` */
 bool config_print_markdown(FILE *out); /* docs/config.md */
 
 /*
- * Calls `visit` for every key, in schema order: dotted name, value as YAML writes it, and whether that value is
- * a number or boolean (is_literal) rather than a text. A single address comes without the quotes that YAML may
- * need. For CONFIG over the wire; secrets arrive masked.
+ * Calls `visit` for every key, in schema order: dotted name, value as YAML writes it, and whether that value
+ * stands for itself in JSON too (is_literal: numbers, arrays of addresses) rather than being a text. For CONFIG
+ * over the wire; secrets arrive masked.
  */
 void config_visit(const struct settings *settings,
                   void (*visit)(void *ctx, const char *key, const char *value, bool is_literal), void *ctx);

@@ -91,7 +91,7 @@ void config_visit(const struct settings *settings,
     char value[CONFIG_VALUE_MAX];
     for (size_t i = 0; i < schema_count; i++) {
         const struct schema_key *key = &schema_keys[i];
-        config_value_format(settings, key, CONFIG_VALUE_PLAIN, value);
-        visit(ctx, key->name, value, config_value_is_number(settings, key));
+        config_value_format(settings, key, CONFIG_VALUE_JSON, value);
+        visit(ctx, key->name, value, key->type == SCHEMA_ADDRESSES || config_value_is_number(settings, key));
     }
 }

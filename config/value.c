@@ -208,15 +208,16 @@ bool config_value_parse(struct settings *settings, const struct schema_key *key,
 
 static const char *format_addresses(const struct settings_addresses *list, enum config_value_style style, char *out)
 {
-    if (list->count == 0) return strcpy(out, "off");
+    bool json = style == CONFIG_VALUE_JSON, brackets = json || list->count > 1;
+    if (list->count == 0) return strcpy(out, json ? "[]" : "off");
     if (list->count == 1 && style == CONFIG_VALUE_PLAIN) return strcpy(out, list->at[0].text);
     size_t used = 0;
-    if (list->count > 1) out[used++] = '[';
+    if (brackets) out[used++] = '[';
     for (size_t i = 0; i < list->count; i++) {
         if (i > 0) used += (size_t)sprintf(out + used, ", ");
-        used += config_address_quote(list->at[i].text, out + used);
+        used += config_address_quote(list->at[i].text, json, out + used);
     }
-    if (list->count > 1) out[used++] = ']';
+    if (brackets) out[used++] = ']';
     assert(used < CONFIG_VALUE_MAX);
     out[used] = '\0';
     return out;

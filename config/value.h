@@ -12,6 +12,7 @@
 enum config_value_style {
     CONFIG_VALUE_YAML,  /* as a file has it, quoted where YAML needs it */
     CONFIG_VALUE_PLAIN, /* the same, but a single address is not quoted */
+    CONFIG_VALUE_JSON,  /* the same, but addresses are a JSON array, which YAML reads too */
 };
 
 /*

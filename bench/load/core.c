@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "bench/load/due_heap.h"
+
 struct lane {
     struct arrivals schedule;
     struct flight *flights; /* a ring of `depth`: in flight, oldest first */
@@ -13,58 +15,16 @@ struct lane {
     uint64_t held_until_ns; /* requests due before this were held back by the server's side */
 };
 
-struct entry {
-    uint64_t due_ns;
-    uint32_t lane;
-};
-
 struct core {
     struct core_options options;
     struct tally *tally;
     struct lane *lanes;
-    struct entry *heap; /* lanes by due instant; held lanes are taken out when they come to the top */
-    uint32_t heap_count;
+    struct due_heap heap; /* lanes by due instant; held lanes are taken out when they come to the top */
     struct flight *flights;
     uint64_t zero_ns, from_ns, until_ns;
     uint64_t remaining; /* measured requests that may still be taken */
     uint64_t in_flight;
 };
-
-/* ---- the heap ---- */
-
-static void sift_down(struct core *c)
-{
-    struct entry moving = c->heap[0];
-    uint32_t at = 0;
-
-    for (;;) {
-        uint32_t child = 2 * at + 1;
-        if (child >= c->heap_count) break;
-        if (child + 1 < c->heap_count && c->heap[child + 1].due_ns < c->heap[child].due_ns) child++;
-        if (moving.due_ns <= c->heap[child].due_ns) break;
-        c->heap[at] = c->heap[child];
-        at = child;
-    }
-    c->heap[at] = moving;
-}
-
-static void heap_push(struct core *c, struct entry e)
-{
-    uint32_t at = c->heap_count++;
-
-    assert(c->heap_count <= c->options.lanes);
-    while (at > 0 && e.due_ns < c->heap[(at - 1) / 2].due_ns) {
-        c->heap[at] = c->heap[(at - 1) / 2];
-        at = (at - 1) / 2;
-    }
-    c->heap[at] = e;
-}
-
-static void heap_drop_top(struct core *c)
-{
-    c->heap[0] = c->heap[--c->heap_count];
-    if (c->heap_count > 1) sift_down(c);
-}
 
 static uint64_t due_of(const struct core *c, const struct lane *l)
 {
@@ -84,9 +44,8 @@ struct core *core_create(const struct core_options *options, struct tally *tally
     c->options = *options;
     c->tally = tally;
     c->lanes = calloc(options->lanes, sizeof(*c->lanes));
-    c->heap = calloc(options->lanes, sizeof(*c->heap));
     c->flights = calloc((size_t)options->lanes * options->depth, sizeof(*c->flights));
-    if (!c->lanes || !c->heap || !c->flights) {
+    if (!c->lanes || !c->flights || !due_heap_init(&c->heap, options->lanes)) {
         core_destroy(c);
         return NULL;
     }
@@ -103,20 +62,20 @@ void core_destroy(struct core *c)
 {
     if (!c) return;
     free(c->flights);
-    free(c->heap);
+    due_heap_free(&c->heap);
     free(c->lanes);
     free(c);
 }
 
 void core_start(struct core *c, uint64_t zero_ns, uint64_t from_ns, uint64_t until_ns)
 {
-    assert(zero_ns <= from_ns && from_ns <= until_ns && c->heap_count == 0);
+    assert(zero_ns <= from_ns && from_ns <= until_ns && c->heap.count == 0);
     c->zero_ns = zero_ns;
     c->from_ns = from_ns;
     c->until_ns = until_ns;
     c->remaining = c->options.count ? c->options.count : UINT64_MAX;
     for (uint32_t i = 0; c->options.plan && i < c->options.lanes; i++) {
-        heap_push(c, (struct entry){due_of(c, &c->lanes[i]), i});
+        due_heap_push(&c->heap, (struct due){due_of(c, &c->lanes[i]), i});
     }
 }
 
@@ -129,14 +88,14 @@ void core_set_end(struct core *c, uint64_t until_ns)
 
 uint64_t core_next_due(struct core *c)
 {
-    while (c->heap_count > 0) {
-        struct lane *l = &c->lanes[c->heap[0].lane];
+    while (c->heap.count > 0) {
+        struct lane *l = &c->lanes[c->heap.entries[0].lane];
         if (!l->holds) break;
         l->parked = true;
-        heap_drop_top(c);
+        due_heap_drop(&c->heap);
     }
-    if (c->heap_count == 0 || c->remaining == 0 || c->heap[0].due_ns >= c->until_ns) return ARRIVALS_NEVER;
-    return c->heap[0].due_ns;
+    if (c->heap.count == 0 || c->remaining == 0 || c->heap.entries[0].due_ns >= c->until_ns) return ARRIVALS_NEVER;
+    return c->heap.entries[0].due_ns;
 }
 
 bool core_due(struct core *c, uint64_t now, uint32_t *lane)
@@ -144,7 +103,7 @@ bool core_due(struct core *c, uint64_t now, uint32_t *lane)
     uint64_t due = core_next_due(c);
 
     if (due == ARRIVALS_NEVER || due > now) return false;
-    *lane = c->heap[0].lane;
+    *lane = c->heap.entries[0].lane;
     return true;
 }
 
@@ -157,11 +116,10 @@ bool core_may_send(const struct core *c, uint32_t lane, uint64_t now)
 static uint64_t next_instant(struct core *c, struct lane *l, uint64_t now)
 {
     if (!c->options.plan) return now;
-    assert(c->heap_count > 0 && &c->lanes[c->heap[0].lane] == l);
-    uint64_t due = c->heap[0].due_ns;
+    assert(c->heap.count > 0 && &c->lanes[c->heap.entries[0].lane] == l);
+    uint64_t due = c->heap.entries[0].due_ns;
     arrivals_pop(&l->schedule);
-    c->heap[0].due_ns = due_of(c, l);
-    sift_down(c);
+    due_heap_change(&c->heap, due_of(c, l));
     return due;
 }
 
@@ -282,7 +240,7 @@ void core_release(struct core *c, uint32_t lane, enum core_hold why, uint64_t no
     l->held_until_ns = now;
     if (!l->parked) return;
     l->parked = false;
-    heap_push(c, (struct entry){due_of(c, l), lane});
+    due_heap_push(&c->heap, (struct due){due_of(c, l), lane});
 }
 
 /* ---- the end ---- */
@@ -315,5 +273,5 @@ void core_finish(struct core *c, uint64_t now)
         }
         if (c->options.plan) count_unsent(c, l, end);
     }
-    c->heap_count = 0;
+    c->heap.count = 0;
 }

@@ -105,6 +105,6 @@ void execute(const struct execute_rules *rules, struct table *t, uint64_t hash, 
         call->reply.kind = REPLY_STORED;
         call->reply.version = entry_version(e);
         break;
-    default: assert(!"an operation on one session"); break;
+    default: assert(false && "an operation on one session"); break;
     }
 }

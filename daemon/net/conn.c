@@ -97,8 +97,8 @@ static bool all_sent(const struct conn *c)
     return !c->first && !c->held && !c->receiving && c->out.len == 0;
 }
 
-/* The input has ended and all that was received whole is decoded. While the connection is paused that is not so yet:
- * the value it is receiving may be in c->in. */
+/* The input has ended and all that was received whole is decoded. While the connection is paused that is not so
+ * yet: the value it is receiving may be in c->in. */
 static void finish_input(struct conn *c)
 {
     if (c->receiving) loop_call_free(c->loop, c->receiving); /* its value will never be whole */

@@ -161,6 +161,9 @@ void server_stop(struct server *s)
 
 void server_free(struct server *s)
 {
+    /* From here on a signal has nothing left to hurry. */
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGINT, SIG_IGN);
     uv_walk(&s->uv, close_handle, NULL);
     uv_run(&s->uv, UV_RUN_DEFAULT);
     uv_loop_close(&s->uv);

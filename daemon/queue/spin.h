@@ -22,7 +22,7 @@
 #define SPIN_LIMIT 128 /* looks; with the pauses about what a sleep and a wakeup cost */
 #define SPIN_PROBE 64
 
-struct spin { /* one thread's */
+struct spin {       /* one thread's */
     uint32_t limit; /* of the next wait */
     uint32_t most;  /* 0: there is one processor */
     uint32_t skipped;
