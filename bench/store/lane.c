@@ -1,17 +1,48 @@
 #include "bench/store/lane.h"
 
 #include <assert.h>
+#include <sched.h>
 #include <stdlib.h>
 
-struct lane *lanes_create(uint32_t count)
+#include "daemon/queue/spin.h"
+
+#define SPINS  4000
+#define YIELDS 32
+
+static const char *const names[] = {"auto", "spin", "yield", "sleep"};
+
+bool lane_parse_wait(const char *text, enum lane_wait *out)
+{
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(text, names[i]) != 0) continue;
+        *out = (enum lane_wait)i;
+        return true;
+    }
+    return false;
+}
+
+const char *lane_wait_name(enum lane_wait wait)
+{
+    return names[wait];
+}
+
+/* Processors that this process may run on. */
+static uint32_t processors(void)
+{
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 1;
+}
+
+struct lane *lanes_create(uint32_t count, enum lane_wait wait)
 {
     assert(count >= 1 && count <= LANES_MAX);
+    if (wait == LANE_AUTO) wait = count < processors() ? LANE_SPIN : LANE_SLEEP;
     struct lane *lanes = aligned_alloc(_Alignof(struct lane), count * sizeof *lanes);
     if (lanes == NULL) return NULL;
     memset(lanes, 0, count * sizeof *lanes);
     for (uint32_t i = 0; i < count; i++) {
         bell_init(&lanes[i].bell);
-        spin_init(&lanes[i].spin);
+        lanes[i].wait = wait;
     }
     return lanes;
 }
@@ -43,18 +74,26 @@ struct backend_lanes lanes_callbacks(struct lane *lanes, uint32_t count)
     return (struct backend_lanes){.count = count, .complete = complete, .room = room, .ctx = lanes};
 }
 
+/* Looks for the answer without sleeping; NULL: it took too long. */
+static struct call *answer_awake(struct lane *lane)
+{
+    struct call *call = NULL;
+    uint32_t looks = lane->wait == LANE_SPIN ? SPINS : lane->wait == LANE_YIELD ? YIELDS : 0;
+    for (; looks > 0; looks--) {
+        call = mailbox_take(&lane->box);
+        if (call != NULL) break;
+        if (lane->wait == LANE_SPIN)
+            spin_pause();
+        else
+            sched_yield();
+    }
+    return call;
+}
+
 struct call *lane_answer(struct lane *lane)
 {
-    struct call *call;
-    for (uint32_t left = spin_begin(&lane->spin); left > 0; left--) {
-        call = mailbox_take(&lane->box);
-        if (call != NULL) {
-            spin_end(&lane->spin, true);
-            return call;
-        }
-        spin_pause();
-    }
-    spin_end(&lane->spin, false);
+    struct call *call = answer_awake(lane);
+    if (call != NULL) return call;
     for (;;) {
         bell_arm(&lane->bell);
         call = mailbox_take(&lane->box);

@@ -3,9 +3,14 @@
  *
  *     thread -> submit -> [backend's queue] -> backend's thread
  *        ^                                          |
- *        '-- spin a little, then sleep <-- mailbox + bell of this lane only
+ *        '-- wait a little awake, then sleep <-- mailbox + bell of this lane only
  *
  * Every lane has a bell of its own, so a completed call wakes the one thread that waits for it and no other.
+ *
+ * How to wait awake is a choice, because it decides more than the backend does. Spinning needs a processor for
+ * everybody who spins; then it saves a sleep and a wakeup each time. With fewer processors, letting others run
+ * (yielding) until the answer is there is cheap too, but it is for the scheduler to say who runs when, and so some
+ * wait for long; threads that sleep and are woken take turns more fairly and pay for it.
  */
 #ifndef BENCH_STORE_LANE_H
 #define BENCH_STORE_LANE_H
@@ -13,19 +18,29 @@
 #include "daemon/backend/backend.h"
 #include "daemon/queue/bell.h"
 #include "daemon/queue/mailbox.h"
-#include "daemon/queue/spin.h"
 
 #define LANES_MAX 64 /* a backend keeps lanes in the bits of one word */
+
+enum lane_wait {
+    LANE_AUTO,  /* spin when there is a processor for every worker and one for the owner, else sleep */
+    LANE_SPIN,  /* up to some 50 to 100 us, longer than a wakeup takes */
+    LANE_YIELD, /* up to so many times that others had their turn */
+    LANE_SLEEP,
+};
 
 struct lane {
     struct mailbox box;
     struct bell bell;
-    _Atomic bool room; /* the backend said that there is room again */
-    _Alignas(64) struct spin spin;
+    _Atomic bool room;   /* the backend said that there is room again */
+    enum lane_wait wait; /* never LANE_AUTO */
 };
 
+/* "auto", "spin", "yield" or "sleep". */
+bool lane_parse_wait(const char *text, enum lane_wait *out);
+const char *lane_wait_name(enum lane_wait wait);
+
 /* `count` lanes, or NULL when memory is out. */
-struct lane *lanes_create(uint32_t count);
+struct lane *lanes_create(uint32_t count, enum lane_wait wait);
 void lanes_destroy(struct lane *lanes, uint32_t count);
 
 /* What a backend is to call; the context is the array. */

@@ -69,6 +69,12 @@ static bool take_law(void *into, const char *text)
     return keys_parse_law(text, &o->law, &o->theta);
 }
 
+static bool take_wait(void *into, const char *text)
+{
+    struct store_options *o = into;
+    return lane_parse_wait(text, &o->wait);
+}
+
 static bool take_where(void *into, const char *text)
 {
     struct store_options *o = into;
@@ -110,6 +116,9 @@ static const struct option_spec specs[] = {
     CUSTOM("work-where", "WHERE", take_where, "inside or outside the lock (inside)"),
     CUSTOM("slow", "PERCENT:FACTOR", take_slow, "so many of the keys do FACTOR times the work (none)"),
     COUNT("queue", "N", queue, 1, RING_BOUND_MAX, "calls that may wait for the owner (1024)"),
+    CUSTOM("wait", "HOW", take_wait,
+           "for an answer, before sleeping: spin, yield, sleep, or auto: spin if there is "
+           "a processor for every thread, else sleep (auto)"),
     COUNT("stripes", "N", stripes, 1, 1024, "locks, each with a table of its own (1)"),
     {"duration", "TIME", "of each run (1)", OPTION_DURATION, AT(duration_ns), 1000000, 3600000000000U, NULL},
     COUNT("count", "N", count, 1, 1000000000000U, "operations per run, in place of a duration"),

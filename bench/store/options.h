@@ -7,6 +7,7 @@
 
 #include "bench/common/keys.h"
 #include "bench/common/mix.h"
+#include "bench/store/lane.h"
 #include "daemon/backend/backend.h"
 
 #define STORE_WORKER_COUNTS_MAX 16
@@ -39,6 +40,7 @@ struct store_options {
     double slow_percent; /* of the keys; 0: none */
     uint64_t slow_factor;
     uint64_t queue;
+    enum lane_wait wait; /* how a worker waits for its answer */
     uint64_t stripes;
     uint64_t duration_ns;
     uint64_t count; /* operations of all workers together; 0: duration_ns decides */

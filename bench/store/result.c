@@ -99,8 +99,9 @@ json_t *result_options_json(const struct store_options *o)
                      backends_json(o), "workers", workers_json(o), "mix", o->mix_text, "keys", (json_int_t)o->keys,
                      "key_law", law, "key_size", (json_int_t)o->key_size, "value", (json_int_t)o->value_size,
                      "work", (json_int_t)o->work, "work_where", o->work_outside ? "outside" : "inside", "slow",
-                     slow, "queue", (json_int_t)o->queue, "stripes", (json_int_t)o->stripes, "duration_ns", limit,
-                     "count", (json_int_t)o->count, "repeat", (json_int_t)o->repeat, "seed", (json_int_t)o->seed);
+                     slow, "queue", (json_int_t)o->queue, "wait", lane_wait_name(o->wait), "stripes",
+                     (json_int_t)o->stripes, "duration_ns", limit, "count", (json_int_t)o->count, "repeat",
+                     (json_int_t)o->repeat, "seed", (json_int_t)o->seed);
 }
 
 static json_t *tally_json(const struct tally *t)

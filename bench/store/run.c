@@ -115,7 +115,7 @@ static bool start_backend(struct run *r, const struct store_backend *backend)
 
 static bool set_up(struct run *r, const struct store_backend *backend)
 {
-    r->lanes = lanes_create(r->workers);
+    r->lanes = lanes_create(r->workers, r->options->wait);
     if (!r->lanes || !make_names(r)) return fail("out of memory");
     if (!start_backend(r, backend)) return false;
     r->drivers = drivers_create(&r->plan, r->lanes, r->workers, r->options->seed);

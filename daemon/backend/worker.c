@@ -64,7 +64,8 @@ static uint64_t run_batch(struct worker *w, uint64_t start_ns)
     struct call *calls[WORKER_BATCH_MAX];
     size_t count = ring_pop(w->ring, (void **)calls, batch_limit(w));
     if (count == 0) return 0;
-    counter_max(&w->deepest, count + ring_depth(w->ring));
+    uint64_t depth = count + ring_depth(w->ring); /* places that came free may be taken again already */
+    counter_max(&w->deepest, depth < ring_bound(w->ring) ? depth : ring_bound(w->ring));
     tell_room(w);
     if (start_ns == 0) start_ns = clock_ns(w->clock);
     /* That may have been before they came, if this thread was held up since: nothing runs in its own past. */

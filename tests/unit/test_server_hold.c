@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "tests/unit/net_fixture.h"
+#include "tests/unit/net_client.h"
 
 #define READ_MOST (2 * (65536 + 2 + 16384)) /* what a connection may have read before it stops; see loop.c */
 

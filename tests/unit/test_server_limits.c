@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "daemon/base/fault.h"
-#include "tests/unit/net_fixture.h"
+#include "tests/unit/net_client.h"
 
 static void get_range(int fd, int from, int to)
 {

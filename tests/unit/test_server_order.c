@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "tests/unit/net_fixture.h"
+#include "tests/unit/net_client.h"
 
 /* Sends "PUT q<from> - x" to q<to>; expects "OK <from>" to <to>. */
 static void put_range(int fd, int from, int to)

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "tests/unit/net_fixture.h"
+#include "tests/unit/net_client.h"
 
 static void everything_accepted_is_answered(void **state)
 {

@@ -1,0 +1,1 @@
+"""What the experiments share: the daemon under test, where threads run, the load, the plots."""

@@ -1,0 +1,140 @@
+"""What an experiment is given: the programs, short or full, and ways to run and record them."""
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+
+from . import place
+from .daemon import Daemon
+
+SERVICE_NS = 250_000   # one operation in the experiments over TCP
+CONNECTIONS = 64
+QUIET = 0.10           # cores that others may use during a run before it counts as disturbed
+MARGIN = 20            # seconds that a run may take longer than planned before it is ended
+CALIBRATION_ROUNDS = 100_000
+
+
+class Failed(Exception):
+    """A program that an experiment needs did not do its job."""
+
+
+class Context:
+    def __init__(self, build, full, work):
+        self.build = Path(build).resolve()
+        self.full = full
+        self.work = Path(work)
+        self.places = place.Places()
+        self.runs = []
+        self._ns_per_round = None
+        for name in ("sluiced", "sluice-bench"):
+            if not os.access(self.build / name, os.X_OK):
+                raise Failed(f"{self.build / name} is not there; run make first, or set BUILD_DIR")
+
+    def pick(self, short, full):
+        return full if self.full else short
+
+    def say(self, text):
+        print(f"    {text}", flush=True)
+
+    # ---- calibration ----
+
+    def rounds(self, service_ns):
+        """work.iterations that take service_ns on this machine, by CPU time, so that noise hardly matters."""
+        if self._ns_per_round is None:
+            times = []
+            for _ in range(3):
+                run = self.store(["--backend", "mutex", "--workers", "1", "--work", str(CALIBRATION_ROUNDS),
+                                  "--duration", "0.3"], 1, "calibration", tries=1, record=False)
+                times.append(run["results"][0]["cpu_ns_per_op"])
+            self._ns_per_round = min(times) / CALIBRATION_ROUNDS
+        return max(1, round(service_ns / self._ns_per_round))
+
+    # ---- running ----
+
+    def store(self, args, seconds, label, tries=None, record=True):
+        """sluice-bench store; `seconds` is how long it should take."""
+        def attempt():
+            seen = place.Disturbance().start()
+            result = self._bench(["store", *args], seconds, self.work / "run.json")
+            result["disturbance"] = seen.stop()
+            return result
+        return self._quietest(attempt, label, tries, record)
+
+    def tcp(self, settings, args, seconds, label, io_works=False, prepare=None):
+        """A fresh daemon, its table filled, then sluice-bench tcp on it; prepare(daemon) is called in between."""
+        def attempt():
+            with Daemon(self, settings, io_works) as daemon:
+                if prepare:
+                    prepare(daemon)
+                seen = place.Disturbance(daemon.pid).start()
+                result = self._bench(self.tcp_args(daemon, args), seconds, self.work / "run.json", pinned=True)
+                result["disturbance"] = seen.stop()
+                result["daemon"] = daemon.command[1:]
+            return result
+        return self._quietest(attempt, label, None, True)
+
+    @staticmethod
+    def tcp_args(daemon, args):
+        return ["tcp", "--host", "127.0.0.1", "--port", str(daemon.port), "--server-pid", str(daemon.pid),
+                "--quiet", *args]
+
+    def start_tcp(self, daemon, args, name):
+        """The same without waiting: a Popen and the file where its JSON will be."""
+        path = self.work / name
+        path.unlink(missing_ok=True)
+        command = [str(self.build / "sluice-bench"), *self.tcp_args(daemon, args), "--json", str(path)]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE, preexec_fn=place.dies_with_us(self.places.generator))
+        return process, path
+
+    def finish_tcp(self, process, path, within, label):
+        try:
+            _, errors = process.communicate(timeout=within)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise Failed(f"{label}: sluice-bench did not end in time") from None
+        if process.returncode != 0:
+            raise Failed(f"{label}: {errors.decode(errors='replace').strip()}")
+        result = json.loads(path.read_text())
+        self.record(label, result)
+        return result
+
+    def record(self, label, result):
+        self.runs.append({"label": label, **result})
+
+    def _bench(self, args, seconds, path, pinned=False):
+        command = [str(self.build / "sluice-bench"), *args, "--json", str(path)]
+        path.unlink(missing_ok=True)
+        core = self.places.generator if pinned else None
+        try:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds + MARGIN,
+                                  preexec_fn=place.dies_with_us(core))
+        except subprocess.TimeoutExpired:
+            raise Failed(f"did not end in time: {' '.join(command)}") from None
+        if done.returncode != 0 or not path.exists():
+            raise Failed(f"{' '.join(command)}: {done.stderr.decode(errors='replace').strip()}")
+        return json.loads(path.read_text())
+
+    def _quietest(self, attempt, label, tries, record):
+        """In the full set, a run that others disturbed is repeated, twice at most; the quietest one counts."""
+        best = None
+        for _ in range(tries or self.pick(1, 3)):
+            result = attempt()
+            if best is None or disturbed_by(result) < disturbed_by(best):
+                best = result
+            if disturbed_by(best) <= QUIET:
+                break
+            time.sleep(self.pick(0, 2))
+        if record:
+            self.record(label, best)
+            noise = disturbed_by(best)
+            self.say(label + (f"  (disturbed: others used {noise:.2f} cores)" if noise > QUIET else ""))
+        return best
+
+
+def disturbed_by(result):
+    seen = result["disturbance"]
+    return seen["others_cores"] + seen["stolen_cores"]

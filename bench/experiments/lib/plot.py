@@ -1,0 +1,76 @@
+"""SVG plots by gnuplot. A plot is a list of panels side by side; a panel is axes and series of points."""
+
+import shutil
+import subprocess
+
+# Distinguishable by people with any kind of colour vision (Okabe and Ito), and by shape.
+STYLES = {
+    "mutex": ("#0072B2", 7),
+    "mutex, 4 workers": ("#56B4E9", 5),
+    "rwlock": ("#009E73", 9),
+    "owner": ("#B8860B", 11),
+    "backpressure": ("#D55E00", 13),
+    "extra": ("#CC79A7", 3),
+    "theory": ("#555555", 0),
+}
+PRELUDE = """set encoding utf8
+set term svg size {width},{height} font "Helvetica,13" background "white" rounded noenhanced
+set output "{path}"
+set border 3 lc rgb "#444444"
+set tics nomirror tc rgb "#222222"
+set grid lc rgb "#dddddd" lt 1 lw 0.7
+set key {key}
+set multiplot layout {rows},{columns} title "{title}" font ",15"
+"""
+
+
+class Panel:
+    def __init__(self, title, xlabel, ylabel, *, logx=False, logy=False, xrange=None, yrange=None, key="top left",
+                 xtics=None, ytics=None, extra=()):
+        self.lines = ["reset errors", "unset logscale", "unset label", "unset arrow", "set xtics auto", "set ytics auto",
+                      "set format x '%g'", "set format y '%h'", f'set title "{title}"', f'set xlabel "{xlabel}"',
+                      f'set ylabel "{ylabel}"', f"set xrange [{span(xrange)}]", f"set yrange [{span(yrange)}]",
+                      f"set key {key}" if key else "unset key"]
+        self.lines += ["set logscale x"] * logx + ["set logscale y"] * logy
+        self.lines += [f"set xtics ({xtics})"] * bool(xtics) + [f"set ytics ({ytics})"] * bool(ytics)
+        self.lines += extra
+        self.series = []
+
+    def add(self, name, points, style, *, lines=True, dashed=False, points_shown=True):
+        """points: (x, y); y None leaves a gap."""
+        points = [(x, y) for x, y in points if y is not None]
+        if points:
+            self.series.append((name, points, STYLES[style], lines, dashed, points_shown))
+        return self
+
+    def script(self, number):
+        blocks, plots = [], []
+        for i, (name, points, (colour, shape), lines, dashed, shown) in enumerate(self.series):
+            block = f"$d{number}_{i}"
+            blocks.append(f"{block} << EOD\n" + "\n".join(f"{x:.7g} {y:.7g}" for x, y in points) + "\nEOD")
+            how = ("linespoints" if shown else "lines") if lines else "points"
+            dash = " dt 3" if dashed else ""
+            marks = f" pt {shape} ps 0.7" if how != "lines" else ""
+            title = f'title "{name}"' if name else "notitle"
+            plots.append(f'{block} using 1:2 with {how} lc rgb "{colour}" lw 2{dash}{marks} {title}')
+        return "\n".join(blocks + self.lines[1:] + ["plot " + ", \\\n     ".join(plots)])
+
+
+def span(limits):
+    if limits is None:
+        return "*:*"
+    return ":".join("*" if end is None else f"{end:g}" for end in limits)
+
+
+def draw(path, title, panels, *, columns=None, width=960, height=420):
+    """Writes `path`. False if there is no gnuplot."""
+    if not shutil.which("gnuplot"):
+        return False
+    columns = columns or len(panels)
+    script = PRELUDE.format(width=width, height=height, path=path, key="top left", title=title,
+                            rows=-(-len(panels) // columns), columns=columns)
+    script += "\n".join(panel.script(i) for i, panel in enumerate(panels)) + "\nunset multiplot\n"
+    done = subprocess.run(["gnuplot"], input=script.encode(), capture_output=True, timeout=60)
+    if done.returncode != 0:
+        raise RuntimeError(f"gnuplot on {path}: {done.stderr.decode(errors='replace')}\n{script}")
+    return True
