@@ -141,6 +141,18 @@ static uint64_t uptime_s(void *ctx)
     return (clock_ns(d->clock) - d->started_ns) / 1000000000U;
 }
 
+/* What the process has in memory altogether, as the system sees it. */
+static uint64_t resident_bytes(void *ctx)
+{
+    (void)ctx;
+    unsigned long long total = 0, resident = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+    if (!f) return 0;
+    if (fscanf(f, "%llu %llu", &total, &resident) != 2) resident = 0;
+    fclose(f);
+    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
 static uint64_t lines_dropped(void *ctx)
 {
     (void)ctx;
@@ -154,7 +166,9 @@ static bool register_metrics(struct daemon *d)
     return metrics_text(m, "version", SLUICE_VERSION) && metrics_gauge_read(m, "uptime_s", uptime_s, d) &&
            metrics_text(m, "backend", backend_name(d->settings)) &&
            metrics_text(m, "queue.policy", d->dispatch.policy->name) && b->design->register_metrics(b, m) &&
-           server_register_metrics(d->server, m) && metrics_gauge_read(m, "log.dropped", lines_dropped, NULL);
+           server_register_metrics(d->server, m) &&
+           metrics_gauge_read(m, "memory.resident", resident_bytes, NULL) &&
+           metrics_gauge_read(m, "log.dropped", lines_dropped, NULL);
 }
 
 /* For a person at a terminal: where it listens and how to talk to it. */

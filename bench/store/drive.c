@@ -80,11 +80,19 @@ static void check(struct driver *d, enum op op, uint64_t key)
         t->wrong++;
 }
 
-static void call_reset(struct call *call, uint32_t lane)
+/* Ready for the next question. What a question sets anew or never sets may stay. */
+static void call_reset(struct call *call)
 {
-    call_clear(call);
-    call->lane = lane;
-    call->conn = lane; /* so that a pool's threads share the lanes evenly */
+    if (call->reply.release != NULL || call->data != call->room) {
+        uint32_t lane = call->lane;
+        call_clear(call);
+        call->lane = lane;
+        call->conn = lane;
+        return;
+    }
+    call->reply = (struct reply){0};
+    call->request.key = slice_of(NULL, 0);
+    call->request.value = slice_of(NULL, 0);
 }
 
 /* Returns false when it was refused. */
@@ -97,7 +105,7 @@ static bool operate(struct driver *d, enum op op, uint64_t key, uint64_t now_ns)
         check(d, op, key);
     else
         d->tally.refused++;
-    call_reset(&d->call, d->call.lane);
+    call_reset(&d->call);
     return served;
 }
 
@@ -149,7 +157,7 @@ bool driver_audit(struct driver *d)
     question(d, OP_LEN, 0, clock_ns(d->plan->clock));
     good = store_call(d, &d->call) && d->call.reply.kind == REPLY_LEN && d->call.reply.number == (int64_t)found &&
            good;
-    call_reset(&d->call, d->call.lane);
+    call_reset(&d->call);
     return good;
 }
 
@@ -168,7 +176,8 @@ struct driver *drivers_create(const struct drive_plan *plan, struct lane *lanes,
         d->lane = &lanes[i];
         rng_seed(&d->rng, seed, i);
         call_init(&d->call);
-        call_reset(&d->call, i);
+        d->call.lane = i;
+        d->call.conn = i; /* so that a pool's threads share the lanes evenly */
         d->value = malloc(plan->value_size);
         ok = ok && d->value != NULL;
         if (d->value) memset(d->value, 'v', plan->value_size);

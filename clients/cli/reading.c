@@ -15,13 +15,14 @@ const char *reading_op_name(enum reading_op op)
 /* The member at "a.b.c", or NULL. */
 static const json_t *find(const json_t *json, const char *path)
 {
-    while (json != NULL) {
-        const char *dot = strchr(path, '.');
-        if (dot == NULL) return json_object_get(json, path);
-        json = json_object_getn(json, path, (size_t)(dot - path));
-        path = dot + 1;
+    const char *dot;
+
+    for (; json != NULL && (dot = strchr(path, '.')) != NULL; path = dot + 1) {
+        char part[64];
+        snprintf(part, sizeof(part), "%.*s", (int)(dot - path), path);
+        json = json_object_get(json, part);
     }
-    return NULL;
+    return json_object_get(json, path);
 }
 
 static uint64_t number(const json_t *json, const char *path)
@@ -44,21 +45,6 @@ static void text(const json_t *json, const char *path, char *to, size_t size)
     const char *string = json_string_value(find(json, path));
 
     snprintf(to, size, "%s", string != NULL ? string : "");
-}
-
-/* The sum of the numbers directly in an object. */
-static uint64_t sum(const json_t *object)
-{
-    uint64_t total = 0;
-    const char *key = NULL;
-    json_t *value = NULL;
-
-    json_object_foreach((json_t *)object, key, value)
-    {
-        double n = json_number_value(value);
-        if (n > 0 && n < 1e18) total += (uint64_t)n;
-    }
-    return total;
 }
 
 static void parse_op(struct reading *r, const json_t *json, enum reading_op op)
@@ -95,7 +81,7 @@ bool reading_parse(struct reading *r, struct sluice_bytes bytes)
     r->expired = number(json, "sessions.expired");
     r->sessions = number(json, "sessions.stored");
     r->connections = number(json, "connections.open");
-    r->memory = sum(json_object_get(json, "memory"));
+    r->memory = number(json, "memory.sessions") + number(json, "memory.buckets");
     r->queue_depth = number(json, "queue.depth");
     r->queue_max = number(json, "queue.max");
     r->queue_bound = number(json, "queue.bound");

@@ -2,6 +2,8 @@
 
 #include <assert.h>
 
+#include "daemon/base/log.h"
+
 /* Values up to this size are copied under the lock or by the owner; a reference count is dearer than that copy
  * when another core touches it too. */
 #define COPY_MAX 256
@@ -75,6 +77,8 @@ static void put(const struct execute_rules *rules, struct table *t, uint64_t has
                                          request->value.len, deadline_of(rules, request, now_ms), now_ms, &stored);
     if (status != TABLE_OK) {
         reply_error(&call->reply, ERR_OUT_OF_MEMORY, "the store is full (limits.memory); not stored");
+        log_debug("no memory for a session", LOG_KEY("session", request->key.ptr, request->key.len),
+                  LOG_U64("bytes", request->key.len + request->value.len));
         return;
     }
     call->reply.kind = REPLY_STORED;

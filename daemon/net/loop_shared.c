@@ -31,6 +31,7 @@ struct call *loop_call_new(struct loop *loop)
         call = fault_hit(FAULT_CALL_ALLOC) ? NULL : malloc(sizeof *call);
         if (!call) return NULL;
         call_init(call);
+        counter_add(&loop->stats->call_bytes, sizeof *call);
     }
     call->lane = loop->options.lane;
     return call;
@@ -40,6 +41,7 @@ void loop_call_free(struct loop *loop, struct call *call)
 {
     call_clear(call);
     if (loop->free_count == SPARE_CALLS) {
+        counter_set(&loop->stats->call_bytes, counter_get(&loop->stats->call_bytes) - sizeof *call);
         free(call);
         return;
     }

@@ -63,6 +63,7 @@ static bool register_operation(struct loop_stats *s, struct metrics *m, enum op 
         snprintf(name, sizeof name, "operations.%s.%s", op_name(op), outcomes[outcome]);
         ok = ok && metrics_counter(m, name, &s->operations[op][outcome]);
     }
+    ok = ok && metrics_counter(m, "queue.refused", &s->operations[op][OUTCOME_OVERLOADED]);
     if (!op_needs_table(op)) return ok;
     snprintf(name, sizeof name, "latency_ns.%s", op_name(op));
     return ok && metrics_histogram(m, name, &s->latency[op]);
@@ -82,7 +83,7 @@ bool loop_stats_register(struct loop_stats *s, struct metrics *m)
     for (int op = 0; op < OP_COUNT; op++)
         ok = ok && register_operation(s, m, (enum op)op);
     return ok && metrics_counter(m, "operations.malformed", &s->malformed) &&
-           metrics_counter(m, "net.bytes_in", &s->bytes_in) && metrics_counter(m, "net.bytes_out", &s->bytes_out) &&
-           metrics_counter(m, "net.turns", &s->turns) &&
+           metrics_gauge(m, "memory.calls", &s->call_bytes) && metrics_counter(m, "net.bytes_in", &s->bytes_in) &&
+           metrics_counter(m, "net.bytes_out", &s->bytes_out) && metrics_counter(m, "net.turns", &s->turns) &&
            metrics_maximum(m, "net.longest_turn_ns", &s->longest_turn_ns);
 }
