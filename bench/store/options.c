@@ -148,11 +148,11 @@ bool store_options_parse(struct store_options *o, int argc, char **argv)
               take_mix(o, MIX_DEFAULT);
     if (!ok || !options_parse(specs, SPECS, argc, argv, o)) return false;
     if (o->slow_percent > 0 && o->work == 0) {
-        fprintf(stderr, "--slow has nothing to multiply without --work\n");
+        fprintf(stderr, "store: --slow has nothing to multiply without --work\n");
         return false;
     }
     if (o->work_outside && o->work == 0) {
-        fprintf(stderr, "--work-where says nothing without --work\n");
+        fprintf(stderr, "store: --work-where says nothing without --work\n");
         return false;
     }
     return true;

@@ -23,8 +23,9 @@ static double served_per_s(const struct run_result *result)
 
 void result_table_head(FILE *out)
 {
-    fprintf(out, "%-12s %7s %9s %11s %9s %9s %9s %9s %9s %11s %7s %7s %7s %7s\n", "backend", "workers", "ns/op",
-            "ops/s", "mean", "p50", "p99", "p99.9", "max", "refused", "cpu ns", "vol/op", "inv/op", "alloc");
+    fprintf(out, "%-12s %7s %9s %11s %9s %9s %9s %9s %9s %11s %7s %7s %7s %7s %7s\n", "backend", "workers", "ns/op",
+            "ops/s", "mean", "p50", "p99", "p99.9", "max", "refused", "cpu ns", "vol/op", "inv/op", "alloc",
+            "others");
 }
 
 void result_table_row(FILE *out, const char *backend, uint32_t workers, const struct run_result *r)
@@ -41,9 +42,10 @@ void result_table_row(FILE *out, const char *backend, uint32_t workers, const st
     fprintf(out, " %7.0f %7.4f %7.4f", per(r->cpu_ns, sent), per(r->switches_voluntary, sent),
             per(r->switches_involuntary, sent));
     if (r->allocations_known)
-        fprintf(out, " %7.3f\n", per(r->allocations, sent));
+        fprintf(out, " %7.3f", per(r->allocations, sent));
     else
-        fprintf(out, " %7s\n", "-");
+        fprintf(out, " %7s", "-");
+    fprintf(out, " %7.2f\n", r->others_cpu);
     fflush(out);
 }
 
@@ -51,8 +53,9 @@ void result_table_row(FILE *out, const char *backend, uint32_t workers, const st
 
 void result_csv_head(FILE *out)
 {
-    fprintf(out, "backend,workers,ns_per_op,served_per_s,mean_ns,p50_ns,p99_ns,p99_9_ns,max_ns,sent,served,refused,"
-                 "cpu_ns_per_op,voluntary_switches_per_op,involuntary_switches_per_op,allocations_per_op\n");
+    fprintf(out,
+            "backend,workers,ns_per_op,served_per_s,mean_ns,p50_ns,p99_ns,p99_9_ns,max_ns,sent,served,refused,"
+            "cpu_ns_per_op,voluntary_switches_per_op,involuntary_switches_per_op,allocations_per_op,others_cpu\n");
 }
 
 void result_csv_row(FILE *out, const char *backend, uint32_t workers, const struct run_result *r)
@@ -67,7 +70,7 @@ void result_csv_row(FILE *out, const char *backend, uint32_t workers, const stru
     fprintf(out, ",%.1f,%.6f,%.6f,", per(r->cpu_ns, sent), per(r->switches_voluntary, sent),
             per(r->switches_involuntary, sent));
     if (r->allocations_known) fprintf(out, "%.4f", per(r->allocations, sent));
-    fputc('\n', out);
+    fprintf(out, ",%.2f\n", r->others_cpu);
     fflush(out);
 }
 
@@ -87,43 +90,91 @@ static json_t *backends_json(const struct store_options *o)
     return list;
 }
 
+static void set(json_t *object, const char *name, json_t *value)
+{
+    json_object_set_new(object, name, value);
+}
+
+static void set_count(json_t *object, const char *name, uint64_t n)
+{
+    set(object, name, json_integer((json_int_t)n));
+}
+
+static json_t *law_json(const struct store_options *o)
+{
+    json_t *law = json_object();
+    set(law, "law", json_string(o->law == KEYS_ZIPF ? "zipf" : "uniform"));
+    if (o->law == KEYS_ZIPF) set(law, "theta", json_real(o->theta));
+    return law;
+}
+
+static json_t *slow_json(const struct store_options *o)
+{
+    if (o->slow_percent <= 0) return json_null();
+    json_t *slow = json_object();
+    set(slow, "percent", json_real(o->slow_percent));
+    set_count(slow, "factor", o->slow_factor);
+    return slow;
+}
+
 json_t *result_options_json(const struct store_options *o)
 {
-    json_t *limit = o->count ? json_null() : json_integer((json_int_t)o->duration_ns);
-    json_t *law = o->law == KEYS_ZIPF ? json_pack("{s:s, s:f}", "law", "zipf", "theta", o->theta)
-                                      : json_pack("{s:s}", "law", "uniform");
-    json_t *slow = o->slow_percent > 0
-                       ? json_pack("{s:f, s:I}", "percent", o->slow_percent, "factor", (json_int_t)o->slow_factor)
-                       : json_null();
-    return json_pack("{s:o, s:o, s:s, s:I, s:o, s:I, s:I, s:I, s:s, s:o, s:I, s:I, s:o, s:I, s:I, s:I}", "backends",
-                     backends_json(o), "workers", workers_json(o), "mix", o->mix_text, "keys", (json_int_t)o->keys,
-                     "key_law", law, "key_size", (json_int_t)o->key_size, "value", (json_int_t)o->value_size,
-                     "work", (json_int_t)o->work, "work_where", o->work_outside ? "outside" : "inside", "slow",
-                     slow, "queue", (json_int_t)o->queue, "wait", lane_wait_name(o->wait), "stripes",
-                     (json_int_t)o->stripes, "duration_ns", limit, "count", (json_int_t)o->count, "repeat",
-                     (json_int_t)o->repeat, "seed", (json_int_t)o->seed);
+    json_t *j = json_object();
+    set(j, "backends", backends_json(o));
+    set(j, "workers", workers_json(o));
+    set(j, "mix", json_string(o->mix_text));
+    set_count(j, "keys", o->keys);
+    set(j, "key_law", law_json(o));
+    set_count(j, "key_size", o->key_size);
+    set_count(j, "value", o->value_size);
+    set_count(j, "work", o->work);
+    set(j, "work_where", json_string(o->work_outside ? "outside" : "inside"));
+    set(j, "slow", slow_json(o));
+    set_count(j, "queue", o->queue);
+    set(j, "wait", json_string(lane_wait_name(o->wait)));
+    set_count(j, "stripes", o->stripes);
+    set(j, "duration_ns", o->count ? json_null() : json_integer((json_int_t)o->duration_ns));
+    set(j, "count", o->count ? json_integer((json_int_t)o->count) : json_null());
+    set_count(j, "repeat", o->repeat);
+    set_count(j, "seed", o->seed);
+    return j;
 }
 
 static json_t *tally_json(const struct tally *t)
 {
-    return json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sent", (json_int_t)t->sent, "served",
-        (json_int_t)t->served, "refused", (json_int_t)t->refused, "get_found", (json_int_t)t->hits, "get_not_found",
-        (json_int_t)t->misses, "put_stored", (json_int_t)t->stored, "delete_done", (json_int_t)t->deleted,
-        "delete_not_found", (json_int_t)t->absent, "touch_done", (json_int_t)t->touched, "touch_not_found",
-        (json_int_t)t->vanished, "len", (json_int_t)t->counted, "waits_for_room", (json_int_t)t->waits);
+    json_t *j = json_object();
+    set_count(j, "sent", t->sent);
+    set_count(j, "served", t->served);
+    set_count(j, "refused", t->refused);
+    set_count(j, "get_found", t->hits);
+    set_count(j, "get_not_found", t->misses);
+    set_count(j, "put_stored", t->stored);
+    set_count(j, "delete_done", t->deleted);
+    set_count(j, "delete_not_found", t->absent);
+    set_count(j, "touch_done", t->touched);
+    set_count(j, "touch_not_found", t->vanished);
+    set_count(j, "len", t->counted);
+    set_count(j, "waits_for_room", t->waits);
+    return j;
 }
 
 json_t *result_json(const char *backend, uint32_t workers, const struct run_result *r)
 {
     uint64_t sent = r->tally.sent;
-    json_t *allocations = r->allocations_known ? json_real(per(r->allocations, sent)) : json_null();
-    json_t *ordinary = histogram_count(&r->ordinary) ? report_latency(&r->ordinary) : json_null();
-    return json_pack(
-        "{s:s, s:I, s:f, s:f, s:f, s:I, s:f, s:f, s:f, s:o, s:o, s:o, s:o}", "backend", backend, "workers",
-        (json_int_t)workers, "ns_per_op", result_ns_per_op(r), "ns_per_served", per(r->wall_ns, r->tally.served),
-        "served_per_s", served_per_s(r), "wall_ns", (json_int_t)r->wall_ns, "cpu_ns_per_op", per(r->cpu_ns, sent),
-        "voluntary_switches_per_op", per(r->switches_voluntary, sent), "involuntary_switches_per_op",
-        per(r->switches_involuntary, sent), "allocations_per_op", allocations, "operations", tally_json(&r->tally),
-        "latency_ns", report_latency(&r->latency), "ordinary_latency_ns", ordinary);
+    json_t *j = json_object();
+    set(j, "backend", json_string(backend));
+    set_count(j, "workers", workers);
+    set(j, "ns_per_op", json_real(result_ns_per_op(r)));
+    set(j, "ns_per_served", json_real(per(r->wall_ns, r->tally.served)));
+    set(j, "served_per_s", json_real(served_per_s(r)));
+    set_count(j, "wall_ns", r->wall_ns);
+    set(j, "cpu_ns_per_op", json_real(per(r->cpu_ns, sent)));
+    set(j, "voluntary_switches_per_op", json_real(per(r->switches_voluntary, sent)));
+    set(j, "involuntary_switches_per_op", json_real(per(r->switches_involuntary, sent)));
+    set(j, "allocations_per_op", r->allocations_known ? json_real(per(r->allocations, sent)) : json_null());
+    set(j, "others_cpu", json_real(r->others_cpu));
+    set(j, "operations", tally_json(&r->tally));
+    set(j, "latency_ns", report_latency(&r->latency));
+    set(j, "ordinary_latency_ns", histogram_count(&r->ordinary) ? report_latency(&r->ordinary) : json_null());
+    return j;
 }

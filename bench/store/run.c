@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "bench/store/allocations.h"
+#include "bench/store/machine.h"
 
 /* Everything a run holds; all zero is a run that holds nothing. */
 struct run {
@@ -189,6 +190,7 @@ static void measure(struct run *r, struct run_result *result)
 {
     struct worker workers[LANES_MAX];
     start_workers(r, workers);
+    uint64_t busy_ns = machine_busy_ns();
     take_stock(result, UINT64_MAX);
     uint64_t start_ns = clock_ns(&clock_system);
     r->end_ns = r->options->count ? UINT64_MAX : start_ns + r->options->duration_ns;
@@ -197,6 +199,8 @@ static void measure(struct run *r, struct run_result *result)
         pthread_join(workers[i].thread, NULL);
     result->wall_ns = clock_ns(&clock_system) - start_ns;
     take_stock(result, 1);
+    double others_ns = (double)(machine_busy_ns() - busy_ns) - (double)result->cpu_ns;
+    result->others_cpu = others_ns > 0 ? others_ns / (double)result->wall_ns : 0;
     pthread_barrier_destroy(&r->gate);
     for (uint32_t i = 0; i < r->workers; i++) {
         tally_add(&result->tally, &r->drivers[i].tally);

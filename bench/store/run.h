@@ -6,8 +6,9 @@
 #include "bench/store/options.h"
 
 struct run_result {
-    uint64_t wall_ns; /* from the start of all workers to the end of the last */
-    uint64_t cpu_ns;  /* of the process: workers and the backend's threads */
+    uint64_t wall_ns;  /* from the start of all workers to the end of the last */
+    uint64_t cpu_ns;   /* of the process: workers and the backend's threads */
+    double others_cpu; /* processors that other programs used meanwhile: 0 on a quiet machine */
     uint64_t switches_voluntary;
     uint64_t switches_involuntary;
     bool allocations_known; /* jemalloc is there to tell */

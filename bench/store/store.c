@@ -1,4 +1,7 @@
 /*
+ * Runs what the command line asks for and shows the results. The last column says how many processors other
+ * programs used during the run: figures of a machine that was not quiet are no figures.
+ *
  *     for every backend, for every number of workers: run, `--repeat` times -> the fastest one -> table or CSV
  *                                                                        '----> all of them  -> JSON
  */

@@ -21,6 +21,7 @@ struct worker {
     struct worker_job job;
     struct mail_batch *outgoing; /* one per lane; worker's thread */
     struct spin spin;            /* worker's thread */
+    uint32_t turn;               /* the lane that is told next of room, if it waits; worker's thread */
     counter cost_ns;             /* moving average; written by the worker's thread */
     counter deepest;
     struct histogram batches;
@@ -33,15 +34,24 @@ static size_t batch_limit(const struct worker *w)
     return limit < WORKER_BATCH_MAX ? limit : WORKER_BATCH_MAX;
 }
 
-/* Both sides do a read-modify-write of `starved`: a lane whose bit this misses finds the room on its second
- * submit (see backend.h, want_room), because its own operation on `starved` comes later and so does its look. */
-static void tell_room(struct worker *w)
+/*
+ * Tells lanes that wait for room, one per place that came free, taking turns: to tell all of them would wake a
+ * herd of which most find the ring full again. The others stay marked, for the next batch or the empty ring.
+ *
+ * Both sides do a read-modify-write of `starved`: a lane whose bit this misses finds the room on its second
+ * submit (see backend.h, want_room), because its own operation on `starved` comes later and so does its look.
+ */
+static void tell_room(struct worker *w, size_t places)
 {
     uint64_t lanes = atomic_exchange(&w->starved, 0);
-    while (lanes) {
-        w->lanes.room(w->lanes.ctx, (uint32_t)__builtin_ctzll(lanes));
-        lanes &= lanes - 1;
+    for (; lanes && places > 0; places--) {
+        uint64_t later = lanes >> w->turn << w->turn;
+        uint32_t lane = (uint32_t)__builtin_ctzll(later ? later : lanes);
+        lanes &= ~(1ULL << lane);
+        w->turn = (lane + 1) % 64;
+        w->lanes.room(w->lanes.ctx, lane);
     }
+    if (lanes) atomic_fetch_or(&w->starved, lanes);
 }
 
 static void deliver(struct worker *w, struct call **calls, size_t count)
@@ -66,7 +76,7 @@ static uint64_t run_batch(struct worker *w, uint64_t start_ns)
     if (count == 0) return 0;
     uint64_t depth = count + ring_depth(w->ring); /* places that came free may be taken again already */
     counter_max(&w->deepest, depth < ring_bound(w->ring) ? depth : ring_bound(w->ring));
-    tell_room(w);
+    tell_room(w, count);
     if (start_ns == 0) start_ns = clock_ns(w->clock);
     /* That may have been before they came, if this thread was held up since: nothing runs in its own past. */
     for (size_t i = 0; i < count; i++)
@@ -137,6 +147,7 @@ static void *worker_main(void *arg)
             continue; /* look once more: a call may have come before the bell was armed */
         }
         if (atomic_load(&w->stopping)) break;
+        tell_room(w, SIZE_MAX); /* the ring is empty, whoever may have left a place unused */
         sleep_until(w, housekeep_ms);
         armed = false;
     }

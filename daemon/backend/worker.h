@@ -41,7 +41,8 @@ void worker_stop(struct worker *w);
 bool worker_submit(struct worker *w, struct call *call);
 /* Any lane: wakes the worker if it sleeps and something was submitted. */
 void worker_flush(struct worker *w);
-/* Any lane: lanes.room(lane) is called after the next batch is taken. */
+/* Any lane: lanes.room(lane) is called once there is room: of the lanes that wait, one for each place that a batch
+ * gives back, in turn, and all when the ring is empty. */
 void worker_want_room(struct worker *w, uint32_t lane);
 
 struct backend_load worker_load(const struct worker *w);

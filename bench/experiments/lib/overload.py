@@ -12,8 +12,8 @@ CONTENDERS = {
 }
 # Room for all that a connection may have in flight here, so that queue.bound alone decides.
 ROOM = {"limits.output_soft": "256MiB", "limits.output_hard": "2GiB"}
-LOAD = ["--connections", str(CONNECTIONS), "--keys", "10k", "--value", "256", "--fill"]
-FILL_SECONDS = 4  # 10,000 puts of SERVICE_NS, and some
+LOAD = ["--connections", str(CONNECTIONS), "--keys", "1k", "--value", "256", "--fill"]
+FILL_SECONDS = 1  # 1,000 puts of SERVICE_NS, and some
 
 
 def settings_of(ctx, name, service_ns=SERVICE_NS, **more):

@@ -43,11 +43,18 @@ class Panel:
             self.series.append((name, points, STYLES[style], lines, dashed, points_shown))
         return self
 
+    def bars(self, name, points, style):
+        self.series.append((name, points, STYLES[style], None, False, False))
+        return self
+
     def script(self, number):
         blocks, plots = [], []
         for i, (name, points, (colour, shape), lines, dashed, shown) in enumerate(self.series):
             block = f"$d{number}_{i}"
             blocks.append(f"{block} << EOD\n" + "\n".join(f"{x:.7g} {y:.7g}" for x, y in points) + "\nEOD")
+            if lines is None:
+                plots.append(f'{block} using 1:2 with boxes fs solid 0.8 lc rgb "{colour}" notitle')
+                continue
             how = ("linespoints" if shown else "lines") if lines else "points"
             dash = " dt 3" if dashed else ""
             marks = f" pt {shape} ps 0.7" if how != "lines" else ""
