@@ -3,6 +3,7 @@
 #   make SAN=address test    the tests under AddressSanitizer and UBSan (SAN=thread: ThreadSanitizer)
 #   make CC=clang            another compiler
 #   make WERROR=1            warnings are errors (CI)
+#   make V=1                 show whole commands
 .DEFAULT_GOAL := all
 
 VERSION := 0.1.0
@@ -13,6 +14,9 @@ AR ?= ar
 OBJCOPY ?= objcopy
 PYTHON ?= $(if $(wildcard /usr/bin/python3),/usr/bin/python3,python3)
 CLANG ?= clang
+
+Q := $(if $(V),,@)
+say = @$(if $(V),:,echo '  $(1)')
 
 SAN ?=
 BUILD ?= build$(if $(SAN),/$(SAN))
@@ -50,7 +54,8 @@ all: $(BUILD)/sluiced $(BUILD)/sluice $(BUILD)/sluice-bench ## build daemon, com
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(BASE_CFLAGS) $(CFLAGS) $(SANFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC    $<)
+	$(Q)$(CC) $(BASE_CFLAGS) $(CFLAGS) $(SANFLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/libproto.a: $(call obj,$(PROTO_SRC))
 $(BUILD)/libconfig.a: $(call obj,$(CONFIG_SRC))
@@ -59,29 +64,35 @@ $(BUILD)/libtestsupport.a: $(call obj,$(TEST_SUPPORT_SRC))
 $(BUILD)/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR    $@)
+	$(Q)$(AR) rcs $@ $^
 
 # One object that shows the world sluice_* only, so that no name of ours meets one of the program it is linked into.
 $(BUILD)/libsluice.a: $(call obj,$(CLIENT_SRC) $(PROTO_SRC))
 	@rm -f $@
-	$(LD) -r -o $(BUILD)/sluice-client.o $^
-	$(OBJCOPY) -w --keep-global-symbol='sluice_[a-z]*' $(BUILD)/sluice-client.o
-	$(AR) rcs $@ $(BUILD)/sluice-client.o
+	$(call say,AR    $@)
+	$(Q)$(LD) -r -o $(BUILD)/sluice-client.o $^
+	$(Q)$(OBJCOPY) -w --keep-global-symbol='sluice_[a-z]*' $(BUILD)/sluice-client.o
+	$(Q)$(AR) rcs $@ $(BUILD)/sluice-client.o
 
 $(BUILD)/sluiced: $(BUILD)/daemon/main.o $(BUILD)/libdaemon.a $(BUILD)/libconfig.a $(BUILD)/libproto.a
-	$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
+	$(call say,LINK  $@)
+	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
 
 $(BUILD)/sluice: $(call obj,$(CLI_SRC)) $(BUILD)/libsluice.a $(BUILD)/libproto.a
-	$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(CLI_LIBS)
+	$(call say,LINK  $@)
+	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(CLI_LIBS)
 
 $(BUILD)/libbench.a: $(filter-out $(BUILD)/bench/main.o,$(call obj,$(BENCH_SRC)))
 
 $(BUILD)/sluice-bench: $(BUILD)/bench/main.o $(BUILD)/libbench.a $(BUILD)/libdaemon.a $(BUILD)/libproto.a
-	$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(BENCH_LIBS)
+	$(call say,LINK  $@)
+	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(BENCH_LIBS)
 
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(BUILD)/libtestsupport.a $(BUILD)/libbench.a $(BUILD)/libdaemon.a $(BUILD)/libconfig.a $(BUILD)/libsluice.a $(BUILD)/libproto.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(BENCH_LIBS) $(TEST_LIBS)
+	$(call say,LINK  $@)
+	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(BENCH_LIBS) $(TEST_LIBS)
 
 # ---- running and testing ----
 
@@ -97,7 +108,8 @@ test-programs: $(TESTS) $(BUILD)/example-session
 
 # The program that docs/client-c.md explains, built as a user would build it.
 $(BUILD)/example-session: docs/examples/session.c $(BUILD)/libsluice.a
-	$(CC) $(CFLAGS) $(SANFLAGS) $(WARN) $(if $(WERROR),-Werror) -Iclients/c -o $@ $^ $(LDFLAGS)
+	$(call say,LINK  $@)
+	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(WARN) $(if $(WERROR),-Werror) -Iclients/c -o $@ $^ $(LDFLAGS)
 
 tidy: deps-ci ## check the structure: include rules, function length, globals, formatting, generated files
 	@$(PYTHON) tests/tidy.py
@@ -128,7 +140,8 @@ bench-full: deps-bench ## run the long set, whose figures docs/overload.md shows
 # ---- files generated from the schema, kept in the tree because people read them ----
 
 $(BUILD)/print: $(BUILD)/config/tools/print.o $(BUILD)/libconfig.a
-	$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(call PKG,--libs yaml-0.1)
+	$(call say,LINK  $@)
+	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(call PKG,--libs yaml-0.1)
 
 generated-files: $(BUILD)/print
 	@$(BUILD)/print yaml >$(BUILD)/sluice.yaml && $(BUILD)/print markdown >$(BUILD)/config.md
