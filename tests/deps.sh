@@ -1,15 +1,15 @@
 #!/bin/sh
-# Installs what building (build), testing (test) or the whole of CI (ci) needs and is missing; each group
-# includes the ones before it. Says nothing, and asks no package manager, when all is there.
+# Installs what building (build), measuring (bench), testing (test) or the whole of CI (ci) needs and is missing.
+# All need what building needs, and CI what testing does. Says nothing, and asks no package manager, when all is there.
 #
-#     tests/deps.sh build|test|ci
+#     tests/deps.sh build|bench|test|ci
 set -u
 
 group=${1:-build}
 missing=
 
 usage() {
-    echo "usage: $0 build|test|ci" >&2
+    echo "usage: $0 build|bench|test|ci" >&2
     exit 2
 }
 
@@ -43,6 +43,11 @@ needs_of_build() {
     need libedit-dev library libedit
 }
 
+needs_of_bench() {
+    need gnuplot-nox command -v gnuplot
+    need python3 test -x /usr/bin/python3
+}
+
 needs_of_test() {
     need libcmocka-dev library cmocka
     need python3 test -x /usr/bin/python3
@@ -60,6 +65,7 @@ needs_of_ci() {
 
 case $group in
 build) needs_of_build ;;
+bench) needs_of_build && needs_of_bench ;;
 test) needs_of_build && needs_of_test ;;
 ci) needs_of_build && needs_of_test && needs_of_ci ;;
 *) usage ;;

@@ -38,7 +38,7 @@ def measure(ctx):
 def draw(data, out, stem):
     tics = ", ".join(str(w) for w in WORKERS)
     panels = [plot.Panel("Time per operation", "threads calling the store", "ns per served operation", logx=True,
-                         logy=True, xtics=tics, xrange=(0.9, 75), key="top left"),
+                         logy=True, xtics=tics, xrange=(0.9, 75), yrange=(1, 100000), key="bottom right"),
               plot.Panel("Tail", "threads calling the store", "p99.9 (µs)", logx=True, logy=True, xtics=tics,
                          xrange=(0.9, 75), key=None)]
     for name, (_, style, _) in SERIES.items():

@@ -30,7 +30,7 @@ def measure(ctx):
         capacity = capacities[name] = overload.capacity(ctx, name)
         for factor in ctx.pick(SHORT, FULL):
             seconds = seconds_of(ctx, factor, capacity)
-            row = overload.point(ctx, name, factor * capacity, seconds,
+            row = overload.point(ctx, name, factor * capacity, seconds, warmup=0,
                                  label=f"{name}: {factor:g} times capacity")
             rows.append({"series": name, "factor": factor, "seconds": seconds, **row})
     tail = "p99_9" if ctx.full else "p99"
@@ -43,10 +43,10 @@ def draw(data, out, stem):
     seconds = max(r["seconds"] for r in data["rows"])
     tics = "0.5, 0.8, 1, 1.2, 2, 5, 10"
     panels = [plot.Panel("Goodput", "offered load (times capacity)", "executed and answered in time (% of capacity)",
-                         logx=True, xtics=tics, xrange=(0.45, 11), yrange=(0, 110), key="bottom right"),
-              plot.Panel(f"Latency of accepted requests", "offered load (times capacity)",
+                         logx=True, xtics=tics, xrange=(0.45, 11), yrange=(0, 120), key="bottom right"),
+              plot.Panel("Latency of accepted requests", "offered load (times capacity)",
                          f"{tail} (ms), runs of {seconds:.0f} s", logx=True, logy=True, xtics=tics,
-                         xrange=(0.45, 11), yrange=(1, 100000), key=None)]
+                         xrange=(0.45, 11), yrange=(1, 50000), key=None)]
     for name in overload.CONTENDERS:
         rows = [r for r in data["rows"] if r["series"] == name]
         capacity = data["capacity_per_s"][name]

@@ -52,19 +52,29 @@ def phases_of(lengths):
         at += length
 
 
-def law(timeline, lengths):
-    """By phase, the second half of it: answers per second, what was in the system, and the law's time."""
+def mean(values):
+    values = list(values)
+    return sum(values) / len(values) if values else 0.0
+
+
+def law(timeline, samples, bounded, lengths):
+    """By phase, the second half of it. What an accepted request meets: with a queue that refuses, the queue and the
+    one being executed (refusals wait for no work); without, all that was sent and not answered. The law: it will be
+    there for that number / executed per second."""
     rows = []
     for begin, end, factor in phases_of(lengths):
         late = [t for t in timeline if (begin + end) / 2 < t["at_s"] <= end]
         seconds = sum(t["seconds"] for t in late)
         answers = sum(t["served"] + t["not_found"] for t in late)
         refused = sum(t["overloaded"] for t in late)
-        in_system = sum(t["in_flight"] for t in late) / max(len(late), 1)
+        if bounded:
+            ahead = 1 + mean(s["depth"] for s in samples if (begin + end) / 2 < s["at_s"] <= end)
+        else:
+            ahead = mean(t["in_flight"] for t in late)
         seen = [t["accepted_ns"]["p50"] for t in late if t["accepted_ns"]["count"]]
         rows.append({"factor": factor, "answers_per_s": answers / seconds if seconds else None,
-                     "refused_per_s": refused / seconds if seconds else None, "in_system": in_system,
-                     "law_ns": 1e9 * in_system * seconds / (answers + refused) if answers + refused else None,
+                     "refused_per_s": refused / seconds if seconds else None, "ahead": ahead,
+                     "law_ns": 1e9 * ahead * seconds / answers if answers else None,
                      "p50_ns": sorted(seen)[len(seen) // 2] if seen else None})
     return rows
 
@@ -84,7 +94,7 @@ def measure(ctx):
             run = ctx.finish_tcp(process, path, 2 + MARGIN, name)
         timeline = [{k: t[k] for k in ("at_s", "seconds", "served", "not_found", "overloaded", "in_flight",
                                        "accepted_ns")} for t in run["timeline"]]
-        series[name] = {"samples": samples, "timeline": timeline, "law": law(timeline, lengths),
+        series[name] = {"samples": samples, "timeline": timeline, "law": law(timeline, samples, "queue.bound" in SERIES[name], lengths),
                         "unanswered": run["results"]["outcomes"]["unanswered"]}
         ctx.say(name)
     return {"series": series, "lengths": lengths, "how": how, "rate": RATE, "bound": BOUND,
@@ -103,9 +113,9 @@ def boundaries(data):
 def draw(data, out, stem):
     total, marks = sum(data["lengths"]), boundaries(data)
     panels = [plot.Panel("In the system: sent and not answered", "seconds", "requests", logy=True, xrange=(0, total),
-                         yrange=(0.5, 100000), key="bottom right", extra=marks),
+                         yrange=(0.1, 100000), key="bottom right", extra=marks),
               plot.Panel("Latency of accepted requests, by time of answer", "seconds", "p50 (ms)", logy=True,
-                         xrange=(0, total), yrange=(0.5, 100000), key=None, extra=marks)]
+                         xrange=(0, total), yrange=(0.1, 100000), key=None, extra=marks)]
     for name, series in data["series"].items():
         flight = [(t["at_s"], max(t["in_flight"], 0.5)) for t in series["timeline"]]
         panels[0].add(name, flight, name, points_shown=False)
@@ -123,7 +133,7 @@ def table(data):
     for name, series in data["series"].items():
         for r in series["law"]:
             rows.append((name, f"{r['factor']} x", text.count(r["answers_per_s"]), text.count(r["refused_per_s"]),
-                         text.count(r["in_system"]), text.duration(r["law_ns"]), text.duration(r["p50_ns"])))
+                         text.count(r["ahead"]), text.duration(r["law_ns"]), text.duration(r["p50_ns"])))
     lead = f"Second half of each phase, in order; slowed down by: {data['how']}.\n\n"
-    return lead + text.table(["backend", "an operation takes", "executed/s", "refused/s", "in the system",
+    return lead + text.table(["backend", "an operation takes", "executed/s", "refused/s", "in the system to be executed",
                               "time by Little's law", "p50 of accepted"], rows)

@@ -189,9 +189,14 @@ static bool create_stripes(struct pool *p, const struct table_options *table_opt
     p->stripes = aligned_alloc(_Alignof(struct stripe), p->stripe_count * sizeof *p->stripes);
     if (!p->stripes) return false;
     memset(p->stripes, 0, p->stripe_count * sizeof *p->stripes);
+    /* A session is had in a fraction of what a sleep and a wakeup cost, so who meets a held lock spins a little
+     * first (glibc learns how long, and does not on one processor). */
+    pthread_mutexattr_t attributes;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
     for (uint32_t i = 0; i < p->stripe_count; i++) {
         struct stripe *s = &p->stripes[i];
-        pthread_mutex_init(&s->mutex, NULL);
+        pthread_mutex_init(&s->mutex, &attributes);
         pthread_rwlock_init(&s->rwlock, NULL);
         s->table = table_create(table_options);
         if (!s->table) return false;

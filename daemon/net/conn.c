@@ -133,6 +133,15 @@ void conn_end_input(struct conn *c)
     if (!c->pauses) finish_input(c);
 }
 
+/* When the unfinished request must be whole; 0: there is none, or its time does not run. What has no unfinished
+ * request any more (FINISHING) is answered, however long that takes. */
+static uint64_t request_due_ms(const struct conn *c, uint64_t now_ms)
+{
+    uint64_t timeout_ms = c->loop->options.request_timeout_ms;
+    if (c->state != CONN_OPEN || !timeout_ms || !c->request_ms) return 0;
+    return (c->pauses ? now_ms : c->request_ms) + timeout_ms; /* paused: it waits for us */
+}
+
 /* When nothing else happens, this is when the connection has overstayed; 0: never. */
 static uint64_t due_ms(const struct conn *c, uint64_t now_ms)
 {
@@ -141,20 +150,16 @@ static uint64_t due_ms(const struct conn *c, uint64_t now_ms)
     uint64_t due = 0;
     bool waits_for_us = c->first || c->held || (c->pauses & PAUSE_TURN);
     if (o->idle_timeout_ms) due = (waits_for_us && c->out.len == 0 ? now_ms : c->active_ms) + o->idle_timeout_ms;
-    if (o->request_timeout_ms && c->request_ms && !c->pauses) {
-        uint64_t request_due = c->request_ms + o->request_timeout_ms;
-        if (due == 0 || request_due < due) due = request_due;
-    }
-    return due;
+    uint64_t request_due = request_due_ms(c, now_ms);
+    return request_due && (due == 0 || request_due < due) ? request_due : due;
 }
 
 uint64_t conn_check_deadline(struct conn *c, uint64_t now_ms)
 {
     uint64_t due = due_ms(c, now_ms);
     if (due == 0 || due > now_ms) return due;
-    const struct loop_options *o = &c->loop->options;
-    bool slow_request = c->state == CONN_OPEN && o->request_timeout_ms && c->request_ms && !c->pauses &&
-                        c->request_ms + o->request_timeout_ms <= now_ms;
+    uint64_t request_due = request_due_ms(c, now_ms);
+    bool slow_request = request_due && request_due <= now_ms;
     struct call *call = slow_request ? loop_call_new(c->loop) : NULL;
     if (!call) {
         conn_close(c, CLOSE_IDLE);
@@ -186,7 +191,8 @@ void conn_open(struct loop *loop, const struct loop_socket *socket)
     c->transport = socket->transport;
     c->codec = socket->codec;
     c->poll.data = c;
-    c->value_size = CONN_FIRST_VALUE_SIZE;
+    c->value_size = loop->options.limits.value < CONN_FIRST_VALUE_SIZE ? loop->options.limits.value
+ : CONN_FIRST_VALUE_SIZE;
     c->active_ms = loop_now_ms(loop);
     loop->conn_count++;
     counter_set(&loop->stats->connections_open, loop->conn_count);

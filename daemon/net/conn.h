@@ -56,6 +56,7 @@ struct conn {
     struct buffer out; /* encoded, not sent: only when the socket would not take it */
     size_t out_sent;   /* bytes at the front of `out` that are sent already */
     size_t charge;     /* bytes that the pipeline's calls hold or will hold */
+    size_t answered;   /* of these, what the answered ones hold */
     size_t value_size; /* what a GET in flight is expected to bring back; see conn_write.c */
 
     struct conn *prev[3], *next[3]; /* per enum conn_list_id */

@@ -5,9 +5,10 @@
  *                                                            rest -> c->out, sent when the socket takes more
  *
  * What a connection holds in memory is one number: bytes not sent, plus the calls of its pipeline with what they
- * carry. At the soft limit its requests are no longer decoded, so its peer feels it; at the hard limit it is
- * closed. A GET in flight is booked with the size its value is expected to have, the largest seen of late:
- * a client that pipelines GETs of large values is slowed down before it can reach the hard limit.
+ * carry. At the soft limit its requests are no longer decoded, so its peer feels it. A GET in flight is booked with
+ * the size its value is expected to have, the largest seen of late: a client that pipelines GETs of large values is
+ * slowed down before it can reach the hard limit. There it is closed; that limit counts replies only, as what is
+ * still in the backend says nothing about whether the peer reads.
  */
 #include <assert.h>
 #include <errno.h>
@@ -32,6 +33,7 @@ static void book(struct conn *c, struct call *call, size_t body)
     c->charge -= call->charge;
     call->charge = sizeof *call + (call->capacity > CALL_INLINE ? call->capacity : 0) + body;
     c->charge += call->charge;
+    if (call->answered) c->answered += call->charge;
 }
 
 void conn_pipeline_add(struct conn *c, struct call *call)
@@ -73,16 +75,22 @@ void conn_reply_now(struct conn *c, struct call *call)
     loop_call_free(c->loop, call);
 }
 
-/* Encodes from the pipeline's head what is answered, until enough is unsent. */
+/* Answered, or answered as soon as all before it are. */
+static bool is_answerable(const struct call *call)
+{
+    return call->answered || !op_needs_table(call->request.op);
+}
+
+/* Encodes from the pipeline's head what can be answered, until enough is unsent. */
 static void encode_answered(struct conn *c)
 {
     struct loop *loop = c->loop;
-    while (c->first && unsent(c) < loop->options.output_soft) {
+    while (c->first && is_answerable(c->first) && unsent(c) < loop->options.output_soft) {
         struct call *call = c->first;
-        if (!call->answered) {
-            if (op_needs_table(call->request.op)) return; /* still in the backend */
+        if (call->answered)
+            c->answered -= call->charge;
+        else
             loop->options.service.submit(loop->options.service.ctx, call);
-        }
         c->codec->encode(output_of(c), call);
         loop_stats_reply(loop->stats, call, loop_now_ns(loop));
         c->first = call->pipe_next;
@@ -154,12 +162,12 @@ void conn_write(struct conn *c)
 {
     do {
         encode_answered(c);
-        if (c->charge + unsent(c) >= c->loop->options.output_hard) {
+        if (c->answered + unsent(c) >= c->loop->options.output_hard) {
             c->loop->output.len = 0;
             conn_close(c, CLOSE_OUTPUT_LIMIT);
             return;
         }
-    } while (send_output(c) && c->first && c->first->answered);
+    } while (send_output(c) && c->first && is_answerable(c->first));
 }
 
 void conn_flush(struct conn *c)

@@ -167,6 +167,9 @@ enum table_status table_put(struct table *t, uint64_t hash, const void *key, siz
                             size_t value_len, uint64_t deadline_ms, uint64_t now_ms, struct entry **stored)
 {
     struct entry *old = buckets_find(&t->buckets, hash, key, key_len);
+    /* Threads that share a table read their clocks before they get it, so now_ms may be behind what the wheel has
+     * heard from another one. What is expired to the wheel is so here: the sweep that makes room would free it. */
+    if (now_ms < t->wheel.now) now_ms = t->wheel.now;
     if (old != NULL && entry_expired(old, now_ms)) {
         wheel_unlink(&t->wheel, old);
         drop_expired(t, hash, old);

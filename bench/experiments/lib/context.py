@@ -12,6 +12,8 @@ from .daemon import Daemon
 SERVICE_NS = 250_000   # one operation in the experiments over TCP
 CONNECTIONS = 64
 QUIET = 0.10           # cores that others may use during a run before it counts as disturbed
+PATIENCE = 60.0        # seconds to wait for a quiet machine, per experiment
+LONG = 15              # seconds from which on a run is not repeated
 MARGIN = 20            # seconds that a run may take longer than planned before it is ended
 CALIBRATION_ROUNDS = 100_000
 
@@ -27,6 +29,7 @@ class Context:
         self.work = Path(work)
         self.places = place.Places()
         self.runs = []
+        self.patience = PATIENCE
         self._ns_per_round = None
         for name in ("sluiced", "sluice-bench"):
             if not os.access(self.build / name, os.X_OK):
@@ -45,8 +48,8 @@ class Context:
         if self._ns_per_round is None:
             times = []
             for _ in range(3):
-                run = self.store(["--backend", "mutex", "--workers", "1", "--work", str(CALIBRATION_ROUNDS),
-                                  "--duration", "0.3"], 1, "calibration", tries=1, record=False)
+                run = self.store(["--backend", "mutex", "--workers", "1", "--keys", "100",
+                                  "--work", str(CALIBRATION_ROUNDS), "--duration", "0.3"], 1, "calibration", tries=1, record=False)
                 times.append(run["results"][0]["cpu_ns_per_op"])
             self._ns_per_round = min(times) / CALIBRATION_ROUNDS
         return max(1, round(service_ns / self._ns_per_round))
@@ -73,7 +76,7 @@ class Context:
                 result["disturbance"] = seen.stop()
                 result["daemon"] = daemon.command[1:]
             return result
-        return self._quietest(attempt, label, None, True)
+        return self._quietest(attempt, label, 1 if seconds > LONG else None, True)
 
     @staticmethod
     def tcp_args(daemon, args):
@@ -118,16 +121,25 @@ class Context:
             raise Failed(f"{' '.join(command)}: {done.stderr.decode(errors='replace').strip()}")
         return json.loads(path.read_text())
 
+    def _wait_for_quiet(self):
+        """In the full set, gives others a while to come to an end; in all no more than PATIENCE."""
+        while self.full and self.patience > 0:
+            seen = place.Disturbance().start()
+            time.sleep(0.25)
+            self.patience -= 0.25
+            if sum(seen.stop().values()) <= QUIET:
+                return
+
     def _quietest(self, attempt, label, tries, record):
-        """In the full set, a run that others disturbed is repeated, twice at most; the quietest one counts."""
+        """In the full set, a short run that others disturbed is repeated once; the quieter one counts."""
         best = None
-        for _ in range(tries or self.pick(1, 3)):
+        for _ in range(tries or self.pick(1, 2)):
+            self._wait_for_quiet()
             result = attempt()
             if best is None or disturbed_by(result) < disturbed_by(best):
                 best = result
             if disturbed_by(best) <= QUIET:
                 break
-            time.sleep(self.pick(0, 2))
         if record:
             self.record(label, best)
             noise = disturbed_by(best)

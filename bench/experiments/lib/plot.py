@@ -1,5 +1,6 @@
 """SVG plots by gnuplot. A plot is a list of panels side by side; a panel is axes and series of points."""
 
+import re
 import shutil
 import subprocess
 
@@ -27,7 +28,7 @@ set multiplot layout {rows},{columns} title "{title}" font ",15"
 class Panel:
     def __init__(self, title, xlabel, ylabel, *, logx=False, logy=False, xrange=None, yrange=None, key="top left",
                  xtics=None, ytics=None, extra=()):
-        self.lines = ["reset errors", "unset logscale", "unset label", "unset arrow", "set xtics auto", "set ytics auto",
+        self.lines = ["unset logscale", "unset object", "unset label", "unset arrow", "set xtics auto", "set ytics auto",
                       "set format x '%g'", "set format y '%h'", f'set title "{title}"', f'set xlabel "{xlabel}"',
                       f'set ylabel "{ylabel}"', f"set xrange [{span(xrange)}]", f"set yrange [{span(yrange)}]",
                       f"set key {key}" if key else "unset key"]
@@ -36,31 +37,24 @@ class Panel:
         self.lines += extra
         self.series = []
 
-    def add(self, name, points, style, *, lines=True, dashed=False, points_shown=True):
+    def add(self, name, points, style, *, dashed=False, points_shown=True):
         """points: (x, y); y None leaves a gap."""
         points = [(x, y) for x, y in points if y is not None]
         if points:
-            self.series.append((name, points, STYLES[style], lines, dashed, points_shown))
-        return self
-
-    def bars(self, name, points, style):
-        self.series.append((name, points, STYLES[style], None, False, False))
+            self.series.append((name, points, STYLES[style], dashed, points_shown))
         return self
 
     def script(self, number):
         blocks, plots = [], []
-        for i, (name, points, (colour, shape), lines, dashed, shown) in enumerate(self.series):
+        for i, (name, points, (colour, shape), dashed, shown) in enumerate(self.series):
             block = f"$d{number}_{i}"
             blocks.append(f"{block} << EOD\n" + "\n".join(f"{x:.7g} {y:.7g}" for x, y in points) + "\nEOD")
-            if lines is None:
-                plots.append(f'{block} using 1:2 with boxes fs solid 0.8 lc rgb "{colour}" notitle')
-                continue
-            how = ("linespoints" if shown else "lines") if lines else "points"
+            how = "linespoints" if shown else "lines"
             dash = " dt 3" if dashed else ""
             marks = f" pt {shape} ps 0.7" if how != "lines" else ""
             title = f'title "{name}"' if name else "notitle"
             plots.append(f'{block} using 1:2 with {how} lc rgb "{colour}" lw 2{dash}{marks} {title}')
-        return "\n".join(blocks + self.lines[1:] + ["plot " + ", \\\n     ".join(plots)])
+        return "\n".join(blocks + self.lines + ["plot " + ", \\\n     ".join(plots)])
 
 
 def span(limits):
@@ -80,4 +74,15 @@ def draw(path, title, panels, *, columns=None, width=960, height=420):
     done = subprocess.run(["gnuplot"], input=script.encode(), capture_output=True, timeout=60)
     if done.returncode != 0:
         raise RuntimeError(f"gnuplot on {path}: {done.stderr.decode(errors='replace')}\n{script}")
+    path.write_text(smaller(path.read_text()))
     return True
+
+
+def smaller(svg):
+    """The same picture in half the bytes: gnuplot writes many empty groups, and the same attributes in each."""
+    ends = ' stroke-linecap="round" stroke-linejoin="round"'
+    svg = svg.replace(ends, "").replace('<g id="gnuplot_canvas">', f'<g id="gnuplot_canvas"{ends}>')
+    svg = re.sub(r"<title>.*?</title>", "", svg)
+    svg = re.sub(r"<g [^>]*>\s*</g>", "", svg)
+    svg = re.sub(r"rgb\( *(\d+), *(\d+), *(\d+)\)", lambda m: "#%02x%02x%02x" % tuple(map(int, m.groups())), svg)
+    return re.sub(r"\s*\n\s*", "\n", svg)
