@@ -122,7 +122,7 @@ FUZZ_SECONDS ?= 60
 fuzz: deps-ci ## fuzz the text codec for FUZZ_SECONDS (60) with libFuzzer
 	@mkdir -p $(BUILD)/fuzz/corpus
 	$(CLANG) $(BASE_CFLAGS) -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	    tests/fuzz/fuzz_text.c $(PROTO_SRC) -o $(BUILD)/fuzz/fuzz_text
+	    tests/fuzz/fuzz_text.c tests/unit/text_events.c $(PROTO_SRC) -o $(BUILD)/fuzz/fuzz_text
 	cd $(BUILD)/fuzz && ./fuzz_text -max_total_time=$(FUZZ_SECONDS) -dict=$(CURDIR)/tests/fuzz/text.dict \
 	    -print_final_stats=1 corpus
 

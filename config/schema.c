@@ -58,7 +58,8 @@ const struct schema_key schema_keys[] = {
              "counted, however long this interval is."},
     {"ttl.max_lifetime", SCHEMA_DURATION, FIELD(ttl.max_lifetime_ms), "off", 1, DAYS(3650),
      SPECIAL("off", UINT64_MAX),
-     .help = "The longest lifetime that a session can be given; off means that there is no such cap."},
+     .help = "The longest lifetime of a session: longer ones that a request asks for, never included, are "
+             "shortened to it. off means that there is no such cap."},
 
     {"work.iterations", SCHEMA_NUMBER, FIELD(work.iterations), "0", 0, 1000000000, .unit = "rounds",
      .help = "Rounds of busy work that every operation does, a stand-in for business logic. It makes overload "
@@ -74,7 +75,7 @@ const struct schema_key schema_keys[] = {
      .help = "Longest key of a session, in bytes."},
     {"limits.line", SCHEMA_SIZE, FIELD(limits.line), "64KiB", 512, MIB(1),
      .help = "Longest request line; values that are sent counted do not belong to the line. A longer line ends "
-             "the connection."},
+             "the connection. Must leave room for the longest key: at least limits.key + 256."},
     {"limits.value", SCHEMA_SIZE, FIELD(limits.value), "1MiB", 1, GIB(1),
      .help = "Largest value of a session, in bytes. A larger one is read, dropped and refused as too-large."},
     {"limits.output_soft", SCHEMA_SIZE, FIELD(limits.output_soft), "1MiB", KIB(1), GIB(4),

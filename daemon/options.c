@@ -1,7 +1,9 @@
 /* The arguments of `sluiced`. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "config/config.h"
 #include "daemon/daemon.h"
@@ -25,11 +27,10 @@ static void print_help(void)
          "  --set KEY=VALUE      override one key, as in --set queue.bound=64; may be repeated\n"
          "  --check-config FILE  say what is wrong with FILE, all of it, and exit\n"
          "  --print-config       print the settings that would be in force, with comments, and exit\n"
-         "  --help, --version\n"
+         "  -h, --help           this\n"
+         "  -v, --version        the version\n"
          "\n"
-         "SIGTERM or SIGINT answers what was accepted and exits 0; a second one exits at once.\n"
-         "\n"
-         "Keys:\n");
+         "SIGTERM or SIGINT answers what was accepted and exits 0; a second one exits at once.\n");
     config_print_help(stdout);
 }
 
@@ -77,7 +78,7 @@ static bool load(struct settings *settings, const struct arguments *args)
     if (args->file) config_load_file(settings, args->file, errors);
     for (size_t i = 0; i < args->set_count; i++)
         config_set(settings, args->sets[i], errors);
-    if (config_errors_count(errors) == 0) config_validate(settings, args->file ? args->file : "settings", errors);
+    config_validate(settings, args->file ? args->file : "settings", errors);
     size_t count = config_errors_count(errors);
     for (size_t i = 0; i < count; i++)
         fprintf(stderr, "%s\n", config_errors_at(errors, i));
@@ -85,21 +86,31 @@ static bool load(struct settings *settings, const struct arguments *args)
     return count == 0;
 }
 
+/* What was printed may not have arrived: a full disk, say. */
+static int finish_output(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout)) return status;
+    fprintf(stderr, "sluiced: cannot write the output: %s\n", strerror(errno));
+    return 1;
+}
+
 static int act(const struct arguments *args, const struct clock *clock)
 {
     static struct settings settings; /* mutable on purpose: large, filled once before any thread starts */
     if (args->action == ACTION_HELP) {
         print_help();
-        return 0;
+        return finish_output(0);
     }
     if (args->action == ACTION_VERSION) {
         puts("sluiced " SLUICE_VERSION);
-        return 0;
+        return finish_output(0);
     }
     if (!load(&settings, args)) return 1;
     switch (args->action) {
-    case ACTION_CHECK: printf("%s: ok\n", args->file); return 0;
-    case ACTION_PRINT: return config_print_yaml(&settings, stdout, true) ? 0 : 1;
+    case ACTION_CHECK: printf("%s: ok\n", args->file); return finish_output(0);
+    case ACTION_PRINT:
+        config_print_yaml(&settings, stdout, true);
+        return finish_output(0);
     default: return daemon_run(&settings, clock);
     }
 }
