@@ -189,7 +189,7 @@ static bool daemon_start(struct daemon *d)
 {
     const struct settings *s = d->settings;
     char error[512];
-    if (!server_raise_file_limit(s->limits.connections, error, sizeof error))
+    if (!server_raise_file_limit(s->limits.connections, threads_of(s), error, sizeof error))
         return fail("cannot start with these limits", error);
     d->metrics = metrics_create();
     if (!d->metrics) return fail("cannot start", "out of memory");
@@ -215,7 +215,11 @@ int daemon_run(const struct settings *settings, const struct clock *clock)
     } else if (d.server) {
         server_stop(d.server);
     }
-    if (d.dispatch.backend) d.dispatch.backend->design->stop(d.dispatch.backend);
+    struct backend *backend = d.dispatch.backend;
+    if (backend) {
+        backend->design->abandon(backend); /* no connection is left: what is still queued is for nobody */
+        backend->design->stop(backend);
+    }
     if (d.server) server_free(d.server);
     if (d.metrics) metrics_destroy(d.metrics);
     if (started) log_info("stopped", LOG_STR("version", SLUICE_VERSION));

@@ -108,9 +108,7 @@ static int act(const struct arguments *args, const struct clock *clock)
     if (!load(&settings, args)) return 1;
     switch (args->action) {
     case ACTION_CHECK: printf("%s: ok\n", args->file); return finish_output(0);
-    case ACTION_PRINT:
-        config_print_yaml(&settings, stdout, true);
-        return finish_output(0);
+    case ACTION_PRINT: config_print_yaml(&settings, stdout, true); return finish_output(0);
     default: return daemon_run(&settings, clock);
     }
 }

@@ -19,11 +19,12 @@ SERIES = {
 
 
 def measure(ctx):
-    seconds, rows = ctx.pick(0.4, 2.0), []
+    seconds, repeat, rows = ctx.pick(0.4, 1.0), ctx.pick(1, 3), []
     for name, (backend, _, bound) in SERIES.items():
         for workers in WORKERS:
             run = ctx.store(["--backend", backend, "--workers", str(workers), "--queue", str(bound),
-                             "--duration", str(seconds)], seconds, f"{name}, {workers} workers")
+                             "--duration", str(seconds), "--repeat", str(repeat)], seconds * repeat,
+                            f"{name}, {workers} workers")
             result = run["results"][0]
             ops = result["operations"]
             rows.append({
@@ -32,7 +33,7 @@ def measure(ctx):
                 "switches_per_op": result["voluntary_switches_per_op"],
                 **{p: result["latency_ns"][p] for p in ("p50", "p99", "p99_9", "max")},
             })
-    return {"rows": rows, "seconds": seconds}
+    return {"rows": rows, "seconds": seconds, "repeat": repeat}
 
 
 def draw(data, out, stem):

@@ -87,16 +87,15 @@ def measure(ctx):
         with Daemon(ctx, settings) as daemon:
             args = ["--connections", "64", "--keys", "500", "--fill", "--rate", str(RATE), "--warmup", "0s",
                     "--duration", f"{total}s", "--drain", "1s", "--csv-interval", "250ms"]
-            process, path = ctx.start_tcp(daemon, args, "littles-law.json")
+            started = ctx.start_tcp(daemon, args, "littles-law.json")
             time.sleep(500 * SERVICE_NS / 1e9 + 0.1)  # the fill: 500 puts of 1 ms
             samples = []
             how = run_phases(ctx, daemon, lengths, time.monotonic(), samples)
-            run = ctx.finish_tcp(process, path, 2 + MARGIN, name)
+            run = ctx.finish_tcp(started, 2 + MARGIN, name)
         timeline = [{k: t[k] for k in ("at_s", "seconds", "served", "not_found", "overloaded", "in_flight",
                                        "accepted_ns")} for t in run["timeline"]]
         series[name] = {"samples": samples, "timeline": timeline, "law": law(timeline, samples, "queue.bound" in SERIES[name], lengths),
                         "unanswered": run["results"]["outcomes"]["unanswered"]}
-        ctx.say(name)
     return {"series": series, "lengths": lengths, "how": how, "rate": RATE, "bound": BOUND,
             "service_ns": SERVICE_NS}
 
@@ -113,9 +112,9 @@ def boundaries(data):
 def draw(data, out, stem):
     total, marks = sum(data["lengths"]), boundaries(data)
     panels = [plot.Panel("In the system: sent and not answered", "seconds", "requests", logy=True, xrange=(0, total),
-                         yrange=(0.1, 100000), key="bottom right", extra=marks),
+                         yrange=(0.1, 100000), key=None, extra=marks),
               plot.Panel("Latency of accepted requests, by time of answer", "seconds", "p50 (ms)", logy=True,
-                         xrange=(0, total), yrange=(0.1, 100000), key=None, extra=marks)]
+                         xrange=(0, total), yrange=(0.1, 100000), key="on at graph 0.71, 0.25 right top", extra=marks)]
     for name, series in data["series"].items():
         flight = [(t["at_s"], max(t["in_flight"], 0.5)) for t in series["timeline"]]
         panels[0].add(name, flight, name, points_shown=False)
@@ -123,7 +122,8 @@ def draw(data, out, stem):
                    for t in series["timeline"]]
         panels[1].add(name, latency, name, points_shown=False)
     depth = [(s["at_s"], max(s["depth"], 0.5)) for s in data["series"]["backpressure"]["samples"]]
-    panels[0].add(f"queue of backpressure (bound {data['bound']})", depth, "extra", points_shown=False, dashed=True)
+    for panel, points in zip(panels, (depth, [])):
+        panel.add(f"its queue, bound {data['bound']}", points, "extra", points_shown=False, dashed=True)
     path = out / f"{stem}.svg"
     return [path] if plot.draw(path, TITLE, panels) else []
 

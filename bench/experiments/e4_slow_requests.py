@@ -38,7 +38,7 @@ def draw(data, out, stem):
     panels = []
     for workers in data["workers"]:
         panels.append(plot.Panel(f"The 99 % ordinary requests, {workers} threads", "percentile", "latency (µs)",
-                                 logy=True, xtics=tics, xrange=(-0.3, len(POINTS) - 0.7), yrange=(1, 1000000),
+                                 logy=True, xtics=tics, xrange=(-0.3, len(POINTS) - 0.7), yrange=(1, 500000),
                                  key=None if panels else "top left"))
         for row in data["rows"]:
             if row["workers"] == workers:

@@ -12,13 +12,14 @@ WORK_NS = {"no work": 0, "2 µs of work": 2_000}
 
 
 def measure(ctx):
-    seconds, rows = ctx.pick(0.3, 1.5), []
+    seconds, repeat, rows = ctx.pick(0.3, 1.0), ctx.pick(1, 2), []
     for work, ns in WORK_NS.items():
         rounds = ctx.rounds(ns) if ns else 0
         for backend in ("mutex", "rwlock"):
             for workers in ctx.pick([1, 2, 8, 64], WORKERS):
                 run = ctx.store(["--backend", backend, "--workers", str(workers), "--work", str(rounds),
-                                 "--mix", "get=95,put=4,delete=1", "--duration", str(seconds)], seconds,
+                                 "--mix", "get=95,put=4,delete=1", "--duration", str(seconds), "--repeat",
+                                 str(repeat)], seconds * repeat,
                                 f"{backend}, {work}, {workers} threads")
                 result = run["results"][0]
                 rows.append({"work": work, "backend": backend, "workers": workers,

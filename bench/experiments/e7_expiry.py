@@ -8,7 +8,7 @@ ttl.sweep_interval (1 s).
 import time
 
 from .lib import overload, plot, text
-from .lib.context import MARGIN
+from .lib.context import MARGIN, QUIET, disturbed_by
 from .lib.daemon import Daemon, Stats
 
 TITLE = "A million sessions fall due in one second"
@@ -48,24 +48,31 @@ def watch(daemon, begin, seconds):
     return samples
 
 
+def attempt(ctx, name, sessions, seconds):
+    settings, io_works = SERIES[name]
+    with Daemon(ctx, {**settings, **overload.ROOM}, io_works) as daemon:
+        due = time.monotonic() + ctx.pick(6.0, 15.0) + BEFORE_S
+        put_sessions(daemon, sessions, due)
+        time.sleep(max(0.0, due - BEFORE_S - time.monotonic()))
+        args = ["--connections", "16", "--keys", "10k", "--fill", "--ttl", "never", "--rate", str(RATE),
+                "--spin", "10us", "--warmup", "0s", "--duration", f"{seconds}s", "--csv-interval", "100ms"]
+        started = ctx.start_tcp(daemon, args, "expiry.json", wait=False)
+        samples = watch(daemon, begin := time.monotonic(), seconds)
+        run = ctx.finish_tcp(started, 5 + MARGIN, name)
+    return {"samples": samples, "due_s": round(due - begin, 3), "disturbed_by": disturbed_by(run),
+            "timeline": [{"at_s": t["at_s"], **t["accepted_ns"]} for t in run["timeline"]],
+            "send_lag_p99": run["results"]["send_lag_ns"]["p99"],
+            "latency_ns": run["results"]["latency_ns"]["accepted"]}
+
+
 def measure(ctx):
     sessions = ctx.pick(250_000, 1_000_000)
-    fill, seconds, series = ctx.pick(6.0, 20.0), ctx.pick(8, 12), {}
-    for name, (settings, io_works) in SERIES.items():
-        with Daemon(ctx, {**settings, **overload.ROOM}, io_works) as daemon:
-            due = time.monotonic() + fill + BEFORE_S
-            put_sessions(daemon, sessions, due)
-            time.sleep(max(0.0, due - BEFORE_S - time.monotonic()))
-            args = ["--connections", "16", "--keys", "10k", "--fill", "--ttl", "never", "--rate", str(RATE),
-                    "--spin", "10us", "--warmup", "0s", "--duration", f"{seconds}s", "--csv-interval", "100ms"]
-            process, path = ctx.start_tcp(daemon, args, "expiry.json")
-            samples = watch(daemon, begin := time.monotonic(), seconds)
-            run = ctx.finish_tcp(process, path, 5 + MARGIN, name)
-        series[name] = {"samples": samples, "due_s": round(due - begin, 3),
-                        "timeline": [{"at_s": t["at_s"], **t["accepted_ns"]} for t in run["timeline"]],
-                        "send_lag_p99": run["results"]["send_lag_ns"]["p99"],
-                        "latency_ns": run["results"]["latency_ns"]["accepted"]}
-        ctx.say(name)
+    seconds, series = ctx.pick(8, 12), {}
+    for name in SERIES:
+        tries = []
+        while len(tries) < ctx.pick(1, 3) and (not tries or tries[-1]["disturbed_by"] > QUIET):
+            tries.append(attempt(ctx, name, sessions, seconds))
+        series[name] = min(tries, key=lambda t: t["disturbed_by"])
     return {"series": series, "sessions": sessions, "rate": RATE, "seconds": seconds}
 
 

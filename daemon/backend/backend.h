@@ -84,6 +84,9 @@ struct backend_design {
     /* End of the lane's batch of submits: wakes sleeping backend threads. */
     void (*flush)(struct backend *b, uint32_t lane);
     bool (*register_metrics)(struct backend *b, struct metrics *m);
+    /* Nobody waits for an answer any more: from now on what is queued is completed without being executed, so that
+     * stop does not have to work off the backlog of clients that are gone. No submit may follow. */
+    void (*abandon)(struct backend *b);
     /* Executes and completes everything queued, ends the threads, frees all. No submit may be under way. */
     void (*stop)(struct backend *b);
 };

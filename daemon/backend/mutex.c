@@ -71,6 +71,13 @@ static struct stripe *stripe_of(struct pool *p, uint64_t hash)
 
 /* ---- executing ---- */
 
+/* The time for an operation that has its lock. Slow work, one's own and that of those who had the lock before,
+ * takes so long that what the caller read before it would bring expired sessions back. */
+static uint64_t time_inside(const struct pool *p, uint64_t now_ms)
+{
+    return p->work.iterations > 0 ? clock_ms(p->clock) : now_ms;
+}
+
 /* All locks are held at once, in order of index: the sum is the number of sessions at one moment. */
 static void pool_len(struct pool *p, struct call *call, uint64_t now_ms)
 {
@@ -78,6 +85,7 @@ static void pool_len(struct pool *p, struct call *call, uint64_t now_ms)
     for (uint32_t i = 0; i < p->stripe_count; i++)
         stripe_lock(p, &p->stripes[i], true);
     if (!p->work_outside) execute_work(p->work.iterations);
+    now_ms = time_inside(p, now_ms);
     for (uint32_t i = 0; i < p->stripe_count; i++)
         len += table_len(p->stripes[i].table, now_ms);
     for (uint32_t i = p->stripe_count; i-- > 0;)
@@ -100,7 +108,7 @@ static void pool_execute(struct pool *p, struct call *call, uint64_t now_ms)
     if (p->work_outside) execute_work(work);
     stripe_lock(p, s, reads_only);
     if (!p->work_outside) execute_work(work);
-    execute(&p->rules, s->table, hash, call, now_ms);
+    execute(&p->rules, s->table, hash, call, time_inside(p, now_ms));
     bool wake_sweeper = !reads_only && s->calm;
     if (wake_sweeper) s->calm = false;
     stripe_unlock(p, s);
@@ -182,6 +190,13 @@ static void pool_stop(struct backend *b)
     free(p->stripes);
     free(p->workers);
     free(p);
+}
+
+static void pool_abandon(struct backend *b)
+{
+    struct pool *p = (struct pool *)b;
+    for (uint32_t i = 0; i < p->worker_count; i++)
+        worker_abandon(p->workers[i]);
 }
 
 static bool create_stripes(struct pool *p, const struct table_options *table_options)
@@ -322,5 +337,6 @@ const struct backend_design backend_mutex = {
     .want_room = pool_want_room,
     .flush = pool_flush,
     .register_metrics = pool_register_metrics,
+    .abandon = pool_abandon,
     .stop = pool_stop,
 };

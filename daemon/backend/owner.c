@@ -130,6 +130,11 @@ static bool owner_register_metrics(struct backend *b, struct metrics *m)
     return worker_register_metrics(o->worker, m) && sweep_register_metrics(table_counters(o->table), m);
 }
 
+static void owner_abandon(struct backend *b)
+{
+    worker_abandon(owner_of(b)->worker);
+}
+
 static void owner_stop(struct backend *b)
 {
     worker_stop(owner_of(b)->worker);
@@ -145,5 +150,6 @@ const struct backend_design backend_owner = {
     .want_room = owner_want_room,
     .flush = owner_flush,
     .register_metrics = owner_register_metrics,
+    .abandon = owner_abandon,
     .stop = owner_stop,
 };

@@ -7,14 +7,15 @@
 #include "daemon/queue/ring.h"
 #include "daemon/queue/spin.h"
 
-#define BATCH_NS      50000 /* work per batch: bounds how long a finished call waits for its batch */
-#define FIRST_COST_NS 1000  /* assumed until measured */
+#define BATCH_NS      50000    /* work per batch: bounds how long a finished call waits for its batch */
+#define FIRST_COST_NS BATCH_NS /* until measured: so the first batch is one call, however slow they are */
 
 struct worker {
     struct ring *ring;
     struct bell bell;
     _Alignas(64) _Atomic uint64_t starved; /* bit per lane that waits for room */
     _Atomic bool stopping;
+    _Atomic bool abandoned; /* what is queued is completed, not run */
     pthread_t thread;
     const struct clock *clock;
     struct backend_lanes lanes;
@@ -81,7 +82,8 @@ static uint64_t run_batch(struct worker *w, uint64_t start_ns)
     /* That may have been before they came, if this thread was held up since: nothing runs in its own past. */
     for (size_t i = 0; i < count; i++)
         if (calls[i]->arrived_ns > start_ns) start_ns = calls[i]->arrived_ns;
-    w->job.run(w->job.ctx, calls, count, start_ns / 1000000U);
+    if (!atomic_load_explicit(&w->abandoned, memory_order_relaxed))
+        w->job.run(w->job.ctx, calls, count, start_ns / 1000000U);
     deliver(w, calls, count);
     uint64_t end_ns = clock_ns(w->clock);
     int64_t average = (int64_t)counter_get(&w->cost_ns);
@@ -125,6 +127,7 @@ static void *worker_main(void *arg)
     uint64_t now_ns = 0;              /* end of the last batch; 0: not known */
     bool armed = false;
     for (;;) {
+        bool last = armed && atomic_load(&w->stopping); /* before the look: what it finds was all there will be */
         uint64_t end_ns = armed ? run_batch(w, now_ns) : run_or_spin(w, now_ns);
         if (end_ns != 0) {
             if (armed) bell_disarm(&w->bell);
@@ -146,7 +149,7 @@ static void *worker_main(void *arg)
             armed = true;
             continue; /* look once more: a call may have come before the bell was armed */
         }
-        if (atomic_load(&w->stopping)) break;
+        if (last) break;
         tell_room(w, SIZE_MAX); /* the ring is empty, whoever may have left a place unused */
         sleep_until(w, housekeep_ms);
         armed = false;
@@ -182,6 +185,11 @@ struct worker *worker_start(const char *name, uint32_t bound, const struct clock
     }
     pthread_setname_np(w->thread, name);
     return w;
+}
+
+void worker_abandon(struct worker *w)
+{
+    atomic_store(&w->abandoned, true);
 }
 
 void worker_stop(struct worker *w)

@@ -34,6 +34,8 @@ struct worker;
 struct worker *worker_start(const char *name, uint32_t bound, const struct clock *clock,
                             const struct backend_lanes *lanes, const struct worker_job *job);
 
+/* From now on calls are completed without being run. */
+void worker_abandon(struct worker *w);
 /* Runs and completes all that is queued, then ends the thread and frees the worker. */
 void worker_stop(struct worker *w);
 

@@ -191,8 +191,8 @@ void conn_open(struct loop *loop, const struct loop_socket *socket)
     c->transport = socket->transport;
     c->codec = socket->codec;
     c->poll.data = c;
-    c->value_size = loop->options.limits.value < CONN_FIRST_VALUE_SIZE ? loop->options.limits.value
- : CONN_FIRST_VALUE_SIZE;
+    c->value_size =
+        loop->options.limits.value < CONN_FIRST_VALUE_SIZE ? loop->options.limits.value : CONN_FIRST_VALUE_SIZE;
     c->active_ms = loop_now_ms(loop);
     loop->conn_count++;
     counter_set(&loop->stats->connections_open, loop->conn_count);

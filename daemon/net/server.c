@@ -12,7 +12,8 @@
 #include "daemon/net/listener.h"
 #include "daemon/queue/bell.h"
 
-#define SPARE_FILES 64 /* listeners, event descriptors, log, one being refused */
+#define SPARE_FILES 64 /* listeners, the control loop's, log, one being refused */
+#define LOOP_FILES  8  /* event descriptors of an I/O loop: libuv takes four, the bell one */
 
 struct server {
     struct server_options options;
@@ -182,10 +183,10 @@ bool server_register_metrics(struct server *s, struct metrics *m)
     return ok;
 }
 
-bool server_raise_file_limit(uint32_t connections, char *error, size_t error_size)
+bool server_raise_file_limit(uint32_t connections, uint32_t threads, char *error, size_t error_size)
 {
     struct rlimit limit;
-    rlim_t need = (rlim_t)connections + SPARE_FILES;
+    rlim_t need = (rlim_t)connections + (rlim_t)threads * LOOP_FILES + SPARE_FILES;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= need) return true;
     rlim_t had = limit.rlim_max;
     limit.rlim_cur = need;

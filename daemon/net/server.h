@@ -26,7 +26,7 @@ struct server_options {
     uint64_t grace_ms;        /* how long a shutdown waits for slow readers */
 };
 
-/* NULL on failure, with a text for people in *error (static). Signals are blocked in all threads but this. */
+/* NULL on failure, with a text for people in *error (static). */
 struct server *server_create(const struct server_options *options, const char **error);
 
 /* Opens a listener; nothing is accepted before server_run. False: `error` says why. Logs where it listens. */
@@ -51,7 +51,8 @@ void server_room(void *server, uint32_t lane);
 
 bool server_register_metrics(struct server *s, struct metrics *m);
 
-/* Raises the limit on open files to what `connections` need. False: `error` says what is missing. */
-bool server_raise_file_limit(uint32_t connections, char *error, size_t error_size);
+/* Raises the limit on open files to what `connections` on `threads` loops need. False: `error` says what is
+ * missing. */
+bool server_raise_file_limit(uint32_t connections, uint32_t threads, char *error, size_t error_size);
 
 #endif

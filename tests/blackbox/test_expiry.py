@@ -3,6 +3,8 @@
 import json
 import time
 
+import pytest
+
 from daemon import SMALL_MATRIX, poll
 
 DAEMON_MATRIX = SMALL_MATRIX
@@ -26,6 +28,17 @@ def test_gone_at_its_deadline_and_not_before(daemon):
                 assert asked - end <= ttl / 1000 + TICK, "still there after its deadline"
                 assert 0 < reply.number <= ttl
             assert client.ask("LEN").number == 0
+
+
+@pytest.mark.parametrize("workers", [0, 4])
+def test_slow_work_brings_no_expired_session_back(start_daemon, workers):
+    """Requests that came before the deadline and get the lock after it."""
+    d = start_daemon("backend=mutex", f"mutex.workers={workers}", "threads=1", "work.iterations=30000000")
+    with d.connect() as client:
+        client.send(b"PUT k 20ms v\n" + b"GET k\n" * 4 + b"LEN\n")
+        assert client.reply().kind == "OK"
+        *_, get, length = client.replies(5)
+        assert get.kind == "NOT_FOUND" and length.number == 0
 
 
 def test_what_an_expired_session_answers(daemon):

@@ -113,6 +113,24 @@ def test_grace_ends_waiting_for_a_client_that_does_not_read(start_daemon, kind):
         d.check_reports()
 
 
+@pytest.mark.parametrize("gone", [False, True], ids=["waiting", "gone"])
+@pytest.mark.parametrize("backend", ["backend=owner", "backend=mutex"])
+def test_grace_ends_work_that_nobody_waits_for(start_daemon, backend, gone):
+    """The work that is queued would take minutes; its client has gone, or is cut off when the grace is over."""
+    d = start_daemon("work.iterations=1000000000", "shutdown.grace=300ms", backend, "threads=1", "mutex.workers=1")
+    barrier = Barrier(d, 1)
+    with d.connect_accepted() as client:
+        client.send(b"GET k\n" * 100)
+        client.wait_delivered()
+        barrier.wait()
+        if gone:
+            client.reset()
+        d.signal()
+        assert d.wait(20) == 0
+    barrier.close()
+    d.check_reports()
+
+
 def test_second_signal_ends_it_at_once(start_daemon):
     """The work that is queued would take minutes."""
     d = start_daemon("work.iterations=1000000000", "shutdown.grace=1h", "backend=owner", "threads=1")

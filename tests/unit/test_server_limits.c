@@ -101,6 +101,50 @@ static void the_hard_limit_closes(void **state)
     net_close(n);
 }
 
+/* What waits for the backend is no output yet, neither a GET's expected value nor the value of a PUT. */
+static void calls_in_flight_do_not_reach_the_hard_limit(void **state)
+{
+    (void)state;
+    struct net *n = net_open(&(struct net_options){.soft = 4096, .hard = 8192});
+    int fd = net_connect(n), other = net_connect(n);
+    char value[9002];
+    memset(value, 'v', 9000);
+    memcpy(value + 9000, "\r\n", 2);
+    net_set_value_size(n, 1000);
+    net_say(fd, "GET q1\r\n");
+    net_await_queued(n, 1);
+    net_ping(other);
+    net_complete_range(n, 1, 1);
+    net_expect_value(fd, 1000);
+    net_say(fd, "PUT q2 - $9000\r\n");
+    net_say_bytes(fd, value, sizeof value);
+    net_await_queued(n, 1);
+    net_ping(other);
+    net_complete_range(n, 2, 2);
+    net_expect(fd, "OK 2\r\n");
+    close(fd);
+    close(other);
+    net_close(n);
+}
+
+/* A reply that fills the output, sent at once, and behind it one that needs no backend. */
+static void nothing_is_left_behind_a_large_reply(void **state)
+{
+    (void)state;
+    struct net *n = net_open(&(struct net_options){.soft = 256 * 1024});
+    int fd = net_connect(n);
+    net_set_value_size(n, 256 * 1024);
+    for (int i = 0; i < 3; i++) {
+        net_say(fd, "GET q1\r\nPING\r\n");
+        net_await_queued(n, 1);
+        net_complete_range(n, 1, 1);
+        net_expect_value(fd, 256 * 1024);
+        net_expect(fd, "PONG\r\n");
+    }
+    close(fd);
+    net_close(n);
+}
+
 /* ---- time ---- */
 
 static void idle_connections_are_closed(void **state)
@@ -151,6 +195,34 @@ static void unfinished_requests_time_out(void **state)
         close(other);
         net_close(n);
     }
+}
+
+/* Its time is over while requests before it are still in the backend: those are answered all the same. */
+static void an_unfinished_request_costs_no_other_its_answer(void **state)
+{
+    (void)state;
+    struct net *n = net_open(&(struct net_options){.request_ms = 64}); /* a tick is 2 ms */
+    int fd = net_connect(n), second = net_connect(n), third = net_connect(n), other = net_connect(n);
+    net_say(fd, "PUT q1 - x\r\nPUT a");
+    net_say(second, "PUT a");
+    net_await_queued(n, 1);
+    net_ping(other);
+    net_ping(other);
+    fake_clock_advance_ms(&n->clock, 10);
+    net_say(third, "P");
+    net_ping(other);
+    net_ping(other);
+    fake_clock_advance_ms(&n->clock, 60);
+    net_expect(second, "ERROR timeout ");
+    fake_clock_advance_ms(&n->clock, 10);
+    net_expect(third, "ERROR timeout "); /* so the deadlines have been looked at since */
+    net_complete_range(n, 1, 1);
+    net_expect(fd, "OK 1\r\nERROR timeout ");
+    close(fd);
+    close(second);
+    close(third);
+    close(other);
+    net_close(n);
 }
 
 static void a_request_within_its_time_goes_on(void **state)
@@ -271,8 +343,11 @@ int main(void)
         cmocka_unit_test(the_soft_limit_stops_decoding),
         cmocka_unit_test(slow_readers),
         cmocka_unit_test(the_hard_limit_closes),
+        cmocka_unit_test(calls_in_flight_do_not_reach_the_hard_limit),
+        cmocka_unit_test(nothing_is_left_behind_a_large_reply),
         cmocka_unit_test(idle_connections_are_closed),
         cmocka_unit_test(unfinished_requests_time_out),
+        cmocka_unit_test(an_unfinished_request_costs_no_other_its_answer),
         cmocka_unit_test(a_request_within_its_time_goes_on),
         cmocka_unit_test(the_connection_limit),
         cmocka_unit_test(a_failed_send_closes_its_connection_only),

@@ -319,6 +319,21 @@ static void stopping_runs_all_that_is_queued(void **state)
     }
 }
 
+/* Nobody waits any more: what is queued comes back, and is not run. */
+static void stopping_after_abandoning_runs_nothing_more(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(1024, false, 0);
+    hold(b);
+    submit(b, 250);
+    worker_abandon(b->worker);
+    release(b);
+    take(b, 251);
+    worker_stop(b->worker);
+    assert_int_equal(b->ran, 1);
+    bench_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,6 +346,7 @@ int main(void)
         cmocka_unit_test(under_load_it_is_asked_every_interval),
         cmocka_unit_test(it_wakes_up_to_keep_house),
         cmocka_unit_test(stopping_runs_all_that_is_queued),
+        cmocka_unit_test(stopping_after_abandoning_runs_nothing_more),
     };
     alarm(HANG_S);
     return cmocka_run_group_tests_name("worker", tests, NULL, NULL);

@@ -83,16 +83,19 @@ class Context:
         return ["tcp", "--host", "127.0.0.1", "--port", str(daemon.port), "--server-pid", str(daemon.pid),
                 "--quiet", *args]
 
-    def start_tcp(self, daemon, args, name):
-        """The same without waiting: a Popen and the file where its JSON will be."""
+    def start_tcp(self, daemon, args, name, wait=True):
+        """The same without waiting; the answer is for finish_tcp."""
+        if wait:
+            self._wait_for_quiet()
         path = self.work / name
         path.unlink(missing_ok=True)
         command = [str(self.build / "sluice-bench"), *self.tcp_args(daemon, args), "--json", str(path)]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                    stderr=subprocess.PIPE, preexec_fn=place.dies_with_us(self.places.generator))
-        return process, path
+        return process, path, place.Disturbance(daemon.pid).start()
 
-    def finish_tcp(self, process, path, within, label):
+    def finish_tcp(self, started, within, label):
+        process, path, seen = started
         try:
             _, errors = process.communicate(timeout=within)
         except subprocess.TimeoutExpired:
@@ -102,7 +105,9 @@ class Context:
         if process.returncode != 0:
             raise Failed(f"{label}: {errors.decode(errors='replace').strip()}")
         result = json.loads(path.read_text())
+        result["disturbance"] = seen.stop()
         self.record(label, result)
+        self._tell(label, result)
         return result
 
     def record(self, label, result):
@@ -142,9 +147,12 @@ class Context:
                 break
         if record:
             self.record(label, best)
-            noise = disturbed_by(best)
-            self.say(label + (f"  (disturbed: others used {noise:.2f} cores)" if noise > QUIET else ""))
+            self._tell(label, best)
         return best
+
+    def _tell(self, label, result):
+        noise = disturbed_by(result)
+        self.say(label + (f"  (disturbed: others used {noise:.2f} cores)" if noise > QUIET else ""))
 
 
 def disturbed_by(result):

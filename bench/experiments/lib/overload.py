@@ -6,7 +6,7 @@ BOUND = 64
 # name: settings, and whether the I/O thread executes the work itself. In all, 64 requests may wait.
 CONTENDERS = {
     "mutex": ({"backend": "mutex", "mutex.workers": 0}, True),
-    "mutex, 4 workers": ({"backend": "mutex", "mutex.workers": 4, "queue.bound": BOUND // 4}, False),
+    "mutex, 4 workers": ({"backend": "mutex", "mutex.workers": 4, "queue.bound": BOUND}, False),
     "owner": ({"backend": "owner", "queue.bound": BOUND}, False),
     "backpressure": ({"backend": "backpressure", "queue.bound": BOUND}, False),
 }

@@ -38,22 +38,23 @@ class Panel:
         self.series = []
 
     def add(self, name, points, style, *, dashed=False, points_shown=True):
-        """points: (x, y); y None leaves a gap."""
+        """points: (x, y), without those whose y is None. Of a series without points, the legend alone is shown."""
         points = [(x, y) for x, y in points if y is not None]
-        if points:
-            self.series.append((name, points, STYLES[style], dashed, points_shown))
+        self.series.append((name, points, STYLES[style], dashed, points_shown))
         return self
 
     def script(self, number):
         blocks, plots = [], []
         for i, (name, points, (colour, shape), dashed, shown) in enumerate(self.series):
             block = f"$d{number}_{i}"
-            blocks.append(f"{block} << EOD\n" + "\n".join(f"{x:.7g} {y:.7g}" for x, y in points) + "\nEOD")
+            if points:
+                blocks.append(f"{block} << EOD\n" + "\n".join(f"{x:.7g} {y:.7g}" for x, y in points) + "\nEOD")
             how = "linespoints" if shown else "lines"
             dash = " dt 3" if dashed else ""
             marks = f" pt {shape} ps 0.7" if how != "lines" else ""
             title = f'title "{name}"' if name else "notitle"
-            plots.append(f'{block} using 1:2 with {how} lc rgb "{colour}" lw 2{dash}{marks} {title}')
+            source = f"{block} using 1:2" if points else "keyentry"
+            plots.append(f'{source} with {how} lc rgb "{colour}" lw 2{dash}{marks} {title}')
         return "\n".join(blocks + self.lines + ["plot " + ", \\\n     ".join(plots)])
 
 
