@@ -43,8 +43,8 @@ const struct schema_key schema_keys[] = {
      .help = "The kind of lock. rwlock exists for comparison: it lets readers in together."},
 
     {"queue.bound", SCHEMA_NUMBER, FIELD(queue.bound), "1024", 1, 1048576, .unit = "requests",
-     .help = "Requests that may wait for the backend; each queue has this many places. A longer queue absorbs "
-             "longer bursts, and makes accepted requests wait longer under overload."},
+     .help = "Requests that may wait for the backend; the workers of a mutex pool share them out. A longer queue "
+             "absorbs longer bursts, and makes accepted requests wait longer under overload."},
     {"queue.policy", SCHEMA_WORD, FIELD(queue.policy), "auto", WORDS("auto", "wait", "reject"),
      .help = "What happens when the queue is full. wait: connections are not read until there is room. reject: "
              "requests are answered OVERLOADED at once. auto goes by backend: wait for mutex and owner, "
@@ -80,7 +80,7 @@ const struct schema_key schema_keys[] = {
      .help = "Largest value of a session, in bytes. A larger one is read, dropped and refused as too-large."},
     {"limits.output_soft", SCHEMA_SIZE, FIELD(limits.output_soft), "1MiB", KIB(1), GIB(4),
      .help = "Replies waiting to be sent on one connection from which on no more requests are read from it."},
-    {"limits.output_hard", SCHEMA_SIZE, FIELD(limits.output_hard), "16MiB", KIB(1), GIB(4),
+    {"limits.output_hard", SCHEMA_SIZE, FIELD(limits.output_hard), "16MiB", KIB(16), GIB(4),
      .help = "Replies waiting to be sent on one connection from which on it is closed. Must be at least "
              "limits.output_soft and have room for one value."},
     {"limits.memory", SCHEMA_SIZE, FIELD(limits.memory), "off", MIB(1), GIB(16384), SPECIAL("off", 0),

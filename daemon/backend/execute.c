@@ -7,6 +7,7 @@
 /* Values up to this size are copied under the lock or by the owner; a reference count is dearer than that copy
  * when another core touches it too. */
 #define COPY_MAX 256
+_Static_assert(COPY_MAX + TAG_MAX <= CALL_INLINE, "a copied value never moves the storage: its size is booked");
 
 void execute_work(uint64_t iterations)
 {

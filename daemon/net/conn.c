@@ -180,7 +180,9 @@ uint64_t conn_check_deadline(struct conn *c, uint64_t now_ms)
 void conn_open(struct loop *loop, const struct loop_socket *socket)
 {
     struct conn *c = calloc(1, sizeof *c);
-    if (!c || !loop_slot_take(loop, c)) {
+    bool taken = c && loop_slot_take(loop, c);
+    if (!taken || uv_poll_init_socket(&loop->uv, &c->poll, socket->fd) != 0) {
+        if (taken) loop_slot_give(loop, c);
         free(c);
         close(socket->fd);
         atomic_fetch_sub(loop->options.open, 1);
@@ -191,14 +193,10 @@ void conn_open(struct loop *loop, const struct loop_socket *socket)
     c->transport = socket->transport;
     c->codec = socket->codec;
     c->poll.data = c;
-    c->value_size =
-        loop->options.limits.value < CONN_FIRST_VALUE_SIZE ? loop->options.limits.value : CONN_FIRST_VALUE_SIZE;
     c->active_ms = loop_now_ms(loop);
     loop->conn_count++;
     counter_set(&loop->stats->connections_open, loop->conn_count);
     counter_add(&loop->stats->connections_accepted, 1);
-    int failed = uv_poll_init_socket(&loop->uv, &c->poll, c->fd);
-    assert(failed == 0); /* the acceptor made it non-blocking; a refusal here is a bug */
     if (loop->options.idle_timeout_ms) loop_set_deadline(loop, c, c->active_ms + loop->options.idle_timeout_ms);
     conn_update(c);
 }

@@ -25,9 +25,6 @@
 
 enum conn_state { CONN_OPEN, CONN_FINISHING, CONN_LINGERING, CONN_CLOSED };
 
-/* What a first GET is expected to bring back (see conn_write.c). */
-#define CONN_FIRST_VALUE_SIZE (128 * 1024)
-
 enum { PAUSE_HELD = 1, PAUSE_OUTPUT = 2, PAUSE_TURN = 4 };
 
 struct conn {
@@ -57,7 +54,7 @@ struct conn {
     size_t out_sent;   /* bytes at the front of `out` that are sent already */
     size_t charge;     /* bytes that the pipeline's calls hold or will hold */
     size_t answered;   /* of these, what the answered ones hold */
-    size_t value_size; /* what a GET in flight is expected to bring back; see conn_write.c */
+    size_t gets;       /* GETs in the backend */
 
     struct conn *prev[3], *next[3]; /* per enum conn_list_id */
     struct deadline deadline;

@@ -76,9 +76,19 @@ static void submit(struct conn *c, struct call *call)
     }
 }
 
+/* Remembers how large values get: no GET will bring back a larger one. */
+static void note_value(struct loop *loop, uint64_t size)
+{
+    _Atomic uint64_t *largest = loop->options.largest_value;
+    uint64_t seen = atomic_load_explicit(largest, memory_order_relaxed);
+    while (size > seen && !atomic_compare_exchange_weak(largest, &seen, size))
+        ;
+}
+
 static void take_request(struct conn *c, struct call *call)
 {
     c->request_ms = 0;
+    note_value(c->loop, call->request.value.len);
     call->arrived_ns = loop_now_ns(c->loop);
     if (call->request.op == OP_QUIT) {
         call->reply.kind = REPLY_BYE;
@@ -248,7 +258,8 @@ void conn_readable(struct conn *c)
     size_t kept = c->in.len;
     assert(kept < loop->input_size);
     if (kept) memcpy(loop->input, c->in.data, kept);
-    ssize_t n = c->transport->recv(c->fd, loop->input + kept, loop->input_size - kept);
+    size_t room = loop->input_size - kept;
+    ssize_t n = c->transport->recv(c->fd, loop->input + kept, room < LOOP_READ_SIZE ? room : LOOP_READ_SIZE);
     if (read_failed(c, n)) return;
     size_t len = kept + (size_t)n;
     size_t used = decode_input(c, loop->input, len);

@@ -5,10 +5,10 @@
  *                                                            rest -> c->out, sent when the socket takes more
  *
  * What a connection holds in memory is one number: bytes not sent, plus the calls of its pipeline with what they
- * carry. At the soft limit its requests are no longer decoded, so its peer feels it. A GET in flight is booked with
- * the size its value is expected to have, the largest seen of late: a client that pipelines GETs of large values is
- * slowed down before it can reach the hard limit. There it is closed; that limit counts replies only, as what is
- * still in the backend says nothing about whether the peer reads.
+ * carry. At the soft limit its requests are no longer decoded, so its peer feels it. At the hard limit it is
+ * closed; that one counts replies only, as what is still in the backend says nothing about whether the peer reads.
+ * No more GETs are in flight than could bring back the largest value there is without reaching it: so a client that
+ * pipelines GETs of large values and reads is slowed down, never cut off.
  */
 #include <assert.h>
 #include <errno.h>
@@ -23,9 +23,31 @@ static size_t unsent(const struct conn *c)
     return c->out.len - c->out_sent + c->loop->output.len; /* loop->output is this connection's or empty */
 }
 
+/* Might the replies pass the hard limit if all GETs in flight and one more brought back the largest value? One GET
+ * alone may always go. (A first value of a new largest size can be put while GETs are in flight; such is life.) */
+static bool values_might_overflow(const struct conn *c)
+{
+    size_t replies = c->answered + unsent(c);
+    if (c->gets == 0 && replies == 0) return false;
+    size_t largest =
+        atomic_load_explicit(c->loop->options.largest_value, memory_order_relaxed) + sizeof(struct call);
+    return replies + (c->gets + 1) * largest >= c->loop->options.output_hard;
+}
+
 bool conn_choked(const struct conn *c)
 {
-    return c->charge + unsent(c) >= c->loop->options.output_soft;
+    return c->charge + unsent(c) >= c->loop->options.output_soft || values_might_overflow(c);
+}
+
+/* The other edge of it, some way below, so that a connection is not stopped and started for every reply. */
+static bool is_eased(const struct conn *c)
+{
+    return c->charge + unsent(c) <= c->loop->options.output_soft / 2 && !values_might_overflow(c);
+}
+
+static bool awaits_value(const struct call *call)
+{
+    return call->request.op == OP_GET && !call->answered;
 }
 
 static void book(struct conn *c, struct call *call, size_t body)
@@ -44,20 +66,16 @@ void conn_pipeline_add(struct conn *c, struct call *call)
     else
         c->first = call;
     c->last = call;
-    bool awaits_value = call->request.op == OP_GET && !call->answered;
-    book(c, call, awaits_value ? c->value_size : 0);
+    book(c, call, 0);
+    c->gets += awaits_value(call);
     if (call->answered) loop_list_add(c->loop, LIST_DIRTY, c);
 }
 
 void conn_answered(struct conn *c, struct call *call)
 {
-    size_t body = call->reply.held ? call->reply.body.len : 0;
-    if (call->reply.kind == REPLY_VALUE) {
-        size_t size = call->reply.body.len;
-        c->value_size = size >= c->value_size ? size : c->value_size - (c->value_size - size) / 256 - 1;
-    }
+    c->gets -= awaits_value(call);
     call->answered = true;
-    book(c, call, body);
+    book(c, call, call->reply.held ? call->reply.body.len : 0);
     loop_list_add(c->loop, LIST_DIRTY, c);
 }
 
@@ -175,7 +193,7 @@ void conn_flush(struct conn *c)
     struct loop *loop = c->loop;
     conn_write(c);
     if (c->state == CONN_CLOSED) return;
-    if ((c->pauses & PAUSE_OUTPUT) && c->charge + unsent(c) <= loop->options.output_soft / 2) {
+    if ((c->pauses & PAUSE_OUTPUT) && is_eased(c)) {
         c->pauses = (uint8_t)((c->pauses & ~PAUSE_OUTPUT) | PAUSE_TURN);
         loop_list_add(loop, LIST_READY, c); /* goes on with what is left over */
     }

@@ -21,6 +21,7 @@ struct listener {
     uv_poll_t poll;
     uv_timer_t retry;
     int fd;
+    bool paused;
     int handles; /* still to be closed before this can be freed */
     const struct codec *codec;
     struct listener_target *target;
@@ -54,6 +55,15 @@ static void on_retry(uv_timer_t *timer)
     start_polling(timer->data);
 }
 
+/* Most likely the system is out of descriptors; what waits in the backlog can wait a little longer. */
+static void pause_accepting(struct listener *l)
+{
+    if (!l->paused) log_warn("cannot accept connections for now", LOG_STR("error", strerror(errno)));
+    l->paused = true; /* told once, until it works again */
+    uv_poll_stop(&l->poll);
+    uv_timer_start(&l->retry, on_retry, RETRY_MS, 0);
+}
+
 static void on_connections(uv_poll_t *poll, int status, int events)
 {
     struct listener *l = poll->data;
@@ -62,15 +72,12 @@ static void on_connections(uv_poll_t *poll, int status, int events)
     for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
         int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
-            if (errno == EAGAIN) return;
-            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-                log_warn("cannot accept connections for now", LOG_STR("error", strerror(errno)));
-                uv_poll_stop(&l->poll);
-                uv_timer_start(&l->retry, on_retry, RETRY_MS, 0);
-                return;
-            }
-            continue; /* that one connection failed before we took it */
+            if (errno == EINTR || errno == ECONNABORTED)
+                continue; /* that one connection was gone before we took it */
+            if (errno != EAGAIN) pause_accepting(l);
+            return;
         }
+        l->paused = false;
         if (atomic_fetch_add(target->open, 1) >= target->limit) {
             atomic_fetch_sub(target->open, 1);
             refuse(l, fd);
@@ -181,7 +188,8 @@ static bool remove_stale(const struct sockaddr_un *name, char *error, size_t err
     if (lstat(name->sun_path, &st) != 0) return true;
     if (!S_ISSOCK(st.st_mode))
         return fail(error, error_size, "listen on", name->sun_path, "a file that is no socket stands there");
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd =
+        socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); /* a hung daemon's backlog may be full */
     bool alive =
         fd >= 0 && (connect(fd, (const struct sockaddr *)name, sizeof *name) == 0 || errno != ECONNREFUSED);
     if (fd >= 0) close(fd);
@@ -208,10 +216,12 @@ static bool open_unix(uv_loop_t *uv, const struct listener_request *request, str
     struct stat st;
     if (!bound || chmod(path, request->address->mode) != 0 || stat(path, &st) != 0 || listen(fd, BACKLOG) != 0) {
         fail(error, error_size, "listen on", path, strerror(errno));
+        if (bound) unlink(path);
         if (fd >= 0) close(fd);
         return false;
     }
     if (!add_listener(uv, fd, request->codec, target, list)) {
+        unlink(path);
         close(fd);
         return fail(error, error_size, "listen on", path, "out of memory");
     }

@@ -14,7 +14,6 @@
 
 #include "daemon/net/loop_impl.h"
 
-#define READ_SIZE      (16 * 1024) /* bytes read from a connection in a turn */
 #define HELD_TRIES     64 /* held connections that may find no room before the rest waits for the next signal */
 #define COLLECT_ROUNDS 16 /* completions collected before sockets get their turn again */
 #define TICKS          32 /* the shortest timeout is watched with a 32nd of its length */
@@ -258,7 +257,7 @@ struct loop *loop_start(const struct loop_options *options, const char **error)
     loop->slot_free = UINT32_MAX;
     loop->timer_at_ms = UINT64_MAX;
     /* Room for the longest unfinished line, its line end, and a read behind it. */
-    loop->input_size = options->limits.line + 2 + READ_SIZE;
+    loop->input_size = options->limits.line + 2 + LOOP_READ_SIZE;
     deadlines_init(&loop->deadlines, tick_for(options), clock_ms(options->clock));
     pthread_mutex_init(&loop->inbox_lock, NULL);
     loop->input = malloc(loop->input_size);

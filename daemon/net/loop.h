@@ -29,13 +29,14 @@ struct loop_options {
     const struct clock *clock;
     struct service service;
     struct codec_limits limits;
-    uint32_t connections;        /* most connections on all loops together */
-    uint64_t output_soft;        /* bytes held for a connection: at this, it is not read */
-    uint64_t output_hard;        /* ... and at this, it is closed */
-    uint64_t idle_timeout_ms;    /* 0: off */
-    uint64_t request_timeout_ms; /* 0: off */
-    _Atomic uint32_t *open;      /* connections open on all loops; the listener adds, the loop subtracts */
-    void (*drained)(void *ctx);  /* the thread's last act after a drain */
+    uint32_t connections;            /* most connections on all loops together */
+    uint64_t output_soft;            /* bytes held for a connection: at this, it is not read */
+    uint64_t output_hard;            /* ... and at this, it is closed */
+    uint64_t idle_timeout_ms;        /* 0: off */
+    uint64_t request_timeout_ms;     /* 0: off */
+    _Atomic uint64_t *largest_value; /* the largest value ever put through any loop; the loops keep it */
+    _Atomic uint32_t *open;          /* connections open on all loops; the listener adds, the loop subtracts */
+    void (*drained)(void *ctx);      /* the thread's last act after a drain */
     void *drained_ctx;
 };
 

@@ -11,6 +11,8 @@
 #include "daemon/net/loop_stats.h"
 #include "daemon/queue/bell.h"
 
+#define LOOP_READ_SIZE ((size_t)16 * 1024) /* bytes read from a connection in a turn */
+
 /* Connections waiting for something, linked by conn->prev and conn->next. */
 struct conn_list {
     struct conn *first, *last;

@@ -24,6 +24,7 @@ struct server {
     struct bell bell; /* rung by loops that have drained */
     _Atomic uint32_t drained;
     _Atomic uint32_t open;
+    _Atomic uint64_t largest_value;
     struct loop **loops;
     uint32_t loop_count;
     struct listener *listeners;
@@ -119,6 +120,7 @@ struct server *server_create(const struct server_options *options, const char **
         struct loop_options loop_options = options->loop;
         loop_options.lane = i;
         loop_options.open = &s->open;
+        loop_options.largest_value = &s->largest_value;
         loop_options.drained = on_loop_drained;
         loop_options.drained_ctx = s;
         s->loops[i] = loop_start(&loop_options, error);

@@ -43,6 +43,19 @@ def test_half_close_with_big_replies_to_come(daemon, kind):
         client.expect_eof()
 
 
+def test_large_replies_after_many_small_ones(daemon, kind):
+    """Who reads is served in full, however much he asks for at once."""
+    value = b"v" * MIB
+    with daemon.connect(kind) as client:
+        assert client.put("big", value).kind == "OK" and client.put("small", b"s").kind == "OK"
+        client.send(b"GET small\n" * 4000)
+        for _ in range(4000):
+            assert client.reply().body == b"s"
+        client.send(b"GET big\n" * 40)
+        for _ in range(40):
+            assert client.reply().body == value
+
+
 def test_resets_are_survived(daemon, kind):
     """Resets in every state: idle, in a line, in a value, in a dropped value, with replies to come."""
     beginnings = [b"", b"PI", b"PUT a 30m $100\nabc", b"PUT a 30m $%d\nabc" % (2 * MIB), b"GET none\n" * 1000,

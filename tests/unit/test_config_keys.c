@@ -24,7 +24,7 @@ static const struct row rows[] = {
     {"limits.line", "64KiB", "512", "1MiB", "511", "1048577", "512 to 1MiB"},
     {"limits.value", "1MiB", "1", "1GiB", "0", "1073741825", "1 to 1GiB"},
     {"limits.output_soft", "1MiB", "1KiB", "4GiB", "1023", "4294967297", "1KiB to 4GiB"},
-    {"limits.output_hard", "16MiB", "1KiB", "4GiB", "1023", "4294967297", "1KiB to 4GiB"},
+    {"limits.output_hard", "16MiB", "16KiB", "4GiB", "16383", "4294967297", "16KiB to 4GiB"},
     {"limits.memory", "off", "1MiB", "16384GiB", "1048575", "17592186044417", "off or 1MiB to 16384GiB"},
     {"limits.idle_timeout", "10m", "1ms", "30d", "0", "2592001", "off or 1ms to 30d"},
     {"limits.request_timeout", "30s", "1ms", "30d", "0", "2592001", "off or 1ms to 30d"},

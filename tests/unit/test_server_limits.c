@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "daemon/base/fault.h"
+#include "proto/call.h"
 #include "tests/unit/net_client.h"
 
 static void get_range(int fd, int from, int to)
@@ -27,17 +28,35 @@ static void get_range(int fd, int from, int to)
 /* ---- output ---- */
 
 /* A GET in flight counts with the size its value may have: so many are let in, and no more. */
-static void the_soft_limit_stops_decoding(void **state)
+/* Puts a value of this size, so that the server knows how large values get, and lets GETs bring back as much. */
+static void put_once(struct net *n, int fd, size_t size)
+{
+    char head[64], *value = calloc(1, size + 2);
+    assert_non_null(value);
+    snprintf(head, sizeof head, "PUT q99 - $%zu\r\n", size);
+    memcpy(value + size, "\r\n", 2);
+    net_say(fd, head);
+    net_say_bytes(fd, value, size + 2);
+    net_await_queued(n, 1);
+    net_complete_range(n, 99, 99);
+    net_expect(fd, "OK 99\r\n");
+    net_set_value_size(n, size);
+    free(value);
+}
+
+/* No more GETs are in flight than could bring back the largest value there is below the hard limit. */
+static void large_values_are_asked_for_a_few_at_a_time(void **state)
 {
     (void)state;
-    struct net *n = net_open(&(struct net_options){.soft = 8 * 128 * 1024});
+    uint64_t each = 128 * 1024 + sizeof(struct call);
+    struct net *n = net_open(&(struct net_options){.soft = 512 * 1024, .hard = 8 * each + 1});
     int fd = net_connect(n), other = net_connect(n);
+    put_once(n, fd, 128 * 1024);
     get_range(fd, 1, 30);
     net_await_queued(n, 8);
     for (int i = 0; i < 20; i++)
         net_ping(other);
     assert_int_equal(net_queued(n), 8);
-    net_set_value_size(n, 128 * 1024);
     net_complete_range(n, 8, 1);
     for (int i = 1; i <= 8; i++)
         net_expect_value(fd, 128 * 1024);
@@ -65,7 +84,7 @@ static void slow_readers(void **state)
     enum { SIZE = 300000, COUNT = 60 };
     struct net *n = net_open(NULL);
     int fd = net_connect(n), other = net_connect(n);
-    net_set_value_size(n, SIZE);
+    put_once(n, fd, SIZE);
     for (int i = 0; i < COUNT; i++)
         net_say(fd, "GET n\r\n"); /* 18 MB, more than any limit here */
     for (int i = 0; i < 50; i++)
@@ -340,7 +359,7 @@ static void a_reset_behind_unread_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_soft_limit_stops_decoding),
+        cmocka_unit_test(large_values_are_asked_for_a_few_at_a_time),
         cmocka_unit_test(slow_readers),
         cmocka_unit_test(the_hard_limit_closes),
         cmocka_unit_test(calls_in_flight_do_not_reach_the_hard_limit),
