@@ -64,6 +64,11 @@ bool counter_feed(struct counter *c, const char *bytes, size_t len)
     return true;
 }
 
+bool counter_unfinished(const struct counter *c)
+{
+    return !c->over && (c->bytes.len > 0 || c->in_value || c->decoder.state != 0);
+}
+
 void counter_free(struct counter *c)
 {
     buffer_free(&c->bytes);

@@ -17,6 +17,9 @@ struct counter {
     bool over; /* the server will read no further: QUIT, or noise */
 };
 
+/* True when the bytes so far end in the middle of a request. */
+bool counter_unfinished(const struct counter *c);
+
 /* All fields zero is the start. Takes the next bytes of the stream. False when memory is out. */
 bool counter_feed(struct counter *c, const char *bytes, size_t len);
 

@@ -5,6 +5,7 @@
  *                                 |  `-- watch -> watch
  *                                 no --> terminal? repl : pipe
  */
+#include <errno.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <stdio.h>
@@ -59,6 +60,14 @@ static enum exit_code usage(const struct usage_error *error)
     return EXIT_USAGE;
 }
 
+/* What was printed may not have arrived: a full disk, say. */
+static enum exit_code finish_output(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout)) return EXIT_OK;
+    fprintf(stderr, "sluice: cannot write the output: %s\n", strerror(errno));
+    return EXIT_SERVER_ERROR;
+}
+
 static enum exit_code run_command(const struct output *output, struct command *command, struct sluice *s)
 {
     struct sluice_result result;
@@ -108,13 +117,12 @@ int main(int argc, char **argv)
 
     set_locale();
     if (!options_parse(&options, argc, argv, &first, &error)) return usage(&error);
-    if (options.help) {
-        print_help();
-        return EXIT_OK;
-    }
-    if (options.version) {
-        puts("sluice " SLUICE_VERSION);
-        return EXIT_OK;
+    if (options.help || options.version) {
+        if (options.help)
+            print_help();
+        else
+            puts("sluice " SLUICE_VERSION);
+        return finish_output();
     }
     if (first == argc) {
         if (!options_fit(&options, VERB_NONE, &error)) return usage(&error);

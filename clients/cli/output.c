@@ -122,6 +122,10 @@ static void print_failure(const struct output *o, const struct command *command,
         fprintf(o->err, "sluice: %s; whether it did the %s is unknown%s\n", sluice_error_text(s),
                 verb_name(command->verb), o->interactive ? "" : " (--timeout waits longer)");
         break;
+    case SLUICE_DISCONNECTED:
+        fprintf(o->err, "sluice: %s; whether it did the %s is unknown\n", sluice_error_text(s),
+                verb_name(command->verb));
+        break;
     default: fprintf(o->err, "sluice: %s\n", sluice_error_text(s)); break;
     }
 }

@@ -8,6 +8,7 @@
 #include "clients/cli/pipe.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,9 +33,10 @@ struct flow {
     struct reply_decoder decoder;
     bool whole_lines; /* the input so far ends with a line end, or is empty */
     bool input_ended;
-    bool shut; /* and the server knows */
-    bool cut;  /* the server closed before it had all */
-    bool bye;  /* the server took leave: that it closes is no surprise */
+    bool shut;                   /* and the server knows */
+    bool cut;                    /* the server closed before it had all */
+    uint64_t overloaded, errors; /* replies of these kinds */
+    bool bye;                    /* the server took leave: that it closes is no surprise */
     bool done;
     enum exit_code code; /* the highest so far */
 };
@@ -129,6 +131,8 @@ static void pass_replies(struct flow *f)
         if (status != DECODE_REQUEST) break;
         f->replies++;
         note(f, code_of(&reply));
+        f->overloaded += reply.kind == REPLY_OVERLOADED;
+        f->errors += reply.kind == REPLY_ERROR;
         f->bye = f->bye || reply.kind == REPLY_BYE;
     }
     if (fwrite(f->in.data, 1, done, stdout) != done || fflush(stdout) != 0) {
@@ -148,7 +152,10 @@ static void end(struct flow *f, int error)
     } else if (f->cut || !f->shut) {
         fail(f, EXIT_CANNOT_CONNECT, "the server closed before all was sent", error);
     } else if (f->replies < f->counter.requests) {
-        fail(f, EXIT_CANNOT_CONNECT, "the server closed before all was answered", error);
+        fail(f, EXIT_CANNOT_CONNECT, "the server closed before all was answered; what came after is unknown",
+             error);
+    } else if (counter_unfinished(&f->counter)) {
+        fail(f, EXIT_CANNOT_CONNECT, "the input ended in the middle of a request, which was not executed", 0);
     }
 }
 
@@ -201,6 +208,12 @@ enum exit_code pipe_run(const struct options *options, struct sluice *s)
 
     while (!f.done) {
         turn(&f, wait_ms);
+    }
+    if (f.overloaded + f.errors > 0) {
+        fprintf(stderr,
+                "sluice: of %" PRIu64 " requests, %" PRIu64 " were refused as OVERLOADED and %" PRIu64
+                " with an ERROR: not executed\n",
+                f.replies, f.overloaded, f.errors);
     }
     counter_free(&f.counter);
     buffer_free(&f.out);
