@@ -24,15 +24,19 @@ def seconds_of(ctx, factor, capacity):
     return min(round(1.03 * ENOUGH_FOR_P999 / (capacity * min(factor, 1)), 1), 30.0)
 
 
+def measure_one(ctx, name, capacity):
+    for factor in ctx.pick(SHORT, FULL):
+        seconds = seconds_of(ctx, factor, capacity)
+        row = overload.point(ctx, name, factor * capacity, seconds, warmup=0,
+                             label=f"{name}: {factor:g} times capacity")
+        yield {"series": name, "factor": factor, "seconds": seconds, **row}
+
+
 def measure(ctx):
     rows, capacities = [], {}
     for name in overload.CONTENDERS:
-        capacity = capacities[name] = overload.capacity(ctx, name)
-        for factor in ctx.pick(SHORT, FULL):
-            seconds = seconds_of(ctx, factor, capacity)
-            row = overload.point(ctx, name, factor * capacity, seconds, warmup=0,
-                                 label=f"{name}: {factor:g} times capacity")
-            rows.append({"series": name, "factor": factor, "seconds": seconds, **row})
+        capacities[name] = overload.capacity(ctx, name)
+        rows += measure_one(ctx, name, capacities[name])
     tail = "p99_9" if ctx.full else "p99"
     return {"rows": rows, "capacity_per_s": capacities, "rounds": ctx.rounds(overload.SERVICE_NS),
             "bound": overload.BOUND, "tail": tail}
@@ -42,10 +46,10 @@ def draw(data, out, stem):
     tail = data["tail"].replace("_", ".")
     seconds = max(r["seconds"] for r in data["rows"])
     tics = "0.5, 0.8, 1, 1.2, 2, 5, 10"
-    panels = [plot.Panel("Goodput", "offered load (times capacity)", "executed and answered in time (% of capacity)",
+    panels = [plot.Panel("Goodput", "offered load (times capacity)", "executed and answered (% of capacity)",
                          logx=True, xtics=tics, xrange=(0.45, 11), yrange=(0, 120), key="bottom right"),
               plot.Panel("Latency of accepted requests", "offered load (times capacity)",
-                         f"{tail} (ms), runs of {seconds:.0f} s", logx=True, logy=True, xtics=tics,
+                         f"{tail} (ms) after {seconds:.0f} s of load", logx=True, logy=True, xtics=tics,
                          xrange=(0.45, 11), yrange=(1, 50000), key=None)]
     for name in overload.CONTENDERS:
         rows = [r for r in data["rows"] if r["series"] == name]
@@ -63,7 +67,7 @@ def table(data):
         rows.append((r["series"], f"{r['factor']:g} x", text.count(r["offered_per_s"]), text.count(r["goodput_per_s"]),
                      text.percent(r["goodput_per_s"] / capacity, 0), text.percent(r["refused"] / r["sent"]),
                      text.count(r["unanswered"]), text.duration(r["p50"]), text.duration(r[data["tail"]]),
-                     text.duration(r["first_p50"]), text.duration(r["last_p50"]), "yes" if r["spoiled"] else ""))
+                     text.duration(r["first_p50"]), text.duration(r["last_p50"]), text.duration(r["send_lag_p99"])))
     return text.table(["backend", "load", "offered/s", "goodput/s", "of capacity", "refused", "unanswered", "p50",
                        data["tail"].replace("_", "."), "p50, first second", "p50, last second",
-                       "sent late"], rows)
+                       "p99 of send lag"], rows)

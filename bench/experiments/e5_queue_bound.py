@@ -37,11 +37,11 @@ def draw(data, out, stem):
         name = f"{factor:g} × capacity"
         panels[0].add(name, [(r["bound"], 100 * r["refused"] / r["sent"]) for r in rows], style)
         panels[1].add(name, [(r["bound"], 100 * r["goodput_per_s"] / data["capacity_per_s"]) for r in rows], style)
-        panels[2].add(name, [(r["bound"], r[data["tail"]] / 1e6) for r in rows], style)
+        panels[2].add(None, [(r["bound"], r[data["tail"]] / 1e6) for r in rows], style)
     service_ms = 1e3 / data["capacity_per_s"]
     panels[2].add("bound × service time", [(b, b * service_ms) for b in bounds], "theory", points_shown=False,
                   dashed=True)
-    panels[2].lines.append("set key bottom right")
+    panels[2].lines.append("set key on top left")
     path = out / f"{stem}.svg"
     return [path] if plot.draw(path, TITLE, panels, width=1080, height=380) else []
 

@@ -34,7 +34,7 @@ def draw(data, out, stem):
     for work in WORK_NS:
         panels.append(plot.Panel(f"Throughput, {work}", "threads", "operations per second (millions)", logx=True,
                                  xtics=tics, xrange=(0.9, 75), yrange=(0, None),
-                                 key=None if panels else "bottom left"))
+                                 key="on bottom left" if panels else None))
         for backend in ("mutex", "rwlock"):
             rows = [r for r in data["rows"] if r["work"] == work and r["backend"] == backend]
             panels[-1].add(backend, [(r["workers"], r["ops_per_s"] / 1e6) for r in rows], backend)

@@ -22,12 +22,15 @@ def settings_of(ctx, name, service_ns=SERVICE_NS, **more):
 
 
 def capacity(ctx, name, **more):
-    """Operations per second in a closed loop, where nothing is refused: 64 connections, one request each."""
+    """Operations per second in a closed loop, where nothing is refused: 64 connections, one request each. The best of
+    some runs, because others can only take from it."""
     settings, io_works = settings_of(ctx, name, **more)
-    seconds = ctx.pick(1.5, 5)
-    run = ctx.tcp(settings, [*LOAD, "--warmup", "0.3", "--duration", f"{seconds}s"], seconds + FILL_SECONDS,
-                  f"{name}: capacity", io_works)
-    return run["results"]["rates"]["goodput_per_s"]
+    seconds, best = ctx.pick(1, 3), 0.0
+    for i in range(ctx.pick(2, 4)):
+        run = ctx.tcp(settings, [*LOAD, "--warmup", "0.3", "--duration", f"{seconds}s"], seconds + FILL_SECONDS,
+                      f"{name}: capacity, run {i + 1}", io_works)
+        best = max(best, run["results"]["rates"]["goodput_per_s"])
+    return best
 
 
 def spin(rate):
