@@ -4,7 +4,7 @@
     bench/run.py short|full [--only N[,N...]] [--out DIR]
     bench/run.py plot [--out DIR]        draws again what DIR holds
 
-short takes under 5 minutes, full about 40. Into DIR (build/bench-results) go, for every experiment, N-name.json with
+short takes under 5 minutes, full about 30. Into DIR (build/bench-results) go, for every experiment, N-name.json with
 all that was measured, its plots as SVG, and N-name.md with its table; index.md names them all. The programs are
 taken from BUILD_DIR (build). Only loopback is used, and two cores are enough; other work on the machine shows in the
 figures, and is recorded with them.
