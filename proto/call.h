@@ -4,7 +4,8 @@
  *     decode -> [call] -> admission -> queue -> backend -> completion -> encode -> freed where it was made
  *
  * Made and freed on the I/O thread that read it. Between a successful submit and its completion the backend
- * owns it; only the fields marked as the I/O thread's stay with that. It names its connection by id, never by pointer.
+ * owns it; only the fields marked as the I/O thread's stay with that. It names its connection by id, never by
+ * pointer.
  *
  * The request's slices first borrow from the input buffer. call_own() copies them into the call's own storage,
  * which a call needs before it crosses to another thread or outlives the buffer. After execution the storage is
