@@ -59,6 +59,7 @@ struct sluice {
     size_t pending_capacity;
     size_t pending_head;
     size_t pending_len;
+    int system_error; /* behind the last CANNOT_CONNECT; 0: a host name that is not known */
     char error[512];
 };
 

@@ -121,7 +121,8 @@ int sluice__connect(struct sluice *s, enum sluice_status *status)
         *status = SLUICE_OK;
         return fd;
     }
-    if (reason == NULL) reason = strerror_r(errno, buffer, sizeof(buffer));
+    s->system_error = reason == NULL ? errno : 0;
+    if (reason == NULL) reason = strerror_r(s->system_error, buffer, sizeof(buffer));
     *status = sluice__fail(s, SLUICE_CANNOT_CONNECT, "cannot connect to %s: %s", a->text, reason);
     return -1;
 }

@@ -64,6 +64,11 @@ const char *sluice_error_text(const struct sluice *s)
     return s == NULL ? "no memory" : s->error;
 }
 
+int sluice_system_error(const struct sluice *s)
+{
+    return s == NULL ? 0 : s->system_error;
+}
+
 const char *sluice_address(const struct sluice *s)
 {
     return s->address.text;

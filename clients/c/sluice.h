@@ -119,6 +119,9 @@ void sluice_close(struct sluice *s);
 /* What went wrong in the last call that failed: one line for people, valid until the next call. Never NULL. */
 const char *sluice_error_text(const struct sluice *s);
 
+/* The errno value behind the last SLUICE_CANNOT_CONNECT (ECONNREFUSED ...); 0: the host's name is not known. */
+int sluice_system_error(const struct sluice *s);
+
 /* Where the handle leads, for messages: "127.0.0.1:7811", "[::1]:7811" or "unix:/path". */
 const char *sluice_address(const struct sluice *s);
 

@@ -24,13 +24,17 @@ bool command_parse(struct command *command, const struct options *options, int a
         return false;
     }
     command->verb = verb;
+    if (!options_fit(options, verb, error)) return false;
     wanted = verb_argument_count(verb);
-    if (argc - 1 != wanted) {
-        usage_error_set(error, "usage: sluice %s %s%s", verb_name(verb), verb_arguments(verb),
-                        argc - 1 > wanted && wanted > 0 ? " (quote what contains spaces)" : "");
+    if (argc - 1 != wanted && wanted == 0) {
+        usage_error_set(error, "usage: sluice %s (it takes no arguments)", verb_name(verb));
         return false;
     }
-    if (!options_fit(options, verb, error)) return false;
+    if (argc - 1 != wanted) {
+        usage_error_set(error, "usage: sluice %s %s%s", verb_name(verb), verb_arguments(verb),
+                        argc - 1 > wanted ? " (quote what contains spaces)" : "");
+        return false;
+    }
     if (wanted > 0) {
         command->key = sluice_text(argv[1]);
         if (!text_key_valid(slice_text(argv[1]))) {
@@ -39,11 +43,11 @@ bool command_parse(struct command *command, const struct options *options, int a
         }
     }
     if (verb == VERB_PUT) {
-        command->value_from_input = strcmp(argv[2], "-") == 0;
+        command->value_from_input = strcmp(argv[2], "-") == 0 && options->literal != 1;
         if (!command->value_from_input) command->value = sluice_text(argv[2]);
     }
     if (verb == VERB_TOUCH && sluice_parse_ttl(argv[2], &command->ttl_ms) != SLUICE_OK) {
-        usage_error_set(error, "touch: expected a lifetime such as 30m, 12h, never or -, got '%.100s'", argv[2]);
+        usage_error_set(error, "touch: expected " LIFETIMES ", got '%.100s'", argv[2]);
         return false;
     }
     return true;

@@ -16,6 +16,7 @@ struct command {
     bool value_from_input;     /* the value is still to be read from standard input */
     int64_t ttl_ms;
     struct sluice_request_options options;
+    char tag[SLUICE_TAG_MAX + 1]; /* what options.tag points to if the command was typed at the prompt */
     struct buffer input;
 };
 

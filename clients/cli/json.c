@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clients/cli/output.h"
+
 /* RFC 4648, section 4. NULL when memory is out. */
 static char *base64(struct sluice_bytes in)
 {
@@ -49,6 +51,18 @@ static bool set_bytes(json_t *object, const char *name, struct sluice_bytes byte
     return ok;
 }
 
+/* The same of lines, which end with \n alone. */
+static bool set_lines(json_t *object, const char *name, struct sluice_bytes lines)
+{
+    struct buffer plain = {0};
+    bool ok = false;
+
+    output_plain_lines(&plain, lines);
+    ok = !plain.failed && set_bytes(object, name, sluice_bytes(plain.data, plain.len));
+    buffer_free(&plain);
+    return ok;
+}
+
 static bool set_number(json_t *object, const char *name, uint64_t n)
 {
     return json_object_set_new(object, name, json_integer((json_int_t)n)) == 0;
@@ -65,7 +79,7 @@ static bool set_success(json_t *object, const struct command *command, const str
     case VERB_TOUCH: return set_number(object, "version", r->version);
     case VERB_LEN: return set_number(object, "len", r->count);
     case VERB_HELP:
-    case VERB_VERSION: return set_bytes(object, "text", r->body);
+    case VERB_VERSION: return set_lines(object, "text", r->body);
     default: return true;
     }
 }
@@ -104,6 +118,17 @@ bool json_print_result(FILE *out, const struct command *command, const struct sl
     object = json_object();
     ok = object != NULL && fill(object, command, result, error_text) &&
          json_dumpf(object, out, JSON_PRESERVE_ORDER) == 0;
+    if (ok) fputc('\n', out);
+    json_decref(object);
+    return ok;
+}
+
+bool json_print_failure(FILE *out, enum sluice_status status, const char *text)
+{
+    json_t *object = json_object();
+    bool ok = json_object_set_new(object, "status", json_string(sluice_status_name(status))) == 0 &&
+              set_bytes(object, "text", sluice_text(text)) && json_dumpf(object, out, JSON_PRESERVE_ORDER) == 0;
+
     if (ok) fputc('\n', out);
     json_decref(object);
     return ok;

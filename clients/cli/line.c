@@ -1,4 +1,5 @@
 /* One typed line in the syntax of the protocol, read by the protocol's own decoder. */
+#include <assert.h>
 #include <string.h>
 
 #include "clients/cli/command.h"
@@ -52,7 +53,47 @@ static bool from_request(struct command *command, const struct request *request,
     command->value = sluice_bytes(request->value.ptr, request->value.len);
     command->ttl_ms = ttl_of(request);
     command->options = options_of(request);
+    if (request->tag.len > 0) {
+        assert(request->tag.len < sizeof(command->tag));
+        memcpy(command->tag, request->tag.ptr, request->tag.len);
+        command->tag[request->tag.len] = '\0';
+        command->options.tag = command->tag;
+    }
     return true;
+}
+
+/* The first word of the line that is no modifier. */
+static struct slice verb_word(struct slice line)
+{
+    const char *at = line.ptr;
+    const char *end = line.ptr + line.len;
+
+    if (at < end && *at == '@') {
+        while (at < end && *at != ' ') {
+            at++;
+        }
+    }
+    while (at < end && *at == ' ') {
+        at++;
+    }
+    line = slice_of(at, 0);
+    while (at + line.len < end && at[line.len] != ' ') {
+        line.len++;
+    }
+    return line;
+}
+
+/* The decoder's words, but what people may type here and programs send alike. */
+static void set_refused(struct slice line, const struct reply *reply, struct usage_error *error)
+{
+    struct slice verb = verb_word(line);
+
+    if (reply->error == ERR_UNKNOWN_VERB) {
+        usage_error_set(error, "unknown verb '%.*s' (help lists the verbs)", verb.len > 100 ? 100 : (int)verb.len,
+                        verb.ptr);
+    } else {
+        usage_error_set(error, "%s: %.*s", error_code_name(reply->error), (int)reply->body.len, reply->body.ptr);
+    }
 }
 
 bool command_parse_line(struct command *command, struct slice line, struct usage_error *error)
@@ -77,10 +118,7 @@ bool command_parse_line(struct command *command, struct slice line, struct usage
         usage_error_set(error, "counted values ($<n>) cannot be typed here; use: sluice put KEY - <FILE");
         break;
     case DECODE_REFUSED:
-    case DECODE_CLOSE:
-        usage_error_set(error, "%s: %.*s", error_code_name(call.reply.error), (int)call.reply.body.len,
-                        call.reply.body.ptr);
-        break;
+    case DECODE_CLOSE: set_refused(line, &call.reply, error); break;
     case DECODE_MORE: usage_error_set(error, "nothing to do"); break;
     }
     call_clear(&call);

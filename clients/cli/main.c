@@ -5,7 +5,6 @@
  *                                 |  `-- watch -> watch
  *                                 no --> terminal? repl : pipe
  */
-#include <errno.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <stdio.h>
@@ -29,7 +28,7 @@ static void print_help(void)
     verbs_print(stdout);
     puts("\nOptions:");
     options_print(stdout);
-    puts("\nSLUICE_URL in the environment stands in for --url.\n"
+    puts("\nSLUICE_URL in the environment stands in for --url; --port or --host then replaces that part of it.\n"
          "\nExit codes: 0 ok, 1 not found, 2 usage, 3 cannot connect (or connection lost, or no answer in time),\n"
          "4 overloaded, 5 refused by --if, 6 server error. A pipe exits with the highest of its replies' codes.\n"
          "\nExamples:\n"
@@ -58,14 +57,6 @@ static enum exit_code usage(const struct usage_error *error)
 {
     fprintf(stderr, "sluice: %s\nTry `sluice --help`.\n", error->text);
     return EXIT_USAGE;
-}
-
-/* What was printed may not have arrived: a full disk, say. */
-static enum exit_code finish_output(void)
-{
-    if (fflush(stdout) == 0 && !ferror(stdout)) return EXIT_OK;
-    fprintf(stderr, "sluice: cannot write the output: %s\n", strerror(errno));
-    return EXIT_SERVER_ERROR;
 }
 
 static enum exit_code run_command(const struct output *output, struct command *command, struct sluice *s)
@@ -122,7 +113,7 @@ int main(int argc, char **argv)
             print_help();
         else
             puts("sluice " SLUICE_VERSION);
-        return finish_output();
+        return output_flush(stdout, stderr, "the output");
     }
     if (first == argc) {
         if (!options_fit(&options, VERB_NONE, &error)) return usage(&error);

@@ -8,10 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clients/cli/place.h"
 #include "proto/number.h"
 #include "proto/text.h"
 
 enum {
+    NO_OPTION = 1, /* what getopt_long says of other arguments */
     ID_HOST = 'H',
     ID_PORT = 'P',
     ID_SOCKET = 's',
@@ -49,7 +51,7 @@ static const struct row rows[] = {
     {ID_SOCKET, "socket", "PATH", FOR_ALL, "connect to a Unix socket instead"},
     {ID_URL, "url", "URL", FOR_ALL, "all of that in one: sluice://host:port or unix:/path"},
     {ID_TTL, "ttl", "TTL", FOR(VERB_PUT),
-     "lifetime: 30m, 12h, 500ms, 1800 (seconds), never (default: the server's)"},
+     "lifetime: 30m, 12h, 1800 (seconds), never, at most 3650d; default -: the server's"},
     {ID_IF, "if", "CONDITION", FOR_CHANGES, "do it only if: absent, present, or the session has this version"},
     {ID_DEADLINE, "deadline", "TIME", FOR_REQUESTS, "the server is not to start it later than this"},
     {ID_CLASS, "class", "CLASS", FOR_REQUESTS, "under overload: critical, normal or sheddable"},
@@ -134,7 +136,7 @@ static bool set_request(struct options *o, const struct row *row, const char *te
     switch (row->id) {
     case ID_TTL:
         if (sluice_parse_ttl(text, &o->ttl_ms) == SLUICE_OK) return true;
-        return refuse(error, row, "a lifetime such as 30m, 12h, 1800 (seconds) or never", text);
+        return refuse(error, row, LIFETIMES, text);
     case ID_IF:
         if (parse_condition(&o->request, text)) return true;
         return refuse(error, row, "absent, present or a version number", text);
@@ -188,6 +190,7 @@ static bool set(struct options *o, const struct row *row, const char *text, stru
 /* What getopt_long wants, made of the table. */
 static void make_getopt(struct option *longs, char *shorts)
 {
+    *shorts++ = '-'; /* arguments in their order, each as NO_OPTION: who counts them knows which stood behind -- */
     *shorts++ = ':';
     for (size_t i = 0; i < ROWS; i++) {
         longs[i] = (struct option){.name = rows[i].name,
@@ -224,56 +227,52 @@ static void set_unknown(struct usage_error *error, const char *argument)
     }
 }
 
-static bool check_place(struct options *o, struct usage_error *error)
+/* The option that getopt_long has found, optarg its value; `argument` holds it. */
+static bool take(struct options *o, int id, const char *argument, struct usage_error *error)
 {
-    bool tcp = o->host != NULL || o->port != 0;
+    const struct row *row = find(id);
 
-    if (o->socket != NULL && tcp) {
-        usage_error_set(error, "--socket goes with neither --host nor --port");
-        return false;
+    if (id == ':') {
+        usage_error_set(error, "%.100s needs a value", argument);
+    } else if (row == NULL) {
+        set_unknown(error, argument);
+    } else if (set(o, row, optarg, error)) {
+        note_misfits(o, row);
+        return true;
     }
-    if (o->url != NULL && (tcp || o->socket != NULL)) {
-        usage_error_set(error, "--url goes with none of --host, --port and --socket");
-        return false;
-    }
-    if (o->url == NULL && o->socket == NULL && !tcp) {
-        o->url = getenv("SLUICE_URL");
-        if (o->url != NULL && o->url[0] == '\0') o->url = NULL;
-        if (o->url != NULL) o->url_from = "SLUICE_URL";
-    }
-    return true;
+    return false;
 }
 
 bool options_parse(struct options *options, int argc, char **argv, int *first, struct usage_error *error)
 {
     struct option longs[ROWS + 1];
-    char shorts[2 * ROWS + 2];
+    char shorts[2 * ROWS + 3];
     int id = 0;
+
+    int arguments = 0;
 
     *options = (struct options){.ttl_ms = SLUICE_TTL_DEFAULT, .interval_ms = 1000};
     make_getopt(longs, shorts);
     opterr = 0;
     while ((id = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
-        const struct row *row = find(id);
-        if (id == ':') {
-            usage_error_set(error, "%.100s needs a value", argv[optind - 1]);
+        if (id == NO_OPTION) {
+            argv[++arguments] = optarg; /* over what has been read */
+        } else if (!take(options, id, argv[optind - 1], error)) {
             return false;
         }
-        if (row == NULL) {
-            set_unknown(error, argv[optind - 1]);
-            return false;
-        }
-        if (!set(options, row, optarg, error)) return false;
-        note_misfits(options, row);
     }
-    *first = optind;
-    return check_place(options, error);
+    options->literal = argc - optind;
+    *first = optind - arguments;
+    memmove(argv + *first, argv + 1, (size_t)arguments * sizeof(*argv));
+    return place_settle(options, error);
 }
 
 bool options_fit(const struct options *options, enum verb verb, struct usage_error *error)
 {
     if ((options->not_for & FOR(verb)) == 0) return true;
-    if (verb == VERB_NONE) {
+    if (verb == VERB_TOUCH && strcmp(options->last_misfit[verb], "ttl") == 0) {
+        usage_error_set(error, "the lifetime is an argument of touch, not an option: sluice touch KEY TTL");
+    } else if (verb == VERB_NONE) {
         usage_error_set(error, "--%s needs a verb to go with", options->last_misfit[verb]);
     } else {
         usage_error_set(error, "--%s does not go with %s", options->last_misfit[verb], verb_name(verb));

@@ -9,9 +9,13 @@
 #include "clients/c/sluice.h"
 #include "clients/cli/verbs.h"
 
+/* What sluice_parse_ttl takes. */
+#define LIFETIMES "a lifetime such as 30m, 12h, 1800 (seconds), never or - (the server's), at most 3650d"
+
 struct options {
     const char *url;
     const char *url_from; /* "--url" or "SLUICE_URL", for messages; NULL without a URL */
+    char url_made[320];   /* where `url` points if it was made of several parts: do not copy this struct */
     const char *host;
     const char *socket;
     uint16_t port;
@@ -24,6 +28,7 @@ struct options {
     bool version;
     int interval_ms;
     uint64_t count;                      /* 0: no end */
+    int literal;                         /* how many of the arguments, the last ones, stood behind -- */
     uint32_t not_for;                    /* a bit (1 << verb) for each verb that an option given does not go with */
     const char *last_misfit[VERB_COUNT]; /* and the name of such an option */
 };

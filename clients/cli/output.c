@@ -62,14 +62,28 @@ static void print_value(const struct output *o, const struct sluice_result *r)
     }
 }
 
+void output_plain_lines(struct buffer *to, struct sluice_bytes lines)
+{
+    for (size_t i = 0; i < lines.len; i++) {
+        bool ends = lines.data[i] == '\r' && i + 1 < lines.len && lines.data[i + 1] == '\n';
+        if (!ends) buffer_append(to, lines.data + i, 1);
+    }
+}
+
 static void print_text(const struct output *o, struct sluice_bytes text)
 {
+    struct buffer plain = {0};
+
+    output_plain_lines(&plain, text);
+    if (!plain.failed) text = sluice_bytes(plain.data, plain.len);
     fwrite(text.data, 1, text.len, o->out);
     if (text.len == 0 || text.data[text.len - 1] != '\n') fputc('\n', o->out);
+    buffer_free(&plain);
 }
 
 static void print_success(const struct output *o, const struct command *command, const struct sluice_result *r)
 {
+    if (o->interactive && r->tag[0] != '\0') fprintf(o->out, "@tag=%s ", r->tag);
     switch (command->verb) {
     case VERB_GET: print_value(o, r); break;
     case VERB_PUT:
@@ -98,10 +112,25 @@ static void print_conflict(const struct output *o, const struct command *command
     }
 }
 
+/* The request may have been executed, or not. */
+static void print_unknown(const struct output *o, const struct command *command, const struct sluice *s,
+                          const char *advice)
+{
+    enum verb verb = command->verb;
+
+    if (verb == VERB_PUT || verb == VERB_TOUCH || verb == VERB_DELETE) {
+        fprintf(o->err, "sluice: %s; whether it did the %s is unknown: look with get before doing it again%s\n",
+                sluice_error_text(s), verb_name(verb), advice);
+    } else {
+        fprintf(o->err, "sluice: %s; nothing was changed: try again%s\n", sluice_error_text(s), advice);
+    }
+}
+
 /* What went wrong, where, and what to do. */
 static void print_failure(const struct output *o, const struct command *command, const struct sluice_result *r,
                           const struct sluice *s)
 {
+    if (o->interactive && !o->json && r->tag[0] != '\0') fprintf(o->err, "@tag=%s ", r->tag);
     switch (r->status) {
     case SLUICE_NOT_FOUND:
         fprintf(o->err, "sluice: no session %.*s\n", (int)command->key.len, command->key.data);
@@ -118,16 +147,17 @@ static void print_failure(const struct output *o, const struct command *command,
     case SLUICE_LATE:
         fprintf(o->err, "sluice: %s did not get to it before its deadline\n", sluice_address(s));
         break;
-    case SLUICE_TIMEOUT:
-        fprintf(o->err, "sluice: %s; whether it did the %s is unknown%s\n", sluice_error_text(s),
-                verb_name(command->verb), o->interactive ? "" : " (--timeout waits longer)");
-        break;
-    case SLUICE_DISCONNECTED:
-        fprintf(o->err, "sluice: %s; whether it did the %s is unknown\n", sluice_error_text(s),
-                verb_name(command->verb));
-        break;
+    case SLUICE_TIMEOUT: print_unknown(o, command, s, o->interactive ? "" : " (--timeout waits longer)"); break;
+    case SLUICE_DISCONNECTED: print_unknown(o, command, s, ""); break;
     default: fprintf(o->err, "sluice: %s\n", sluice_error_text(s)); break;
     }
+}
+
+enum exit_code output_flush(FILE *out, FILE *err, const char *what)
+{
+    if (fflush(out) == 0 && !ferror(out)) return EXIT_OK;
+    fprintf(err, "sluice: cannot write %s: %s\n", what, strerror(errno));
+    return EXIT_SERVER_ERROR;
 }
 
 enum exit_code output_result(const struct output *o, const struct command *command,
@@ -141,10 +171,7 @@ enum exit_code output_result(const struct output *o, const struct command *comma
         print_success(o, command, result);
     }
     if (result->status != SLUICE_OK) print_failure(o, command, result, s);
-    if (fflush(o->out) != 0 || ferror(o->out)) {
-        fprintf(o->err, "sluice: cannot write the result: %s\n", strerror(errno));
-        return EXIT_SERVER_ERROR;
-    }
+    if (output_flush(o->out, o->err, "the result") != EXIT_OK) return EXIT_SERVER_ERROR;
     if (!ok) {
         fprintf(o->err, "sluice: no memory for the result as JSON\n");
         return EXIT_SERVER_ERROR;
@@ -152,13 +179,33 @@ enum exit_code output_result(const struct output *o, const struct command *comma
     return output_exit_code(result->status);
 }
 
+void output_refused(const struct output *o, const char *why)
+{
+    if (o->json) json_print_failure(o->out, SLUICE_BAD_ARGUMENT, why);
+    fflush(o->out);
+    fprintf(o->err, "sluice: %s\n", why);
+}
+
+/* What may help whoever could not connect. */
+static const char *connect_advice(const struct sluice *s)
+{
+    switch (sluice_system_error(s)) {
+    case ECONNREFUSED:
+    case ENOENT: return "; is sluiced running? Start it with `sluiced`";
+    case 0: return "; is the name right?";
+    default: return "; is it the right address?";
+    }
+}
+
 enum exit_code output_no_connection(const struct output *o, enum sluice_status status, const struct sluice *s,
                                     const char *url_from)
 {
     const char *where = url_from == NULL ? "" : url_from;
 
+    if (o->json && o->interactive) json_print_failure(o->out, status, sluice_error_text(s));
+    fflush(o->out);
     if (status == SLUICE_CANNOT_CONNECT) {
-        fprintf(o->err, "sluice: %s; is sluiced running? Start it with `sluiced`%s\n", sluice_error_text(s),
+        fprintf(o->err, "sluice: %s%s%s\n", sluice_error_text(s), connect_advice(s),
                 o->interactive ? "" : ", or say where it is with --host, --port, --socket or SLUICE_URL");
     } else {
         fprintf(o->err, "sluice: %s%s%s\n", where, *where == '\0' ? "" : ": ", sluice_error_text(s));

@@ -25,6 +25,15 @@ enum exit_code output_result(const struct output *o, const struct command *comma
 enum exit_code output_no_connection(const struct output *o, enum sluice_status status, const struct sluice *s,
                                     const char *url_from);
 
+/* Prints that a line typed at the prompt is no request, and why. */
+void output_refused(const struct output *o, const char *why);
+
+/* Appends lines of the protocol as lines of this system: \n at the end, without \r. */
+void output_plain_lines(struct buffer *to, struct sluice_bytes lines);
+
+/* Flushes; what was printed may not have arrived: a full disk, say. `what` was printed, for the message. */
+enum exit_code output_flush(FILE *out, FILE *err, const char *what);
+
 /* The exit code of a status. */
 enum exit_code output_exit_code(enum sluice_status status);
 

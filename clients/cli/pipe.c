@@ -26,19 +26,18 @@ struct flow {
     int fd;
     const char *address;
     struct counter counter;
-    uint64_t replies;
     struct buffer out;
     size_t out_sent;
     struct buffer in;
     struct reply_decoder decoder;
     bool whole_lines; /* the input so far ends with a line end, or is empty */
     bool input_ended;
-    bool shut;                   /* and the server knows */
-    bool cut;                    /* the server closed before it had all */
-    uint64_t overloaded, errors; /* replies of these kinds */
-    bool bye;                    /* the server took leave: that it closes is no surprise */
+    bool shut; /* and the server knows */
+    bool cut;  /* the server closed before it had all */
+    bool bye;  /* the server took leave: that it closes is no surprise */
     bool done;
-    enum exit_code code; /* the highest so far */
+    uint64_t kinds[REPLY_BYE + 1]; /* how many replies of each kind */
+    enum exit_code code;           /* the highest so far */
 };
 
 static void note(struct flow *f, enum exit_code code)
@@ -53,6 +52,45 @@ static void fail(struct flow *f, enum exit_code code, const char *what, int erro
             error == 0 ? "" : strerror(error));
     note(f, code);
     f->done = true;
+}
+
+static uint64_t count_replies(const struct flow *f)
+{
+    uint64_t n = 0;
+
+    for (int kind = 0; kind <= REPLY_BYE; kind++) {
+        n += f->kinds[kind];
+    }
+    return n;
+}
+
+/* The same where replies may be missing. */
+static void fail_unanswered(struct flow *f, const char *what, int error)
+{
+    uint64_t replies = count_replies(f);
+
+    fail(f, EXIT_CANNOT_CONNECT, what, error);
+    if (f->counter.requests <= replies) return;
+    fprintf(stderr,
+            "sluice: whether the last %" PRIu64 " of %" PRIu64
+            " requests were executed is unknown: look with GET before sending them again\n",
+            f->counter.requests - replies, f->counter.requests);
+}
+
+/* The input is no whole number of requests: the server knows that, too, and drops the last one. */
+static void fail_unfinished(struct flow *f)
+{
+    const struct counter *c = &f->counter;
+
+    if (c->in_value && c->value_left > 0) {
+        fprintf(stderr,
+                "sluice: the input ends in the middle of a request: %" PRIu64 " bytes of its value are missing",
+                c->value_left);
+    } else {
+        fputs("sluice: the input ends in the middle of a request", stderr);
+    }
+    fputs("; that request was not executed\n", stderr);
+    note(f, EXIT_CANNOT_CONNECT);
 }
 
 static void out_of_memory(struct flow *f)
@@ -75,7 +113,8 @@ static void read_input(struct flow *f)
         f->whole_lines = room[n - 1] == '\n';
         if (!counter_feed(&f->counter, room, (size_t)n)) out_of_memory(f);
     } else if (n == 0) {
-        if (!f->whole_lines) {
+        /* A value whose bytes are all there lacks its line end, whatever its last byte is. */
+        if (f->counter.in_value ? f->counter.value_left == 0 : !f->whole_lines) {
             buffer_append_text(&f->out, "\n");
             if (f->out.failed || !counter_feed(&f->counter, "\n", 1)) out_of_memory(f);
         }
@@ -129,10 +168,8 @@ static void pass_replies(struct flow *f)
             codec_text.decode_reply(&f->decoder, &limits, f->in.data + done, f->in.len - done, &used, &reply, &tag);
         done += used;
         if (status != DECODE_REQUEST) break;
-        f->replies++;
+        f->kinds[reply.kind]++;
         note(f, code_of(&reply));
-        f->overloaded += reply.kind == REPLY_OVERLOADED;
-        f->errors += reply.kind == REPLY_ERROR;
         f->bye = f->bye || reply.kind == REPLY_BYE;
     }
     if (fwrite(f->in.data, 1, done, stdout) != done || fflush(stdout) != 0) {
@@ -148,14 +185,13 @@ static void end(struct flow *f, int error)
     f->done = true;
     if (f->bye) return;
     if (f->in.len > 0) {
-        fail(f, EXIT_CANNOT_CONNECT, "the server closed in the middle of a reply", error);
+        fail_unanswered(f, "the server closed in the middle of a reply", error);
     } else if (f->cut || !f->shut) {
-        fail(f, EXIT_CANNOT_CONNECT, "the server closed before all was sent", error);
-    } else if (f->replies < f->counter.requests) {
-        fail(f, EXIT_CANNOT_CONNECT, "the server closed before all was answered; what came after is unknown",
-             error);
+        fail_unanswered(f, "the server closed before all was sent", error);
+    } else if (count_replies(f) < f->counter.requests) {
+        fail_unanswered(f, "the server closed before all was answered", error);
     } else if (counter_unfinished(&f->counter)) {
-        fail(f, EXIT_CANNOT_CONNECT, "the input ended in the middle of a request, which was not executed", 0);
+        fail_unfinished(f);
     }
 }
 
@@ -190,7 +226,7 @@ static void turn(struct flow *f, int last_wait_ms)
     int n = poll(p, 2, f->input_ended ? last_wait_ms : -1);
 
     if (n < 0 && errno != EINTR) fail(f, EXIT_CANNOT_CONNECT, "cannot wait", errno);
-    if (n == 0) fail(f, EXIT_CANNOT_CONNECT, "no answer in time (--timeout waits longer)", 0);
+    if (n == 0) fail_unanswered(f, "no answer in time (--timeout waits longer)", 0);
     if (n <= 0) return;
     if (p[0].revents != 0) receive(f);
     if (!f->done && p[1].revents != 0) read_input(f);
@@ -201,6 +237,33 @@ static void turn(struct flow *f, int last_wait_ms)
     }
 }
 
+/* One line at the end, in which what was refused does not get lost among thousands of replies. */
+static void print_refusals(const struct flow *f)
+{
+    static const struct {
+        enum reply_kind kind;
+        const char *name;
+    } rows[] = {{REPLY_CONFLICT, "in conflict"},
+                {REPLY_OVERLOADED, "overloaded"},
+                {REPLY_LATE, "late"},
+                {REPLY_ERROR, "in error"}};
+    uint64_t replies = count_replies(f);
+    uint64_t requests = f->counter.requests > replies ? f->counter.requests : replies;
+    uint64_t executed = replies;
+
+    if (f->kinds[REPLY_OVERLOADED] + f->kinds[REPLY_LATE] + f->kinds[REPLY_ERROR] == 0) return;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        executed -= f->kinds[rows[i].kind];
+    }
+    fprintf(stderr, "sluice: %" PRIu64 " requests: %" PRIu64 " executed", requests, executed);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (f->kinds[rows[i].kind] == 0) continue;
+        fprintf(stderr, ", %" PRIu64 " %s", f->kinds[rows[i].kind], rows[i].name);
+    }
+    if (requests > replies) fprintf(stderr, ", %" PRIu64 " without an answer", requests - replies);
+    fputc('\n', stderr);
+}
+
 enum exit_code pipe_run(const struct options *options, struct sluice *s)
 {
     struct flow f = {.fd = sluice_fd(s), .address = sluice_address(s), .whole_lines = true};
@@ -209,12 +272,7 @@ enum exit_code pipe_run(const struct options *options, struct sluice *s)
     while (!f.done) {
         turn(&f, wait_ms);
     }
-    if (f.overloaded + f.errors > 0) {
-        fprintf(stderr,
-                "sluice: of %" PRIu64 " requests, %" PRIu64 " were refused as OVERLOADED and %" PRIu64
-                " with an ERROR: not executed\n",
-                f.replies, f.overloaded, f.errors);
-    }
+    print_refusals(&f);
     counter_free(&f.counter);
     buffer_free(&f.out);
     buffer_free(&f.in);

@@ -88,6 +88,29 @@ static bool is_word(struct slice line, const char *word)
     return line.len == strlen(word) && strncasecmp(line.ptr, word, line.len) == 0;
 }
 
+/* True when the line is `word` with something behind it. */
+static bool has_more(struct slice line, const char *word)
+{
+    size_t len = strlen(word);
+
+    return line.len > len && line.ptr[len] == ' ' && strncasecmp(line.ptr, word, len) == 0;
+}
+
+/* The words that only the prompt knows. False: `line` is a request, or is to be taken for one. */
+static bool run_word(struct repl *r, struct slice line)
+{
+    if (is_word(line, verb_name(VERB_WATCH))) {
+        watch_run(r->options, r->s);
+    } else if (has_more(line, verb_name(VERB_WATCH))) {
+        output_refused(&r->output, "watch takes no arguments here (sluice watch --interval TIME does)");
+    } else if (has_more(line, "exit") || has_more(line, "quit")) {
+        output_refused(&r->output, "exit and quit take no arguments");
+    } else {
+        return false;
+    }
+    return true;
+}
+
 static void run_line(struct repl *r, struct slice line)
 {
     struct command command = {0};
@@ -95,15 +118,13 @@ static void run_line(struct repl *r, struct slice line)
     struct usage_error error;
 
     if (connection_stale(r->s) && !connect_again(r)) return;
-    if (is_word(line, verb_name(VERB_WATCH))) {
-        watch_run(r->options, r->s);
-        return;
-    }
+    if (is_word(line, "?")) line = slice_text(verb_name(VERB_HELP));
+    if (run_word(r, line)) return;
     if (command_parse_line(&command, line, &error)) {
         command_run(&command, r->s, &result);
         output_result(&r->output, &command, &result, r->s);
     } else {
-        fprintf(r->output.err, "sluice: %s (help lists the requests)\n", error.text);
+        output_refused(&r->output, error.text);
     }
     command_clear(&command);
 }

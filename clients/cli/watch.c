@@ -114,7 +114,6 @@ static void show(struct watch *w, const struct reading *now)
     } else {
         screen_print_line(stdout, before, now);
     }
-    fflush(stdout);
     w->before = *now;
     w->has_before = true;
 }
@@ -152,11 +151,7 @@ static enum exit_code take_reading(struct watch *w)
     }
     now.taken_ms = now_ms();
     show(w, &now);
-    if (ferror(stdout)) {
-        fprintf(stderr, "sluice: cannot write the statistics\n");
-        return EXIT_SERVER_ERROR;
-    }
-    return EXIT_OK;
+    return output_flush(stdout, stderr, "the statistics");
 }
 
 enum exit_code watch_run(const struct options *options, struct sluice *s)

@@ -77,6 +77,7 @@ class Fake:
         self.answer, self.connections, self.hold = answer, connections, hold
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = "sluice://127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.ended = threading.Semaphore(0)  # connections that are closed: their peer knows
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
 
@@ -89,6 +90,7 @@ class Fake:
                 conn.sendall(self.answer)
                 while self.hold and conn.recv(65536):
                     pass
+            self.ended.release()
 
     def close(self):
         self.thread.join(PATIENCE)
@@ -126,9 +128,14 @@ def test_values_byte_for_byte(cli, value):
 
 
 def test_value_arguments(cli):
-    for value in ("", " ", "$5", "--", "ä€😀", "x" * 100000, "-5"):
-        cli("put", "k", "--", value)
+    for value in ("", " ", "$5", "--", "-", "ä€😀", "x" * 100000, "-5"):
+        cli("put", "k", "--", value, input=b"not this")
         assert cli("get", "k") == value.encode()
+    cli("put", "--ttl=5m", "k", "-", "--if", "present", "--tag", "t", input=b"this")
+    assert cli("get", "k") == b"this"
+    cli("put", "--", "-k", "-", input=b"this, too")
+    assert cli("get", "--", "-k") == b"this, too"
+    cli("delete", "--", "-k")
     key = "k" * 512
     cli("put", key, "v")
     assert cli("get", key) == b"v"
@@ -177,7 +184,8 @@ def test_json(cli):
     assert cli.json("delete", "k") == {"status": "ok", "key": "k"}
     assert cli.json("get", "k", code=NOT_FOUND) == {"status": "not-found", "key": "k"}
     assert cli.json("ping") == {"status": "ok"}
-    assert "TOUCH" in cli.json("help")["text"]
+    for text in (cli.json("help")["text"], cli("help").decode()):
+        assert "TOUCH" in text and text.count("\n") > 5 and "\r" not in text
     assert "operations" in cli.json("stats") and "limits" in cli.json("config")
 
 
@@ -201,8 +209,8 @@ def test_server_error(cli):
     (b"ERROR internal oh dear\r\n", SERVER_ERROR, "internal: oh dear"),
     (b"HTTP/1.1 400 Bad Request\r\n\r\n", CANNOT_CONNECT, "is it a Sluice server?"),
     (b"PONG\r\n", CANNOT_CONNECT, "reply to something else"),
-    (b"VALUE 5 1 $5\r\nhel", CANNOT_CONNECT, "closed the connection"),
-    (b"", CANNOT_CONNECT, "closed the connection"),
+    (b"VALUE 5 1 $5\r\nhel", CANNOT_CONNECT, "closed the connection; nothing was changed: try again"),
+    (b"", CANNOT_CONNECT, "closed the connection; nothing was changed: try again"),
 ])
 def test_other_answers(tmp_path, answer, code, words):
     fake = Fake(answer, connections=2)
@@ -210,6 +218,15 @@ def test_other_answers(tmp_path, answer, code, words):
     assert cli("get", "k", code=code) == b""
     assert words in cli.err and fake.url[9:] in cli.err
     assert cli.json("get", "k", code=code)["status"] not in ("ok", "not-found")
+    fake.close()
+
+
+@pytest.mark.parametrize("args", [("put", "k", "v"), ("touch", "k", "5m"), ("delete", "k")], ids=lambda a: a[0])
+def test_lost_connection(tmp_path, args):
+    fake = Fake(b"")
+    cli = Cli(tmp_path, fake.url)
+    cli(*args, code=CANNOT_CONNECT)
+    assert f"closed the connection; whether it did the {args[0]} is unknown: look with get" in cli.err
     fake.close()
 
 
@@ -226,9 +243,12 @@ def test_output_that_cannot_be_written(cli):
     with open("/dev/full", "wb") as full:
         for args in (("get", "k"), ("get", "k", "--json"), ("stats",), ("watch", "--count", "2", "--interval", "1ms")):
             cli(*args, code=SERVER_ERROR, stdout=full)
-            assert "cannot write" in cli.err
+            assert "cannot write" in cli.err and "No space left on device" in cli.err
         cli(code=SERVER_ERROR, stdout=full, input=b"GET k\n")
-        assert "cannot write" in cli.err
+        assert "cannot write" in cli.err and "No space left on device" in cli.err
+        for args in (("--help",), ("--version",), ("watch", "--count", "1")):
+            cli(*args, code=SERVER_ERROR, stdout=full)
+            assert "cannot write" in cli.err and "No space left on device" in cli.err
 
 
 # ---- where the server is ----
@@ -245,6 +265,45 @@ def test_places(cli):
         assert cli("ping", *place) == b"PONG\n"
     cli.url = f"unix:{d.unix_path}"
     assert cli("ping") == b"PONG\n"
+
+
+def test_options_replace_parts_of_sluice_url(tmp_path):
+    """Nobody listens anywhere here: the message tells where it went."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        for url, args, where in (
+                ("sluice://127.0.0.9:7812", ["--port", str(port)], f"127.0.0.9:{port}"),
+                ("sluice://127.0.0.9", ["--port", str(port)], f"127.0.0.9:{port}"),
+                ("sluice://127.0.0.9/", ["--port", str(port)], f"127.0.0.9:{port}"),
+                (f"sluice://127.0.0.9:{port}", ["--host", "127.0.0.1"], f"127.0.0.1:{port}"),
+                (f"sluice://127.0.0.9:{port}/", ["--host", "127.0.0.1"], f"127.0.0.1:{port}"),
+                ("sluice://[::2]:7812", ["--host", "127.0.0.1", "--port", str(port)], f"127.0.0.1:{port}"),
+                ("unix:/nowhere", ["--host", "127.0.0.1", "--port", str(port)], f"127.0.0.1:{port}")):
+            cli = Cli(tmp_path, url)
+            cli("ping", *args, code=CANNOT_CONNECT)
+            assert f"cannot connect to {where}: " in cli.err, (url, args)
+        cli = Cli(tmp_path, "sluice://[::1]:1")
+        cli("ping", "--port", str(port), "--timeout", "1s", code=CANNOT_CONNECT)
+        assert f"cannot connect to [::1]:{port}: " in cli.err
+        cli = Cli(tmp_path, f"sluice://127.0.0.1:{port}")
+        cli("ping", "--host", "::1", "--timeout", "1s", code=CANNOT_CONNECT)
+        assert f"cannot connect to [::1]:{port}: " in cli.err
+    for url, args, words in (("unix:/nowhere", ["--port", "1"], "SLUICE_URL is unix:/nowhere, which has no host"),
+                             ("unix:/nowhere", ["--host", "h"], "SLUICE_URL is unix:/nowhere, which has no port"),
+                             ("127.0.0.1:7811", ["--port", "1"], "SLUICE_URL: expected sluice://"),
+                             ("sluice://h:x", ["--host", "h"], "SLUICE_URL, its host replaced by --host: expected"),
+                             ("sluice://", ["--port", "1"], "the URL names no host"),
+                             ("sluice://" + "h" * 400, ["--port", "1"], "1 to 255 bytes")):
+        cli = Cli(tmp_path, url)
+        cli("ping", *args, code=USAGE)
+        assert words in cli.err
+
+
+def test_unknown_name(tmp_path):
+    cli = Cli(tmp_path, None)
+    cli("ping", "--host", "x" * 64 + ".invalid", code=CANNOT_CONNECT)
+    assert "is the name right?" in cli.err and "is sluiced running" not in cli.err and "--host" in cli.err
 
 
 def test_cannot_connect(tmp_path):
@@ -273,8 +332,11 @@ def test_cannot_connect(tmp_path):
     (["get", "a\nDELETE b"], "a key is"),
     (["get", ""], "a key is"),
     (["get", "k" * 513], "512"),
-    (["touch", "a", "soon"], "lifetime"),
+    (["len", "x"], "usage: sluice len (it takes no arguments)\n"),
+    (["touch", "a", "soon"], "never or - (the server's), at most 3650d, got 'soon'"),
+    (["touch", "a", "--ttl", "5m"], "sluice touch KEY TTL"),
     (["put", "a", "b", "--ttl", "0"], "--ttl: expected"),
+    (["put", "a", "b", "--ttl", "3651d"], "never or - (the server's), at most 3650d, got '3651d'"),
     (["put", "a", "b", "--if", "sometimes"], "--if: expected"),
     (["put", "a", "b", "--tag", "a b"], "--tag: expected"),
     (["put", "a", "b", "--class", "gold"], "--class: expected"),
@@ -332,25 +394,58 @@ def test_pipe(cli):
     (b"@if=present PUT none - x\nGET none\n", REFUSED),
     (b"GET none\nNONSENSE\nPING\n", SERVER_ERROR),
     (b"PING\nQUIT\nNONSENSE\n", OK),
-    (b"PING\nPUT k - $5\nabc", CANNOT_CONNECT),  # cut off: nothing of it is executed
 ])
 def test_pipe_exits_with_the_worst(cli, lines, code):
     cli(input=lines, code=code)
     assert cli("len") == b"0\n"
 
 
-def test_pipe_overloaded_and_noise(tmp_path):
-    for answer, code in ((b"OVERLOADED 5\r\nPONG\r\n", OVERLOADED), (b"LATE\r\nNOT_FOUND\r\n", OVERLOADED),
-                         (b"PONG\r\n", CANNOT_CONNECT), (b"", CANNOT_CONNECT),  # one reply, or both, are missing
-                         (b"SSH-2.0-OpenSSH\r\n", CANNOT_CONNECT), (b"VALUE 1 1 $9\r\nabc", CANNOT_CONNECT)):
-        fake = Fake(answer)
-        cli = Cli(tmp_path, fake.url)
-        out = cli(input=b"PING\nPING\n", code=code)
-        assert out == (b"" if answer[:3] in (b"SSH", b"VAL") else answer)
-        refused = int(answer.startswith(b"OVERLOADED"))
-        assert (f"of 2 requests, {refused} were refused as OVERLOADED" in cli.err) == (refused > 0)
-        assert (cli.err == "") == answer.startswith(b"LATE")
-        fake.close()
+@pytest.mark.parametrize("lines, missing", [
+    (b"PING\nPUT k - $5\nabc", "2 bytes of its value are missing"),
+    (b"PUT k - $5\nabc\n", "1 bytes of its value are missing"),
+    (b"PUT k - $5\n", "5 bytes of its value are missing"),
+    (b"PUT k\x01 - $5\nabc", "in the middle of a request"),
+])
+def test_pipe_that_ends_in_a_value(cli, lines, missing):
+    cli(input=lines, code=CANNOT_CONNECT)
+    assert missing in cli.err and "not executed" in cli.err
+    assert cli("len") == b"0\n"
+
+
+@pytest.mark.parametrize("value", [b"hello", b"hell\n", b"hell\r", b""])
+def test_pipe_adds_the_last_line_end_after_a_value(cli, value):
+    for end in (b"", b"\r", b"\n", b"\r\n"):
+        cli(input=b"PUT k - $%d\n%s%s" % (len(value), value, end))
+        assert cli.err == ""
+        assert cli("get", "k") == value
+
+
+@pytest.mark.parametrize("answer, code, summary", [
+    (b"OVERLOADED 5\r\nPONG\r\n", OVERLOADED, "sluice: 2 requests: 1 executed, 1 overloaded\n"),
+    (b"LATE\r\nNOT_FOUND\r\n", OVERLOADED, "sluice: 2 requests: 1 executed, 1 late\n"),
+    (b"ERROR internal oh\r\nCONFLICT 5\r\n", SERVER_ERROR,
+     "sluice: 2 requests: 0 executed, 1 in conflict, 1 in error\n"),
+    (b"OVERLOADED 5\r\n", OVERLOADED, "sluice: 2 requests: 0 executed, 1 overloaded, 1 without an answer\n"),
+    (b"CONFLICT 5\r\nPONG\r\n", REFUSED, ""),
+])
+def test_pipe_counts_refusals(tmp_path, answer, code, summary):
+    fake = Fake(answer)
+    cli = Cli(tmp_path, fake.url)
+    assert cli(input=b"PING\nPING\n", code=code) == answer
+    assert cli.err.endswith(summary) if "without" in summary else cli.err == summary
+    fake.close()
+
+
+@pytest.mark.parametrize("answer, missing", [
+    (b"PONG\r\n", 1), (b"", 2), (b"SSH-2.0-OpenSSH\r\n", 0), (b"VALUE 1 1 $9\r\nabc", 2)])
+def test_pipe_without_all_replies(tmp_path, answer, missing):
+    fake = Fake(answer)
+    cli = Cli(tmp_path, fake.url)
+    out = cli(input=b"PING\nPING\n", code=CANNOT_CONNECT)
+    assert out == (answer if answer == b"PONG\r\n" else b"")
+    assert (f"the last {missing} of 2 requests were executed is unknown" in cli.err) == (missing > 0)
+    assert cli.err != ""
+    fake.close()
 
 
 def test_pipe_knows_how_many_replies_it_is_owed(cli):
@@ -364,6 +459,8 @@ def test_pipe_knows_how_many_replies_it_is_owed(cli):
         assert done.returncode in (OK, NOT_FOUND, SERVER_ERROR), (lines[:50], done)
         if done.returncode != SERVER_ERROR:
             assert done.stderr == b""
+        else:
+            assert re.search(rb"sluice: \d+ requests: \d+ executed, \d+ in error", done.stderr)
 
 
 def test_pipe_of_any_length(cli):
@@ -483,7 +580,12 @@ def test_prompt(cli):
     assert b"protocol 1" in terminal.output
     for line, answer in (("PUT alice 30m {\"n\": \"ä\"}", "OK 1\r\n"), ("get alice", "{\"n\": \"ä\"}\r\n"),
                          ("@if=absent PUT alice - x", "put refused: the session alice has version 1"),
-                         ("len", "1\r\n"), ("GET bob", "no session bob"), ("frob", "unknown-verb"),
+                         ("len", "1\r\n"), ("GET bob", "no session bob"),
+                         ("frob", "unknown verb 'frob' (help lists the verbs)\r\n"),
+                         ("@tag=q frob now", "unknown verb 'frob'"), ("exit now", "exit and quit take no arguments\r\n"),
+                         ("watch 3", "watch takes no arguments here"), ("len 5", "LEN takes no arguments\r\n"),
+                         ("@tag=q get alice", "@tag=q {"), ("@tag=q-1 get bob", "@tag=q-1 sluice: no session bob"),
+                         ("@tag=q len", "@tag=q 1\r\n"), ("?", "TOUCH"),
                          ("PUT a - $5", "counted values"), ("PUT a soon x", "bad-ttl"), ("", ""),
                          ("config", "\"limits\""), ("delete alice", "OK\r\n")):
         terminal.send(line.encode() + b"\n")
@@ -493,6 +595,25 @@ def test_prompt(cli):
     terminal.send(b"quit\n")
     terminal.end()
     assert cli("len") == b"0\n"
+
+
+def test_prompt_json(cli):
+    terminal = prompt(cli, "--json")
+    for line, answer in (("put k - v", '{"status": "ok", "key": "k", "version": 1}'),
+                         ("@tag=q get k", '"tag": "q", "value": "v"'),
+                         ("frob", '{"status": "bad-argument", "text": "unknown verb \'frob\' (help lists the verbs)"}'),
+                         ("put k soon v", '{"status": "bad-argument", "text": "bad-ttl: '),
+                         ("get x", '{"status": "not-found", "key": "x"}')):
+        terminal.send(line.encode() + b"\n")
+        terminal.expect(b"\r\n")
+        terminal.expect(answer.encode())
+        terminal.expect(PROMPT)
+    cli.daemon.stop()
+    terminal.send(b"len\n")
+    terminal.expect(b'{"status": "cannot-connect", "text": "cannot connect to ')
+    terminal.expect(PROMPT)
+    terminal.send(b"\x04")
+    terminal.end()
 
 
 def test_prompt_completes(cli):
@@ -566,6 +687,7 @@ def test_prompt_connects_again(tmp_path):
     cli = Cli(tmp_path, fake.url)
     terminal = prompt(cli)  # the greeting uses up the first: it asks for the version
     for _ in range(2):
+        assert fake.ended.acquire(timeout=PATIENCE)
         terminal.send(b"ping\n")
         terminal.expect(b"again)")
         terminal.expect(b"PONG")

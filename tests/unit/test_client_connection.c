@@ -109,6 +109,17 @@ static void urls(void **state)
     }
 }
 
+static void a_name_that_nobody_knows(void **state)
+{
+    /* A label is at most 63 bytes long, so that no name server is asked. */
+    const char *name = "1234567890123456789012345678901234567890123456789012345678901234.invalid";
+    struct sluice *client = open_with((struct sluice_options){.host = name}, SLUICE_CANNOT_CONNECT);
+
+    (void)state;
+    assert_int_equal(sluice_system_error(client), 0);
+    sluice_close(client);
+}
+
 static void one_place_only(void **state)
 {
     (void)state;
@@ -131,6 +142,7 @@ static void nobody_listens(void **state)
 
     (void)state;
     assert_non_null(strstr(sluice_error_text(client), strerror(ECONNREFUSED)));
+    assert_int_equal(sluice_system_error(client), ECONNREFUSED);
     assert_int_equal(sluice_ping(client, NULL, &r), SLUICE_DISCONNECTED);
     assert_int_equal(sluice_flush(client), SLUICE_DISCONNECTED);
     assert_int_equal(sluice_receive(client, &r), SLUICE_DISCONNECTED);
@@ -160,6 +172,7 @@ static void connecting_takes_too_long(void **state)
     struct sluice_options options = {.unix_path = address.sun_path, .connect_timeout_ms = SHORT_MS};
     struct sluice *client = open_with(options, SLUICE_CANNOT_CONNECT);
     assert_non_null(strstr(sluice_error_text(client), strerror(ETIMEDOUT)));
+    assert_int_equal(sluice_system_error(client), ETIMEDOUT);
     sluice_close(client);
     while (n > 0) {
         close(others[--n]);
@@ -328,6 +341,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(urls),
         cmocka_unit_test(one_place_only),
+        cmocka_unit_test(a_name_that_nobody_knows),
         cmocka_unit_test(nobody_listens),
         cmocka_unit_test(connecting_takes_too_long),
         cmocka_unit_test(by_name_address_and_path),
