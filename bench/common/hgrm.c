@@ -1,7 +1,5 @@
 /* A whole distribution in the percentile format that HdrHistogram's tools and plotters read. */
-#include <errno.h>
 #include <math.h>
-#include <string.h>
 
 #include "bench/common/report.h"
 
@@ -41,21 +39,16 @@ static void write_lines(const struct histogram *h, uint64_t count, FILE *f)
     }
 }
 
-bool report_write_hgrm(const struct histogram *h, const char *path)
+bool report_write_hgrm(const struct histogram *h, FILE *f, const char *path)
 {
-    FILE *f = fopen(path, "we");
     uint64_t count = histogram_count(h);
 
-    if (f) {
-        write_lines(h, count, f);
-        fprintf(f, "#[Mean    = %12.3f, StdDeviation   = %12.3f]\n", histogram_mean(h) / NS_PER_US,
-                deviation(h, count) / NS_PER_US);
-        fprintf(f, "#[Max     = %12.3f, Total count    = %12llu]\n", (double)histogram_max(h) / NS_PER_US,
-                (unsigned long long)count);
-        fprintf(f, "#[Buckets = %12d, SubBuckets     = %12d]\n", HISTOGRAM_MAX_SHIFT + 1, HISTOGRAM_SUB);
-        bool ok = !ferror(f);
-        if (fclose(f) == 0 && ok) return true;
-    }
-    fprintf(stderr, "sluice-bench: %s: %s\n", path, strerror(errno));
-    return false;
+    report_begin(f);
+    write_lines(h, count, f);
+    fprintf(f, "#[Mean    = %12.3f, StdDeviation   = %12.3f]\n", histogram_mean(h) / NS_PER_US,
+            deviation(h, count) / NS_PER_US);
+    fprintf(f, "#[Max     = %12.3f, Total count    = %12llu]\n", (double)histogram_max(h) / NS_PER_US,
+            (unsigned long long)count);
+    fprintf(f, "#[Buckets = %12d, SubBuckets     = %12d]\n", HISTOGRAM_MAX_SHIFT + 1, HISTOGRAM_SUB);
+    return report_end(f, path);
 }

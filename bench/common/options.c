@@ -4,11 +4,24 @@
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define HELP_COLUMN 28
 #define HELP_WIDTH  110
+
+bool options_complain(const char *command, const char *format, ...)
+{
+    va_list args;
+
+    fprintf(stderr, "sluice-bench %s: ", command);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fprintf(stderr, " (see sluice-bench %s --help)\n", command);
+    return false;
+}
 
 bool options_real(const char *text, double *out)
 {
@@ -111,26 +124,26 @@ static int take(const struct option_spec *specs, size_t count, int argc, char **
     const struct option_spec *spec = len ? find(specs, count, name, len) : NULL;
 
     if (!spec) {
-        fprintf(stderr, "%s: no such option: %s (see --help)\n", argv[0], argv[i]);
+        options_complain(argv[0], "no such option: %s", argv[i]);
         return 0;
     }
     const char *text = name[len] == '=' ? name + len + 1 : NULL;
     int taken = 1;
     if (spec->kind == OPTION_FLAG) {
         if (text) {
-            fprintf(stderr, "%s: --%s takes no value\n", argv[0], spec->name);
+            options_complain(argv[0], "--%s takes no value", spec->name);
             return 0;
         }
     } else if (!text) {
         if (i + 1 >= argc) {
-            fprintf(stderr, "%s: --%s lacks its value: %s\n", argv[0], spec->name, spec->argument);
+            options_complain(argv[0], "--%s lacks its value: %s", spec->name, spec->argument);
             return 0;
         }
         text = argv[i + 1];
         taken = 2;
     }
     if (!store(spec, text, into)) {
-        fprintf(stderr, "%s: --%s cannot be '%s': %s\n", argv[0], spec->name, text, spec->help);
+        options_complain(argv[0], "--%s cannot be '%s': %s", spec->name, text, spec->help);
         return 0;
     }
     return taken;

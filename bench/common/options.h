@@ -36,6 +36,9 @@ struct option_spec {
  */
 bool options_parse(const struct option_spec *specs, size_t count, int argc, char **argv, void *into);
 
+/* Complains about the command line of `command` ("tcp") on standard error, and says where to look. Always false. */
+bool options_complain(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* True when one of argv[1..argc) is --help or -h. */
 bool options_want_help(int argc, char **argv);
 

@@ -1,6 +1,7 @@
 #include "bench/common/report.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -76,28 +77,56 @@ json_t *report_head(const char *kind, int argc, char **argv, uint64_t seed)
 
 static bool complain(const char *path)
 {
-    fprintf(stderr, "sluice-bench: %s: %s\n", path, strerror(errno));
+    fprintf(stderr, "sluice-bench: cannot write %s: %s\n", path, strerror(errno));
     return false;
 }
 
-bool report_write_json(const json_t *json, const char *path)
+FILE *report_open(const char *path)
 {
-    bool standard = strcmp(path, "-") == 0;
-    FILE *f = standard ? stdout : fopen(path, "we");
+    if (strcmp(path, "-") == 0) return stdout;
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "w"); /* which empties nothing */
 
-    if (!f) return complain(path);
-    bool ok = json_dumpf(json, f, JSON_INDENT(2) | JSON_REAL_PRECISION(10)) == 0 && fputc('\n', f) != EOF;
-    ok = (standard ? fflush(f) : fclose(f)) == 0 && ok;
+    if (!f) {
+        complain(path);
+        if (fd >= 0) close(fd);
+    }
+    return f;
+}
+
+void report_begin(FILE *f)
+{
+    /* A pipe or a device has no length to cut: that is no failure. */
+    if (f != stdout && ftruncate(fileno(f), 0) != 0) errno = 0;
+}
+
+bool report_end(FILE *f, const char *path)
+{
+    bool ok = !ferror(f);
+
+    ok = (f == stdout ? fflush(f) : fclose(f)) == 0 && ok;
     return ok || complain(path);
 }
 
-json_t *report_read_json(const char *path)
+bool report_write_json(const json_t *json, FILE *f, const char *path)
+{
+    report_begin(f);
+    bool ok = json_dumpf(json, f, JSON_INDENT(2) | JSON_REAL_PRECISION(10)) == 0 && fputc('\n', f) != EOF;
+    return report_end(f, path) && (ok || complain(path));
+}
+
+json_t *report_read_json(const char *option, const char *path, const char *kind)
 {
     json_error_t error;
     json_t *json = json_load_file(path, 0, &error);
+    const char *tool = json_string_value(json_object_get(json, "tool"));
+    const char *its_kind = json_string_value(json_object_get(json, "kind"));
 
-    if (!json) fprintf(stderr, "sluice-bench: %s: %s\n", path, error.text);
-    return json;
+    if (tool && its_kind && strcmp(tool, "sluice-bench") == 0 && strcmp(its_kind, kind) == 0) return json;
+    fprintf(stderr, "sluice-bench %s: %s %s: expected what an earlier sluice-bench %s --json wrote (%s)\n", kind,
+            option, path, kind, json ? "it is something else" : error.text);
+    json_decref(json);
+    return NULL;
 }
 
 const json_t *report_number(const json_t *root, const char *path)

@@ -17,11 +17,21 @@
  * the caller adds "options" and "results". Ends the process when memory is out, as all of these do. */
 json_t *report_head(const char *kind, int argc, char **argv, uint64_t seed);
 
-/* Writes to `path`, "-" for standard output. False, with a message on standard error, when that fails. */
-bool report_write_json(const json_t *json, const char *path);
+/*
+ * A file for results, opened before the work whose results it is to hold. What it held is kept until the first
+ * result is written. "-" is standard output. NULL, with a message on standard error, when it cannot be opened.
+ */
+FILE *report_open(const char *path);
 
-/* Reads an earlier result. NULL, with a message on standard error, when that fails. */
-json_t *report_read_json(const char *path);
+/* Writes and closes `f`, which report_open(path) has opened. False, with a message, when that fails. */
+bool report_write_json(const json_t *json, FILE *f, const char *path);
+
+/* For other writers: empties the file; ends it, false, with a message, when anything could not be written. */
+void report_begin(FILE *f);
+bool report_end(FILE *f, const char *path);
+
+/* Reads an earlier result of `kind` for the option `option`. NULL, with a message, when it is none. */
+json_t *report_read_json(const char *option, const char *path, const char *kind);
 
 /* Follows a path of names, "results.latency_ns.accepted.p99"; NULL: there is no number there. */
 const json_t *report_number(const json_t *root, const char *path);
@@ -39,8 +49,8 @@ const char *report_format_ns(char *out, size_t size, uint64_t ns);
 /* "1,234,567" into out; returns out. */
 const char *report_format_count(char *out, size_t size, uint64_t n);
 
-/* HdrHistogram's percentile format, values in microseconds. False, with a message on standard error, when writing
- * fails. */
-bool report_write_hgrm(const struct histogram *h, const char *path);
+/* HdrHistogram's percentile format, values in microseconds, into what report_open(path) has opened. False, with a
+ * message on standard error, when writing fails. */
+bool report_write_hgrm(const struct histogram *h, FILE *f, const char *path);
 
 #endif

@@ -19,6 +19,16 @@ static bool complain(const char *what, int error)
     return false;
 }
 
+static bool complain_unreachable(const char *address, int error)
+{
+    bool nobody = error == ECONNREFUSED || error == ENOENT;
+
+    fprintf(stderr, "sluice-bench tcp: cannot connect to %s: %s; %s with --host, --port, --socket or --url\n",
+            address, strerror(error),
+            nobody ? "is sluiced running? Start it with `sluiced`, or say where it is" : "say where it is");
+    return false;
+}
+
 bool generator_register(struct generator *g, uint32_t lane, int operation)
 {
     const struct channel *ch = &g->channels[lane];
@@ -33,7 +43,7 @@ static bool connect_all(struct generator *g)
 
     for (uint32_t i = 0; i < g->lanes; i++) {
         int fd = target_connect(target, CONNECT_TIMEOUT_MS);
-        if (fd < 0) return complain(target->text, errno);
+        if (fd < 0) return complain_unreachable(target->text, errno);
         channel_attach(&g->channels[i], fd, CHANNEL_UP);
         if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0 || !generator_register(g, i, EPOLL_CTL_ADD)) {
             return complain("epoll", errno);

@@ -185,10 +185,10 @@ void load_settings_help(void)
     options_print_help(stdout, specs, SPECS);
 }
 
+/* The command line is wrong. */
 static bool complain(const char *text)
 {
-    fprintf(stderr, "sluice-bench tcp: %s\n", text);
-    return false;
+    return options_complain("tcp", "%s", text);
 }
 
 static bool find_target(struct raw *raw)
@@ -249,7 +249,10 @@ static bool finish(struct raw *raw)
 bool load_settings_parse(struct load_settings *settings, int argc, char **argv)
 {
     struct raw *raw = calloc(1, sizeof(*raw));
-    if (!raw) return complain("out of memory");
+    if (!raw) {
+        fprintf(stderr, "sluice-bench tcp: out of memory\n");
+        return false;
+    }
 
     *raw = (struct raw){
         .s = {.connections = 50,

@@ -64,8 +64,9 @@ static void print_head(FILE *out, const struct load_result *r)
     const struct load_settings *s = r->settings;
     char text[32];
 
-    fprintf(out, "%s, %s protocol, %llu connections, %llu threads, ", s->target.text, s->adapter->name,
-            (unsigned long long)s->connections, (unsigned long long)s->threads);
+    fprintf(out, "%s, %s protocol, %llu connection%s, %llu thread%s, ", s->target.text, s->adapter->name,
+            (unsigned long long)s->connections, s->connections == 1 ? "" : "s", (unsigned long long)s->threads,
+            s->threads == 1 ? "" : "s");
     if (s->open_loop) {
         fprintf(out, "open loop, %s arrivals of %s/s%s", s->plan.law == ARRIVALS_POISSON ? "Poisson" : "constant",
                 report_format_count(text, sizeof(text), (uint64_t)s->rate),
@@ -73,8 +74,9 @@ static void print_head(FILE *out, const struct load_result *r)
     } else {
         fprintf(out, "closed loop, depth %llu", (unsigned long long)s->depth);
     }
-    fprintf(out, "\n%s, %s %s keys, values %s; measured %.2f s\n\n", s->mix_text,
-            report_format_count(text, sizeof(text), s->keys.count), s->key_law_text, s->value_text, r->seconds);
+    fprintf(out, "\n%s, %s %s key%s, values %s; measured %.2f s\n\n", s->mix_text,
+            report_format_count(text, sizeof(text), s->keys.count), s->key_law_text, s->keys.count == 1 ? "" : "s",
+            s->value_text, r->seconds);
 }
 
 static void print_classes(FILE *out, const struct load_result *r)

@@ -23,7 +23,8 @@ bool target_tcp(struct target *t, const char *host, unsigned port, char *error, 
     snprintf(service, sizeof(service), "%u", port);
     int rc = getaddrinfo(host, service, &hints, &list);
     if (rc != 0) {
-        snprintf(error, error_size, "%s: %s", host, rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc));
+        snprintf(error, error_size, "cannot connect to %s:%u: %s; is the name right?", host, port,
+                 rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc));
         return false;
     }
     memcpy(&t->address, list->ai_addr, list->ai_addrlen);
@@ -49,9 +50,11 @@ bool target_unix(struct target *t, const char *path, char *error, size_t error_s
     return true;
 }
 
-/* host, host:port, [v6] or [v6]:port, perhaps with one slash at the end. */
-static bool authority(struct target *t, const char *text, unsigned port, char *error, size_t error_size)
+/* sluice:// and then host, host:port, [v6] or [v6]:port, perhaps with one slash at the end. */
+static bool authority(struct target *t, const char *url, unsigned port, char *error, size_t error_size)
 {
+    bool known = strncmp(url, SCHEME, sizeof(SCHEME) - 1) == 0;
+    const char *text = known ? url + sizeof(SCHEME) - 1 : "";
     char host[256];
     size_t len = strlen(text), host_len = 0;
     const char *rest = NULL;
@@ -72,7 +75,7 @@ static bool authority(struct target *t, const char *text, unsigned port, char *e
         ok = *rest == ':' && number_parse(slice_of(rest + 1, len - 1), 65535, &number) && number > 0;
     }
     if (!ok) {
-        snprintf(error, error_size, "a URL is sluice://host:port or unix:/path");
+        snprintf(error, error_size, "--url: expected sluice://host:port or unix:/path: '%.200s'", url);
         return false;
     }
     memcpy(host, text, host_len);
@@ -83,7 +86,6 @@ static bool authority(struct target *t, const char *text, unsigned port, char *e
 bool target_url(struct target *t, const char *url, unsigned default_port, char *error, size_t error_size)
 {
     if (strncmp(url, "unix:", 5) == 0) return target_unix(t, url + 5, error, error_size);
-    if (strncmp(url, SCHEME, sizeof(SCHEME) - 1) == 0) url += sizeof(SCHEME) - 1;
     return authority(t, url, default_port, error, error_size);
 }
 

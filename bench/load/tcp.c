@@ -33,6 +33,8 @@ struct run {
     struct load_result result;
     struct server_cpu server_before;
     sigset_t signals;
+    json_t *then; /* of --ratio-to */
+    FILE *json, *csv, *hgrm;
     bool live; /* show progress */
     bool interrupted;
 };
@@ -45,6 +47,16 @@ static bool complain(const char *text)
 
 /* ---- before ---- */
 
+/* Whatever the results need, before there are any: a run may take hours. */
+static bool open_files(struct run *run)
+{
+    const struct load_settings *s = &run->settings;
+
+    if (s->json && !(run->json = report_open(s->json))) return false;
+    if (s->csv && !(run->csv = report_open(s->csv))) return false;
+    return !s->hgrm || (run->hgrm = report_open(s->hgrm));
+}
+
 static bool prepare(struct run *run)
 {
     const struct load_settings *s = &run->settings;
@@ -56,6 +68,7 @@ static bool prepare(struct run *run)
     run->result.first_error = "";
     run->result.tally = calloc(1, sizeof(*run->result.tally));
     if (!run->timeline || !run->result.tally) return complain("out of memory");
+    if (s->ratio_to && !(run->then = report_read_json("--ratio-to", s->ratio_to, "tcp"))) return false;
     if (s->server_pid && !server_cpu_read(&run->server_before, s->server_pid)) {
         return complain("--server-pid: there is no such process");
     }
@@ -64,7 +77,7 @@ static bool prepare(struct run *run)
         if (!run->generators[i]) return false;
         run->tallies[i] = run->generators[i]->tally;
     }
-    return !s->fill || fill_all(s, run->live);
+    return open_files(run) && (!s->fill || fill_all(s, run->live));
 }
 
 /* Threads started before one that fails are ended again. */
@@ -193,14 +206,27 @@ static bool write_files(struct run *run, const json_t *document)
     bool ok = true;
     char path[4096];
 
-    if (s->json) ok = report_write_json(document, s->json) && ok;
-    if (s->csv) ok = timeline_write_csv(run->timeline, s->csv) && ok;
-    if (s->hgrm) ok = report_write_hgrm(&t->accepted, s->hgrm) && ok;
-    if (s->hgrm && histogram_count(&t->refused)) {
+    if (run->json) ok = report_write_json(document, run->json, s->json) && ok;
+    if (run->csv) ok = timeline_write_csv(run->timeline, run->csv, s->csv) && ok;
+    if (run->hgrm) ok = report_write_hgrm(&t->accepted, run->hgrm, s->hgrm) && ok;
+    if (run->hgrm && run->hgrm != stdout && histogram_count(&t->refused)) {
         snprintf(path, sizeof(path), "%s.refused", s->hgrm);
-        ok = report_write_hgrm(&t->refused, path) && ok;
+        FILE *f = report_open(path);
+        ok = f && report_write_hgrm(&t->refused, f, path) && ok;
     }
+    run->json = run->csv = run->hgrm = NULL;
     return ok;
+}
+
+/* What is still open after a run that did not come to its results. */
+static void close_files(struct run *run)
+{
+    FILE *files[] = {run->json, run->csv, run->hgrm};
+
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        if (files[i] && files[i] != stdout) fclose(files[i]);
+    }
+    json_decref(run->then);
 }
 
 static bool report(struct run *run, int argc, char **argv)
@@ -208,7 +234,6 @@ static bool report(struct run *run, int argc, char **argv)
     const struct load_settings *s = &run->settings;
     struct load_result *r = &run->result;
     FILE *out = s->json && strcmp(s->json, "-") == 0 ? stderr : stdout;
-    json_t *then = s->ratio_to ? report_read_json(s->ratio_to) : NULL;
 
     for (uint64_t i = 0; i < s->threads; i++) {
         tally_merge(r->tally, run->tallies[i]);
@@ -221,9 +246,8 @@ static bool report(struct run *run, int argc, char **argv)
     json_object_set_new(document, "results", load_json(r));
     json_object_set_new(document, "timeline", timeline_json(run->timeline));
     load_print(out, r);
-    if (then) load_print_ratio(out, document, then, s->ratio_to);
-    bool ok = write_files(run, document) && tally_accounted(r->tally) && (!s->ratio_to || then);
-    json_decref(then);
+    if (run->then) load_print_ratio(out, document, run->then, s->ratio_to);
+    bool ok = write_files(run, document) && tally_accounted(r->tally);
     json_decref(document);
     return ok;
 }
@@ -251,6 +275,7 @@ int tcp_main(int argc, char **argv)
         for (uint64_t i = 0; i < run->settings.threads; i++) {
             generator_destroy(run->generators[i]);
         }
+        close_files(run);
         timeline_destroy(run->timeline);
         free(run->result.tally);
         values_close(run->settings.values);

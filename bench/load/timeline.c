@@ -2,7 +2,6 @@
 
 #include "bench/load/timeline.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -182,7 +181,7 @@ static void write_rows(const struct timeline *t, FILE *f)
     for (unsigned o = 0; o < OUTCOME_COUNT; o++) {
         fprintf(f, ",%s", outcome_name((enum outcome)o));
     }
-    fputs(",in_flight,accepted_p50_ns,accepted_p99_ns,accepted_p99_9_ns,accepted_max_ns,refused_p50_ns,"
+    fputs(",in_flight,executed_p50_ns,executed_p99_ns,executed_p99_9_ns,executed_max_ns,refused_p50_ns,"
           "refused_p99_ns,refused_max_ns,send_lag_p99_ns\n",
           f);
     for (size_t i = 0; i < t->count; i++) {
@@ -201,15 +200,9 @@ static void write_rows(const struct timeline *t, FILE *f)
     }
 }
 
-bool timeline_write_csv(const struct timeline *t, const char *path)
+bool timeline_write_csv(const struct timeline *t, FILE *f, const char *path)
 {
-    FILE *f = fopen(path, "we");
-
-    if (f) {
-        write_rows(t, f);
-        bool ok = !ferror(f);
-        if (fclose(f) == 0 && ok) return true;
-    }
-    fprintf(stderr, "sluice-bench: %s: %s\n", path, strerror(errno));
-    return false;
+    report_begin(f);
+    write_rows(t, f);
+    return report_end(f, path);
 }

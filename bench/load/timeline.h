@@ -6,6 +6,8 @@
 #ifndef BENCH_LOAD_TIMELINE_H
 #define BENCH_LOAD_TIMELINE_H
 
+#include <stdio.h>
+
 #include <jansson.h>
 
 #include "bench/load/tally.h"
@@ -40,7 +42,7 @@ void timeline_print_live(FILE *out, const struct timeline_row *row);
 
 json_t *timeline_json(const struct timeline *t);
 
-/* False, with a complaint on standard error, when writing fails. */
-bool timeline_write_csv(const struct timeline *t, const char *path);
+/* Writes into what report_open(path) has opened. False, with a complaint on standard error, when that fails. */
+bool timeline_write_csv(const struct timeline *t, FILE *f, const char *path);
 
 #endif

@@ -168,7 +168,7 @@ int null_main(int argc, char **argv)
     }
     if (!options_parse(specs, SPECS, argc, argv, &options)) return 2;
     if (strcmp(options.protocol, "text") != 0) {
-        fprintf(stderr, "sluice-bench null-server: --protocol: there is only text\n");
+        options_complain(argv[0], "--protocol: there is only text");
         return 2;
     }
     struct server *s = calloc(1, sizeof(*s));

@@ -148,19 +148,17 @@ bool store_options_parse(struct store_options *o, int argc, char **argv)
               take_mix(o, MIX_DEFAULT);
     if (!ok || !options_parse(specs, SPECS, argc, argv, o)) return false;
     if (o->slow_percent > 0 && o->work == 0) {
-        fprintf(stderr, "store: --slow has nothing to multiply without --work\n");
-        return false;
+        return options_complain(argv[0], "--slow has nothing to multiply without --work");
     }
     if (o->work_outside && o->work == 0) {
-        fprintf(stderr, "store: --work-where says nothing without --work\n");
-        return false;
+        return options_complain(argv[0], "--work-where says nothing without --work");
     }
     return true;
 }
 
 void store_options_help(void)
 {
-    printf("sluice-bench store [options]\n\n"
+    printf("usage: sluice-bench store [options]\n\n"
            "Measures the backends in process: threads call the store and wait for each answer.\n\n");
     options_print_help(stdout, specs, SPECS);
 }

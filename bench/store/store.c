@@ -70,12 +70,15 @@ int store_main(int argc, char **argv)
         return 0;
     }
     if (!store_options_parse(&o, argc, argv)) return 2;
+    FILE *file = o.json ? report_open(o.json) : NULL;
+    if (o.json && !file) return 1;
     json_t *head = report_head("store", argc, argv, o.seed);
     json_t *kinds = json_array();
     json_object_set_new(head, "options", result_options_json(&o));
     bool ok = run_all(&o, kinds);
     json_object_set_new(head, "results", kinds);
-    if (ok && o.json) ok = report_write_json(head, o.json);
+    if (ok && file) ok = report_write_json(head, file, o.json);
+    if (!ok && file && file != stdout) fclose(file);
     json_decref(head);
     return ok ? 0 : 1;
 }

@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "bench/common/report.h"
 #include "bench/load/adapter.h"
 #include "bench/load/result.h"
 #include "bench/load/server_cpu.h"
@@ -106,10 +107,99 @@ static void rows_are_differences(void **state)
     free(b);
 }
 
+/* ---- files ---- */
+
+/* Reads the whole file at `path` into `text`. */
+static void read_file(const char *path, char *text, size_t size)
+{
+    FILE *f = fopen(path, "re");
+
+    assert_non_null(f);
+    text[fread(text, 1, size - 1, f)] = '\0';
+    fclose(f);
+}
+
+static void files_keep_what_they_held_until_something_is_written(void **state)
+{
+    char path[] = "/tmp/sluice-bench-XXXXXX", text[1000];
+    int fd = mkstemp(path);
+    struct timeline *t = timeline_create();
+
+    (void)state;
+    assert_int_equal(write(fd, "a long old text", 15), 15);
+    close(fd);
+    FILE *f = report_open(path);
+    assert_non_null(f);
+    read_file(path, text, sizeof(text));
+    assert_string_equal(text, "a long old text");
+    json_t *json = json_pack("{s:i}", "n", 1);
+    assert_true(report_write_json(json, f, path));
+    json_decref(json);
+    read_file(path, text, sizeof(text));
+    assert_string_equal(text, "{\n  \"n\": 1\n}\n");
+    assert_true(timeline_write_csv(t, report_open(path), path));
+    read_file(path, text, sizeof(text));
+    assert_non_null(
+        strstr(text, ",executed_p50_ns,executed_p99_ns,executed_p99_9_ns,executed_max_ns,refused_p50_ns,"));
+    timeline_destroy(t);
+    unlink(path);
+    assert_null(report_open("/nonexistent/file"));
+}
+
+static void a_full_disk_is_noticed(void **state)
+{
+    json_t *json = json_object();
+    FILE *f = report_open("/dev/full");
+
+    (void)state;
+    assert_non_null(f);
+    assert_false(report_write_json(json, f, "/dev/full"));
+    json_decref(json);
+}
+
+static void only_results_of_the_same_kind_are_compared(void **state)
+{
+    static const struct {
+        const char *text;
+        bool good;
+    } cases[] = {{"{\"tool\": \"sluice-bench\", \"kind\": \"tcp\"}", true},
+                 {"{\"tool\": \"sluice-bench\", \"kind\": \"store\"}", false},
+                 {"{\"tool\": 1, \"kind\": \"tcp\"}", false},
+                 {"{}", false},
+                 {"[]", false},
+                 {"", false}};
+    char path[] = "/tmp/sluice-bench-XXXXXX";
+
+    (void)state;
+    close(mkstemp(path));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        FILE *f = report_open(path);
+        report_begin(f);
+        fputs(cases[i].text, f);
+        assert_true(report_end(f, path));
+        json_t *json = report_read_json("--ratio-to", path, "tcp");
+        assert_int_equal(json != NULL, cases[i].good);
+        json_decref(json);
+    }
+    unlink(path);
+    assert_null(report_read_json("--ratio-to", "/nonexistent/file", "tcp"));
+}
+
 static void addresses_are_understood(void **state)
 {
-    static const char *const bad[] = {"",          "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:x", "[::1",
-                                      "[::1]7811", "unix:",       ":7811",           "sluice://",   "127.0.0.1:"};
+    static const char *const bad[] = {"",
+                                      "sluice://127.0.0.1:0",
+                                      "sluice://127.0.0.1:65536",
+                                      "sluice://127.0.0.1:x",
+                                      "sluice://[::1",
+                                      "sluice://[::1]7811",
+                                      "unix:",
+                                      "sluice://:7811",
+                                      "sluice://",
+                                      "sluice://127.0.0.1:",
+                                      "127.0.0.1",
+                                      "127.0.0.1:7811",
+                                      "http://127.0.0.1"};
     const struct sockaddr_in *v4 = NULL;
     struct target t = {0};
     char error[400], path[200];
@@ -119,9 +209,9 @@ static void addresses_are_understood(void **state)
     v4 = (const struct sockaddr_in *)&t.address;
     assert_int_equal(ntohs(v4->sin_port), 9);
     assert_string_equal(t.text, "127.0.0.1:9");
-    assert_true(target_url(&t, "127.0.0.1", 7811, error, sizeof(error)));
+    assert_true(target_url(&t, "sluice://127.0.0.1", 7811, error, sizeof(error)));
     assert_int_equal(ntohs(v4->sin_port), 7811);
-    assert_true(target_url(&t, "[::1]:65535", 7811, error, sizeof(error)));
+    assert_true(target_url(&t, "sluice://[::1]:65535", 7811, error, sizeof(error)));
     assert_int_equal(t.address.ss_family, AF_INET6);
     assert_string_equal(t.text, "[::1]:65535");
     assert_true(target_url(&t, "unix:/a/b", 7811, error, sizeof(error)));
@@ -181,6 +271,9 @@ int main(void)
         cmocka_unit_test(the_verdict_turns_at_the_limits),
         cmocka_unit_test(rates_count_the_answers_that_came_in_time),
         cmocka_unit_test(rows_are_differences),
+        cmocka_unit_test(files_keep_what_they_held_until_something_is_written),
+        cmocka_unit_test(a_full_disk_is_noticed),
+        cmocka_unit_test(only_results_of_the_same_kind_are_compared),
         cmocka_unit_test(addresses_are_understood),
         cmocka_unit_test(adapters_are_found_by_name),
         cmocka_unit_test(cpu_time_of_a_process_grows),
