@@ -14,6 +14,7 @@
 #include "daemon/backend/execute.h"
 #include "daemon/backend/sweep.h"
 #include "daemon/backend/worker.h"
+#include "daemon/base/thread.h"
 #include "daemon/queue/bell.h"
 
 struct stripe {
@@ -263,13 +264,12 @@ static struct backend *pool_start(const struct backend_options *options, const c
         pool_stop(&p->base);
         return NULL;
     }
-    p->sweeper_started = pthread_create(&p->sweeper, NULL, sweeper_main, p) == 0;
+    p->sweeper_started = thread_start(&p->sweeper, "sluice-sweeper", sweeper_main, p) == 0;
     if (!p->sweeper_started || !start_workers(p, options)) {
         *error = "cannot start the worker threads";
         pool_stop(&p->base);
         return NULL;
     }
-    pthread_setname_np(p->sweeper, "sluice-sweeper");
     return &p->base;
 }
 

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "daemon/base/thread.h"
 #include "daemon/queue/bell.h"
 #include "daemon/queue/ring.h"
 #include "daemon/queue/spin.h"
@@ -179,11 +180,10 @@ struct worker *worker_start(const char *name, uint32_t bound, const struct clock
     counter_set(&w->cost_ns, FIRST_COST_NS);
     w->ring = ring_create(bound);
     w->outgoing = calloc(lanes->count, sizeof *w->outgoing);
-    if (!w->ring || !w->outgoing || pthread_create(&w->thread, NULL, worker_main, w) != 0) {
+    if (!w->ring || !w->outgoing || thread_start(&w->thread, name, worker_main, w) != 0) {
         worker_free(w);
         return NULL;
     }
-    pthread_setname_np(w->thread, name);
     return w;
 }
 

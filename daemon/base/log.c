@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +20,7 @@
 #include <unistd.h>
 
 #include "daemon/base/log_line.h"
+#include "daemon/base/thread.h"
 
 #define BUFFER_SIZE  ((size_t)256 * 1024)
 #define CHUNK_MAX    ((size_t)16 * 1024) /* bytes a write: room comes back in steps of this */
@@ -160,19 +160,6 @@ static void *write_lines(void *arg)
     return NULL;
 }
 
-/* Starts the thread with every signal blocked: they are the business of other threads, and SIGPIPE is an error
- * code here. 0 or an error number. */
-static int start_thread(struct logger *l)
-{
-    sigset_t all, old;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int error = pthread_create(&l->thread, NULL, write_lines, l);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return error;
-}
-
 /* Holds the lock, state DIRECT. 0 or an error number. */
 static int start(struct logger *l, enum log_level level, enum log_format format, int fd)
 {
@@ -191,7 +178,7 @@ static int start(struct logger *l, enum log_level level, enum log_format format,
     l->fd = fd;
     l->state = RUNNING;
 
-    int error = start_thread(l);
+    int error = thread_start(&l->thread, "sluice-log", write_lines, l);
     if (error) {
         clear_up(l);
         return error;

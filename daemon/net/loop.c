@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/base/thread.h"
 #include "daemon/net/loop_impl.h"
 
 #define HELD_TRIES     64 /* held connections that may find no room before the rest waits for the next signal */
@@ -262,12 +263,11 @@ struct loop *loop_start(const struct loop_options *options, const char **error)
     pthread_mutex_init(&loop->inbox_lock, NULL);
     loop->input = malloc(loop->input_size);
     loop->stats = loop_stats_create();
-    bool ok = loop->input && loop->stats && bell_init_fd(&loop->bell) && init_handles(loop) &&
-              pthread_create(&loop->thread, NULL, loop_main, loop) == 0;
-    if (!ok) return NULL; /* the daemon does not start: what little was taken goes with the process */
     char name[16];
     snprintf(name, sizeof name, "sluice-io-%u", options->lane);
-    pthread_setname_np(loop->thread, name);
+    bool ok = loop->input && loop->stats && bell_init_fd(&loop->bell) && init_handles(loop) &&
+              thread_start(&loop->thread, name, loop_main, loop) == 0;
+    if (!ok) return NULL; /* the daemon does not start: what little was taken goes with the process */
     return loop;
 }
 
