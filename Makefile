@@ -40,7 +40,7 @@ TEST_LIBS = $(call PKG,--libs cmocka)
 src = $(sort $(wildcard $(1)))
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
-PROTO_SRC := $(call src,proto/*.c)
+PROTO_SRC := $(call src,proto/*.c proto/*/*.c)
 CONFIG_SRC := $(call src,config/*.c)
 DAEMON_SRC := $(filter-out daemon/main.c,$(call src,daemon/*.c daemon/*/*.c))
 CLIENT_SRC := $(call src,clients/c/*.c)

@@ -15,7 +15,7 @@
 #include "daemon/base/log.h"
 #include "daemon/dispatch.h"
 #include "daemon/net/server.h"
-#include "proto/text.h"
+#include "proto/text/text.h"
 
 struct daemon {
     const struct settings *settings;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "daemon/admin/stats.h"
-#include "proto/text.h"
+#include "proto/text/text.h"
 
 #define STRINGIFY_(x) #x
 #define STRINGIFY(x)  STRINGIFY_(x)

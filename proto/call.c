@@ -25,11 +25,59 @@ static void release_body(struct call *call)
     call->reply.held = NULL;
 }
 
+static void free_parts(struct call *call)
+{
+    while (call->parts != NULL) {
+        struct call *part = call->parts;
+        call->parts = part->part_next;
+        call_clear(part);
+        free(part);
+    }
+}
+
 void call_clear(struct call *call)
 {
     release_body(call);
+    if (call->parts != NULL) free_parts(call);
     if (call->data != call->room) free(call->data);
     call_init(call);
+}
+
+struct call *call_add_part(struct call *call)
+{
+    struct call *part = malloc(sizeof *part);
+    if (part == NULL) return NULL;
+    call_init(part);
+    if (call->last_part != NULL)
+        call->last_part->part_next = part;
+    else
+        call->parts = part;
+    call->last_part = part;
+    call->part_count++;
+    return part;
+}
+
+void call_take_parts(struct call *call, struct call *from)
+{
+    call->request.op = OP_BATCH;
+    if (from->parts == NULL) return;
+    if (call->last_part != NULL)
+        call->last_part->part_next = from->parts;
+    else
+        call->parts = from->parts;
+    call->last_part = from->last_part;
+    call->part_count += from->part_count;
+    from->parts = from->last_part = NULL;
+    from->part_count = 0;
+}
+
+size_t call_bytes(const struct call *call)
+{
+    size_t bytes = sizeof *call;
+    if (call->data != call->room) bytes += call->capacity;
+    for (const struct call *part = call->parts; part != NULL; part = part->part_next)
+        bytes += call_bytes(part);
+    return bytes;
 }
 
 /* Makes `data` (allocated, of `size` bytes) the storage. */
@@ -63,7 +111,7 @@ static struct slice copy_to(char *to, struct slice s)
     return slice_of(to, s.len);
 }
 
-bool call_own(struct call *call)
+static bool own_one(struct call *call)
 {
     struct request *r = &call->request;
     if (is_own(call, r->key) || is_own(call, r->tag) || is_own(call, r->value)) return true;
@@ -78,6 +126,13 @@ bool call_own(struct call *call)
     at += r->key.len;
     r->value = r->value.ptr != NULL ? copy_to(at, r->value) : slice_of(at, r->value.len);
     return true;
+}
+
+bool call_own(struct call *call)
+{
+    for (struct call *part = call->parts; part != NULL; part = part->part_next)
+        if (!call_own(part)) return false;
+    return own_one(call);
 }
 
 char *call_value_room(struct call *call)

@@ -20,7 +20,7 @@
 #include "proto/reply.h"
 #include "proto/request.h"
 
-#define CALL_INLINE 384 /* bytes of storage inside the call; larger needs are allocated */
+#define CALL_INLINE 384 /* bytes of storage inside a call; larger needs are allocated */
 
 struct call {
     struct request request;
@@ -32,7 +32,12 @@ struct call {
     bool answered;          /* the reply is final; I/O thread only */
     size_t charge;          /* bytes booked on the connection for this call; I/O thread only */
     uint64_t arrived_ns;    /* monotonic: when its bytes were read */
-    char *data;             /* the storage: `room`, or an allocation of `capacity` bytes */
+    uint32_t form;          /* the codec's: how it wants to render the reply */
+    uint32_t part_count;
+    struct call *parts; /* of a BATCH: owned, in order, linked by part_next */
+    struct call *last_part;
+    struct call *part_next;
+    char *data; /* the storage: `room`, or an allocation of `capacity` bytes */
     size_t capacity;
     char room[CALL_INLINE];
 };
@@ -43,13 +48,27 @@ void call_init(struct call *call);
 /* Gives back what the call holds (allocated storage, a counted body) and makes it empty again. */
 void call_clear(struct call *call);
 
+/*
+ * A new part, at the end of `call`'s; NULL when memory is out. It is a call of its own with a request and a reply,
+ * and goes with its owner (call_clear). A part may be a batch again.
+ *
+ * Who executes a BATCH executes the parts that have no reply yet, atomically: some may have been answered before.
+ */
+struct call *call_add_part(struct call *call);
+
+/* Gives all parts of `from` to `call`, at the end, and makes it a BATCH. */
+void call_take_parts(struct call *call, struct call *from);
+
+/* Bytes of memory that the call is and holds: itself, its storage, its parts; not what its replies refer to. */
+size_t call_bytes(const struct call *call);
+
 /* Makes room for `size` bytes of storage; the old contents are lost. False when memory is out. */
 bool call_reserve(struct call *call, size_t size);
 
 /*
- * Copies key, tag and value into the call's own storage and points the request at the copies. A value whose
- * bytes are still to come (ptr NULL, len > 0) gets room of its length, and request.value.ptr points at that
- * room: the caller fills it (call_value_room). False when memory is out: the call is unchanged then.
+ * Of this call and its parts: copies key, tag and value into the call's own storage and points the request at the
+ * copies. A value whose bytes are still to come (ptr NULL, len > 0) gets room of its length, and request.value.ptr
+ * points at that room: the caller fills it (call_value_room). False when memory is out: the call is unchanged then.
  */
 bool call_own(struct call *call);
 

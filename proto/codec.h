@@ -1,10 +1,11 @@
 /*
  * A codec turns bytes into requests and replies into bytes, and for clients the other way round. It is pure:
- * no socket, no thread, no clock. One connection has one decoder; a decoder holds no memory.
+ * no socket, no thread, no clock. One connection has one decoder, which may hold what the protocol remembers
+ * between requests (a name, a transaction).
  *
  *     in  -> decode ------> DECODE_REQUEST   a whole request; its slices point into `in`
  *                      +--> DECODE_BODY      a header; value_len raw bytes follow (see below)
- *                      +--> DECODE_REFUSED   malformed, call->reply says so; the stream stays in step
+ *                      +--> DECODE_ANSWERED  call->reply is final: malformed, or the codec knew the answer itself
  *                      +--> DECODE_CLOSE     malformed beyond repair, call->reply says so; close after it
  *                      +--> DECODE_MORE      nothing yet
  *
@@ -12,7 +13,11 @@
  * bytes are offered again, in front of new ones. The result depends only on the bytes, never on how they were
  * split.
  *
- * After DECODE_REFUSED and DECODE_CLOSE the call has its reply, and of its request only the tag, which may point
+ * With DECODE_MORE, decoder.want may say how many bytes from the first unused one there must be before decode can
+ * do anything: until then it need not be asked, and the caller knows how much to make room for. A codec that sets
+ * it takes care that it stays below limits.command.
+ *
+ * After DECODE_ANSWERED and DECODE_CLOSE the call has its reply, and of its request only the tag, which may point
  * into the decoder: it holds until the next call of decode, or call_own. After DECODE_CLOSE decode drops what it is
  * given.
  *
@@ -31,22 +36,28 @@
 #include "proto/call.h"
 
 struct codec_limits {
-    size_t line;  /* longest request line in bytes, line end not counted */
-    size_t key;   /* longest key */
-    size_t value; /* longest value */
+    size_t line;    /* longest request line in bytes, line end not counted */
+    size_t key;     /* longest key */
+    size_t value;   /* longest value */
+    size_t command; /* most bytes that a codec may ask to see at once; above any line */
 };
 
 enum decode_status {
     DECODE_MORE,
     DECODE_REQUEST,
     DECODE_BODY,
-    DECODE_REFUSED,
+    DECODE_ANSWERED,
     DECODE_CLOSE,
 };
 
-/* State between two calls of decode. Its fields are the codec's business; all zero is the start, and `state` is
- * zero again between requests. */
+/* State between two calls of decode. All zero is the start, but for `connection`, and `state` is zero again between
+ * requests. Its fields are the codec's business, but for `want` and `connection`. */
 struct decoder {
+    uint64_t connection; /* the connection's number, unique in the daemon's life; set by who makes the decoder */
+    size_t want;         /* see above; 0: any number of bytes */
+    void *memory;        /* what the codec remembers; given back by `release` */
+    uint8_t database;    /* that the connection has chosen */
+    uint8_t version;     /* of the protocol that the connection has agreed on */
     uint8_t state;
     uint8_t error; /* enum error_code of the request whose value is being skipped */
     uint8_t tag_len;
@@ -69,11 +80,14 @@ struct codec {
                                  size_t *used, struct call *call);
     enum decode_status (*decode_end)(struct decoder *d, const char *in, size_t len, size_t *used,
                                      struct call *call);
-    /* Appends the reply of `call`. */
+    /* The connection is gone: gives back what the decoder holds. NULL: this codec's holds nothing. */
+    void (*release)(struct decoder *d);
+    /* Appends the reply of `call`; nothing, if its request asked for none. */
     void (*encode)(struct buffer *out, const struct call *call);
 
-    /* Client: appends a request; its value is always sent counted. The request must be well-formed: a bad key
-     * or a bad tag is the caller's to reject (text_key_valid). */
+    /* The client's side; NULL in codecs that no client here speaks. Appends a request; its value is always sent
+     * counted. The request must be well-formed: a bad key or a bad tag is the caller's to reject (text_key_valid).
+     */
     void (*encode_request)(struct buffer *out, const struct request *request);
     /*
      * DECODE_REQUEST: one whole reply in *reply, slices into `in`, *tag the echoed tag (empty: none).

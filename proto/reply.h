@@ -22,6 +22,14 @@ enum reply_kind {
     REPLY_TEXT,    /* body = text for people */
     REPLY_VERSION, /* body = "sluice <semver> protocol <n>" */
     REPLY_BYE,     /* the server closes after this */
+    REPLY_META,    /* what VALUE says, without the body: version, number, flags, size, marks */
+    REPLY_NUMBER,  /* number = what ADD made of it (EFFECT_WRAP: as unsigned); version */
+    REPLY_KEYS,    /* body = `count` keys, packed (keys.h); cursor = where to go on, 0: that was all */
+    REPLY_KEY,     /* body = a key */
+    REPLY_PARTS,   /* a batch was executed: each part of the call has its own reply */
+    REPLY_FACTS,   /* held = a struct facts */
+    REPLY_TIME,    /* number = microseconds since 1970-01-01 UTC */
+    REPLY_OWN,     /* the codec's own: it answered while decoding, and the call's `form` says what */
 };
 
 enum error_code {
@@ -36,7 +44,16 @@ enum error_code {
     ERR_TIMEOUT,
     ERR_UNAVAILABLE,
     ERR_INTERNAL,
+    ERR_NOT_A_NUMBER, /* ADD: the value is no decimal number of 64 bits */
+    ERR_OVERFLOW,     /* ADD: the result is none */
     ERR_COUNT
+};
+
+/* What is special about a session that was read: bits of reply.marks. */
+enum mark {
+    MARK_STALE = 1 << 0,  /* it was invalidated and not stored anew since */
+    MARK_WON = 1 << 1,    /* this client has the lease: it should store the session anew */
+    MARK_LEASED = 1 << 2, /* another client has it */
 };
 
 /* The stable name of a code as the text protocol prints it: "bad-request", ... */
@@ -45,8 +62,15 @@ const char *error_code_name(enum error_code code);
 struct reply {
     enum reply_kind kind;
     enum error_code error;
+    uint8_t marks;  /* enum mark */
+    bool stored;    /* with EFFECT_RETURN_OLD: whether the PUT took place */
+    uint32_t flags; /* VALUE, META: the session's */
+    uint32_t count; /* KEYS */
     uint64_t version;
     int64_t number;
+    uint64_t cursor;          /* KEYS */
+    uint64_t size;            /* META, and STORED after APPEND and PREPEND: bytes of the value */
+    uint64_t expires_unix_ms; /* META: when it expires, UINT64_MAX: never */
     struct slice body;
     /* Where body is a counted reference and not a copy: release(held) gives it back, from any thread. */
     void *held;

@@ -7,14 +7,28 @@
 #include "proto/slice.h"
 
 enum op {
-    OP_GET,
-    OP_PUT,
-    OP_DELETE,
-    OP_LEN,
-    OP_TOUCH, /* the last operation that needs the session table */
+    OP_GET,     /* the value; see EFFECT_TOUCH, EFFECT_DELETE, EFFECT_LEASE */
+    OP_PUT,     /* creates or replaces; see EFFECT_RETURN_OLD */
+    OP_DELETE,  /* removes */
+    OP_LEN,     /* how many sessions the database has */
+    OP_TOUCH,   /* sets the lifetime */
+    OP_META,    /* what GET says without the value: lifetime, size, flags, version; takes GET's effects */
+    OP_APPEND,  /* puts request.value behind the value; creates, unless a condition forbids */
+    OP_PREPEND, /* puts it in front */
+    OP_ADD,     /* adds request.number to a value that is a decimal number; creates, unless a condition forbids */
+    OP_RENAME,  /* gives the session the key request.value, replacing what is there; the condition is on that key:
+                 * COND_ABSENT or none */
+    OP_SCAN,    /* some of the database's keys, and a cursor to go on from */
+    OP_RANDOM,  /* some session's key */
+    OP_FLUSH,   /* removes all: of request.database, or of every one with EFFECT_ALL_DATABASES */
+    OP_BATCH,   /* the parts of the call (call.h), atomically and in order */
+    OP_TABLE_LAST = OP_BATCH,
+    /* answered on the I/O thread */
     OP_PING,
     OP_STATS,
     OP_CONFIG,
+    OP_FACTS, /* a struct facts (facts.h) about the daemon */
+    OP_TIME,  /* the time of day */
     OP_HELP,
     OP_VERSION,
     OP_QUIT,
@@ -24,25 +38,71 @@ enum op {
 /* True for operations that a backend executes; the others are answered on the I/O thread. */
 static inline bool op_needs_table(enum op op)
 {
-    return op <= OP_TOUCH;
+    return op <= OP_TABLE_LAST;
+}
+
+/* True for operations that name one session by request.key and touch no other. */
+static inline bool op_has_one_key(enum op op)
+{
+    return op <= OP_ADD && op != OP_LEN;
 }
 
 /* The operation's name in lower case, as metrics and logs print it: "get", "put", ... */
 const char *op_name(enum op op);
 
-/* The condition that PUT, TOUCH and DELETE may carry; it is checked where the operation executes. */
+#define DATABASES 16 /* keyspaces apart from each other, by number from 0 */
+
+/*
+ * The condition that an operation on one session may carry; it is checked where the operation executes. Where it
+ * does not hold the reply is CONFLICT, and nothing has changed. An operation other than PUT, APPEND, PREPEND and
+ * ADD answers NOT_FOUND where it needs a session and there is none, after the condition.
+ */
 enum condition {
     COND_NONE,
     COND_ABSENT,
     COND_PRESENT,
     COND_VERSION, /* request.if_version must be the session's version */
+    COND_VALUE,   /* DELETE: request.value must be the session's value */
+    /* TOUCH, by the session's present lifetime against the wanted one; never is longer than any other: */
+    COND_ENDLESS,        /* it never expires now */
+    COND_MORTAL,         /* it expires now */
+    COND_LONGER,         /* the wanted one is longer */
+    COND_SHORTER,        /* the wanted one is shorter */
+    COND_MORTAL_SHORTER, /* both */
 };
 
 enum ttl_kind {
     TTL_DEFAULT,  /* ttl.default of the configuration */
     TTL_NEVER,    /* no deadline */
-    TTL_RELATIVE, /* request.ttl_ms from the moment of execution */
+    TTL_RELATIVE, /* ttl_ms from the moment of execution; 0: expired at once */
+    TTL_ABSOLUTE, /* ttl_ms after 1970-01-01 UTC; in the past: expired at once */
+    TTL_KEEP,     /* as it is; of a session that the operation creates: `create` says */
 };
+
+/* More that an operation does: bits of request.effects. */
+enum effect {
+    EFFECT_RETURN_OLD = 1 << 0, /* PUT, met condition or not: the reply is VALUE with what was there before, or
+                                 * NOT_FOUND where nothing was (stored or not: see reply.stored) */
+    EFFECT_TOUCH = 1 << 1,      /* GET, META: then set the lifetime. ADD: of an existing session too */
+    EFFECT_DELETE = 1 << 2,     /* GET: then remove the session */
+    EFFECT_LEASE = 1 << 3,      /* GET, META: hand out the right to renew (see below) */
+    EFFECT_INVALIDATE = 1 << 4, /* DELETE: keep the session, but mark it MARK_STALE, with a new version and, with
+                                 * EFFECT_TOUCH, a new lifetime. PUT with COND_VERSION: a version lower than the
+                                 * session's stores too, and marks what is stored MARK_STALE */
+    EFFECT_WRAP = 1 << 5,       /* ADD: on unsigned 64 bits; additions wrap around, subtractions stop at 0 and the
+                                 * text keeps its length, padded with spaces. Else: signed, overflow is an error */
+    EFFECT_ALL = 1 << 6,        /* BATCH: nothing is executed unless the conditions of all parts hold beforehand */
+    EFFECT_ALL_DATABASES = 1 << 7, /* FLUSH */
+    EFFECT_SET_VERSION = 1 << 8,   /* PUT, APPEND, PREPEND, ADD, stale DELETE: the version becomes set_version */
+};
+
+/*
+ * Leases keep a crowd of clients from renewing the same session together. With EFFECT_LEASE, GET and META
+ * - create an absent session with an empty value and the lifetime `create`, if that is not TTL_DEFAULT, and answer
+ *   MARK_WON;
+ * - answer MARK_WON to the first who asks for a session that is stale, or that has less than recache_ms to live;
+ * - answer MARK_LEASED to those who come after, until the session is stored anew.
+ */
 
 /* Who is turned away first under overload. */
 enum priority {
@@ -52,22 +112,40 @@ enum priority {
     PRIORITY_SHEDDABLE,
 };
 
-/* Longest lifetime a request may ask for: 10 years of 365 days. */
+/* Longest lifetime that the text protocol lets a request ask for: 10 years of 365 days. */
 #define TTL_MAX_MS (10ULL * 365 * 24 * 3600 * 1000)
 
-#define TAG_MAX 32 /* bytes in a tag */
+#define TAG_MAX 32 /* bytes in a tag that a client sent */
+
+struct lifetime {
+    enum ttl_kind kind;
+    uint64_t ms;
+};
 
 struct request {
     enum op op;
     enum condition condition;
     enum ttl_kind ttl_kind;
     enum priority priority;
+    uint16_t effects;     /* enum effect */
+    uint8_t database;     /* 0 to DATABASES - 1 */
+    uint32_t flags;       /* PUT: opaque to us, kept with the value. Also of what APPEND, ADD and leases create */
     uint64_t if_version;  /* with COND_VERSION */
-    uint64_t ttl_ms;      /* with TTL_RELATIVE: 1 to TTL_MAX_MS */
+    uint64_t ttl_ms;      /* with TTL_RELATIVE and TTL_ABSOLUTE */
     uint64_t deadline_ms; /* do not start later than this after it was sent; 0: no such wish */
     struct slice key;     /* empty for operations without a key */
-    struct slice value;   /* PUT only; ptr is NULL while the bytes are still on their way */
-    struct slice tag;     /* echoed in front of the reply; empty: none */
+    struct slice value;   /* PUT, APPEND, PREPEND: the value; ptr is NULL while the bytes are still on their way.
+                           * ADD: the text to create an absent session with; empty: 0 + number.
+                           * RENAME: the new key. SCAN: a glob pattern (glob.h); empty: all. COND_VALUE: the value */
+    struct slice
+        tag;        /* what the codec wants back beside the reply, such as the client's own name for the request */
+    int64_t number; /* ADD: what to add; EFFECT_WRAP: as unsigned, subtracted if `subtract`. SCAN: how many
+                     * sessions to look at, about; INT64_MAX: all, as one moment sees them. FLUSH: ms from now */
+    bool subtract;
+    uint64_t cursor;        /* SCAN: from an earlier reply; 0: from the start */
+    uint64_t set_version;   /* with EFFECT_SET_VERSION */
+    uint64_t recache_ms;    /* with EFFECT_LEASE; 0: not by age */
+    struct lifetime create; /* of a session that APPEND, PREPEND, ADD or a lease creates */
 };
 
 #endif

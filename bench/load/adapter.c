@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "bench/common/values.h"
-#include "proto/text.h"
+#include "proto/text/text.h"
 
 static const struct adapter adapters[] = {
     {"text", 7811, &codec_text},

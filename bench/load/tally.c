@@ -21,7 +21,15 @@ enum outcome outcome_of(const struct reply *reply)
     case REPLY_PONG:
     case REPLY_JSON:
     case REPLY_TEXT:
-    case REPLY_VERSION: return OUTCOME_SERVED;
+    case REPLY_VERSION:
+    case REPLY_META:
+    case REPLY_NUMBER:
+    case REPLY_KEYS:
+    case REPLY_KEY:
+    case REPLY_PARTS:
+    case REPLY_FACTS:
+    case REPLY_TIME:
+    case REPLY_OWN: return OUTCOME_SERVED;
     case REPLY_NOT_FOUND: return OUTCOME_NOT_FOUND;
     case REPLY_OVERLOADED: return OUTCOME_OVERLOADED;
     case REPLY_LATE: return OUTCOME_LATE;

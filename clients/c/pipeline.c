@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "clients/c/client.h"
-#include "proto/text.h"
+#include "proto/text/text.h"
 
 enum sluice_status sluice_send_get(struct sluice *s, struct sluice_bytes key,
                                    const struct sluice_request_options *options)

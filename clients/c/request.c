@@ -8,7 +8,7 @@
 
 #include "clients/c/client.h"
 #include "proto/number.h"
-#include "proto/text.h"
+#include "proto/text/text.h"
 
 enum sluice_status sluice_parse_ttl(const char *text, int64_t *ttl_ms)
 {

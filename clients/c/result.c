@@ -42,9 +42,8 @@ static bool answers(enum op op, enum reply_kind kind)
     case OP_HELP: return kind == REPLY_TEXT;
     case OP_VERSION: return kind == REPLY_VERSION;
     case OP_QUIT: return kind == REPLY_BYE;
-    case OP_COUNT: break;
+    default: return false; /* not an operation of the text protocol */
     }
-    return false;
 }
 
 bool sluice__result_set(struct sluice_result *result, enum op op, const struct reply *reply)

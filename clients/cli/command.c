@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "proto/text.h"
+#include "proto/text/text.h"
 
 #define READ_CHUNK ((size_t)64 << 10)
 

@@ -1,7 +1,7 @@
 /* The server's own decoder does the work; values are passed over. */
 #include "clients/cli/counter.h"
 
-#include "proto/text.h"
+#include "proto/text/text.h"
 
 /* Longer than any sensible limits.line; the server's answer to a longer line ends the connection anyway. */
 #define LINE_LIMIT ((size_t)16 << 20)
@@ -32,7 +32,7 @@ static void note(struct counter *c, enum decode_status status, const struct call
         c->over = !c->in_value && call->request.op == OP_QUIT;
         c->in_value = false;
         break;
-    case DECODE_REFUSED:
+    case DECODE_ANSWERED:
         c->requests++;
         c->in_value = false;
         break;

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "clients/cli/command.h"
-#include "proto/text.h"
+#include "proto/text/text.h"
 
 static enum verb verb_of(enum op op)
 {
@@ -15,7 +15,7 @@ static int64_t ttl_of(const struct request *request)
     switch (request->ttl_kind) {
     case TTL_NEVER: return SLUICE_TTL_NEVER;
     case TTL_RELATIVE: return (int64_t)request->ttl_ms;
-    case TTL_DEFAULT: break;
+    default: break;
     }
     return SLUICE_TTL_DEFAULT;
 }
@@ -29,6 +29,7 @@ static struct sluice_request_options options_of(const struct request *request)
     case COND_ABSENT: options.condition = SLUICE_IF_ABSENT; break;
     case COND_PRESENT: options.condition = SLUICE_IF_PRESENT; break;
     case COND_VERSION: options.condition = SLUICE_IF_VERSION; break;
+    default: break; /* the text protocol has no other */
     }
     switch (request->priority) {
     case PRIORITY_DEFAULT: options.priority = SLUICE_PRIORITY_DEFAULT; break;
@@ -117,7 +118,7 @@ bool command_parse_line(struct command *command, struct slice line, struct usage
     case DECODE_BODY:
         usage_error_set(error, "counted values ($<n>) cannot be typed here; use: sluice put KEY - <FILE");
         break;
-    case DECODE_REFUSED:
+    case DECODE_ANSWERED:
     case DECODE_CLOSE: set_refused(line, &call.reply, error); break;
     case DECODE_MORE: usage_error_set(error, "nothing to do"); break;
     }

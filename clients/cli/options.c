@@ -10,7 +10,7 @@
 
 #include "clients/cli/place.h"
 #include "proto/number.h"
-#include "proto/text.h"
+#include "proto/text/text.h"
 
 enum {
     NO_OPTION = 1, /* what getopt_long says of other arguments */

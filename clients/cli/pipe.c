@@ -17,7 +17,7 @@
 
 #include "clients/cli/counter.h"
 #include "clients/cli/output.h"
-#include "proto/text.h"
+#include "proto/text/text.h"
 
 #define CHUNK              ((size_t)64 << 10)
 #define LAST_REPLY_WAIT_MS 10000

@@ -26,7 +26,7 @@ static uint64_t deadline_of(const struct execute_rules *rules, const struct requ
     uint64_t ttl = UINT64_MAX;
     switch (request->ttl_kind) {
     case TTL_DEFAULT: ttl = rules->ttl_default_ms; break;
-    case TTL_NEVER: break;
+    default: break;
     case TTL_RELATIVE: ttl = request->ttl_ms; break;
     }
     if (ttl > rules->ttl_max_lifetime_ms) ttl = rules->ttl_max_lifetime_ms;
@@ -43,6 +43,7 @@ static bool condition_holds(struct call *call, const struct entry *e)
     case COND_ABSENT: holds = e == NULL; break;
     case COND_PRESENT: holds = e != NULL; break;
     case COND_VERSION: holds = e != NULL && entry_version(e) == request->if_version; break;
+    default: break;
     }
     if (!holds) {
         call->reply.kind = REPLY_CONFLICT;

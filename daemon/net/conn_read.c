@@ -167,7 +167,7 @@ static size_t step(struct conn *c, const char *in, size_t len, bool *go_on)
         break;
     case DECODE_REQUEST: take_request(c, call); break;
     case DECODE_BODY: begin_body(c, call); break;
-    case DECODE_REFUSED:
+    case DECODE_ANSWERED:
         c->request_ms = 0;
         take_reply(c, call);
         break;

@@ -44,7 +44,7 @@ void loop_stats_reply(struct loop_stats *s, const struct call *call, uint64_t no
 
 void loop_stats_batch(struct loop_stats *s, uint64_t now_ns)
 {
-    for (int op = 0; op <= OP_TOUCH; op++) {
+    for (int op = 0; op <= OP_TABLE_LAST; op++) {
         if (s->batch[op]) histogram_record_n(&s->latency[op], now_ns - s->batch_arrived_ns, s->batch[op]);
         s->batch[op] = 0;
     }

@@ -35,9 +35,9 @@ struct loop_stats {
     counter bytes_in, bytes_out;
     counter turns, longest_turn_ns;
     counter call_bytes; /* calls in existence, spare ones included; what they allocated beside is not counted */
-    struct histogram latency[OP_TOUCH + 1]; /* operations on the table: from arrival to reply, in ns */
-    uint32_t batch[OP_TOUCH + 1];           /* answered since the last loop_stats_batch; I/O thread only */
-    uint64_t batch_arrived_ns;              /* when that batch was read; 0: nothing is in it */
+    struct histogram latency[OP_TABLE_LAST + 1]; /* operations on the table: from arrival to reply, in ns */
+    uint32_t batch[OP_TABLE_LAST + 1];           /* answered since the last loop_stats_batch; I/O thread only */
+    uint64_t batch_arrived_ns;                   /* when that batch was read; 0: nothing is in it */
 };
 
 struct loop_stats *loop_stats_create(void);

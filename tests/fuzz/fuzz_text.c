@@ -48,7 +48,7 @@ static void check_round_trip(const struct codec_limits *limits, const char *in, 
             buffer_free(&before);
             buffer_free(&after);
         }
-        bool going = (status == DECODE_REQUEST && call.request.op != OP_QUIT) || status == DECODE_REFUSED;
+        bool going = (status == DECODE_REQUEST && call.request.op != OP_QUIT) || status == DECODE_ANSWERED;
         call_clear(&call);
         if (!going) return;
     }

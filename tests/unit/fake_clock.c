@@ -20,9 +20,16 @@ static uint64_t now_ns(void *ctx)
     return now;
 }
 
+/* The time of day goes along with the other one. */
+static uint64_t wall_us(void *ctx)
+{
+    struct fake_clock *c = ctx;
+    return FAKE_CLOCK_WALL_MS * 1000U + atomic_load(&c->ns) / 1000U;
+}
+
 void fake_clock_init(struct fake_clock *c)
 {
-    c->clock = (struct clock){now_ns, c};
+    c->clock = (struct clock){now_ns, c, wall_us};
     atomic_init(&c->ns, FAKE_CLOCK_START_MS * 1000000U);
     atomic_init(&c->gated, false);
     pthread_mutex_init(&c->lock, NULL);

@@ -13,6 +13,7 @@
 #include "daemon/base/clock.h"
 
 #define FAKE_CLOCK_START_MS 1000000ULL
+#define FAKE_CLOCK_WALL_MS  1700000000000ULL /* the time of day when the fake clock says 0 */
 
 struct fake_clock {
     struct clock clock; /* hand this out */

@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "proto/text.h"
+#include "proto/text/text.h"
 
 /* ---- the service, on I/O threads ---- */
 

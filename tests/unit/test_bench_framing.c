@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "bench/null/framing.h"
-#include "proto/text.h"
+#include "proto/text/text.h"
 
 /* 'V' for each GET, 'O' for each other request, '!' at the end where the bytes are bad. Hands out `chunk` bytes at
  * a time. */

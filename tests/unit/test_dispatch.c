@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "daemon/dispatch.h"
-#include "proto/text.h"
+#include "proto/text/text.h"
 
 #define SCRIPT_MAX 4
 

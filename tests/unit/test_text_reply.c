@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "proto/text/grammar.h"
 #include "tests/unit/text_check.h"
 #include "tests/unit/text_events.h"
 
@@ -263,6 +264,7 @@ static void help_names_every_verb_on_a_line_of_its_own(void **state)
     buffer_append_text(&help, "\r\n");
     buffer_append(&help, text_help().ptr, text_help().len);
     for (int op = 0; op < OP_COUNT; op++) {
+        if (text_verb((enum op)op).len == 0) continue; /* not an operation of this protocol */
         char verb[16] = "\r\n";
         size_t len = strlen(op_name((enum op)op));
         for (size_t i = 0; i < len; i++)

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "proto/text/grammar.h"
 #include "tests/unit/text_events.h"
 
 enum { ROUNDS = 300, PER_STREAM = 8 };
@@ -66,7 +67,10 @@ static uint64_t random_number(struct dice *dice, uint64_t max)
 
 static struct request random_request(struct dice *dice, char *room)
 {
-    struct request r = {.op = (enum op)roll(dice, OP_QUIT)}; /* QUIT would end the stream */
+    struct request r = {.op = OP_GET};
+    do
+        r.op = (enum op)roll(dice, OP_QUIT); /* QUIT would end the stream */
+    while (text_verb(r.op).len == 0);
     bool keyed = r.op == OP_GET || r.op == OP_PUT || r.op == OP_DELETE || r.op == OP_TOUCH;
     r.tag = random_tag(dice, room);
     room += TAG_MAX;

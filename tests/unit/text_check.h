@@ -2,7 +2,7 @@
 #ifndef TESTS_TEXT_CHECK_H
 #define TESTS_TEXT_CHECK_H
 
-#include "proto/text.h"
+#include "proto/text/text.h"
 
 struct text_golden {
     const char *in;

@@ -216,7 +216,7 @@ void text_events(struct buffer *log, const struct codec_limits *limits, const ch
         switch (status) {
         case DECODE_MORE: going = !body && arrive(&feed, &pieces); break;
         case DECODE_BODY: assert(false); break;
-        case DECODE_REFUSED: log_error(log, "refused", &call); break;
+        case DECODE_ANSWERED: log_error(log, "refused", &call); break;
         case DECODE_CLOSE:
             log_error(log, "close", &call);
             going = false;

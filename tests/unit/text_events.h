@@ -2,7 +2,7 @@
 #ifndef TESTS_TEXT_EVENTS_H
 #define TESTS_TEXT_EVENTS_H
 
-#include "proto/text.h"
+#include "proto/text/text.h"
 
 /* How the bytes arrive: the size of the next piece, given how many are left. 0 counts as 1. */
 struct text_pieces {

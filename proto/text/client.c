@@ -2,8 +2,8 @@
 #include <assert.h>
 
 #include "proto/number.h"
-#include "proto/text.h"
-#include "proto/text_grammar.h"
+#include "proto/text/grammar.h"
+#include "proto/text/text.h"
 
 /* ---- requests ---- */
 
@@ -48,7 +48,7 @@ static void append_ttl(struct buffer *out, const struct request *request)
     switch (request->ttl_kind) {
     case TTL_DEFAULT: buffer_append_text(out, " -"); return;
     case TTL_NEVER: buffer_append_text(out, " never"); return;
-    case TTL_RELATIVE: break;
+    default: break; /* TTL_RELATIVE: this protocol knows no other */
     }
     buffer_append_text(out, " ");
     buffer_append_u64(out, request->ttl_ms);

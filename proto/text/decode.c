@@ -11,7 +11,7 @@
  */
 #include <assert.h>
 
-#include "proto/text_grammar.h"
+#include "proto/text/grammar.h"
 
 enum {
     LINE,     /* at a request line, or somewhere in it */
@@ -71,7 +71,7 @@ static enum decode_status skip_value(struct decoder *d, const char *in, size_t l
     *used += (size_t)end;
     d->state = LINE;
     reply_error(&call->reply, (enum error_code)d->error, d->error_text);
-    return DECODE_REFUSED;
+    return DECODE_ANSWERED;
 }
 
 /* Keeps of a refused request what its reply needs, and leaves the call empty until then. */
@@ -121,7 +121,7 @@ static enum decode_status take_line(struct decoder *d, const struct codec_limits
     }
     call->request.key = slice_of(NULL, 0);
     call->request.value = slice_of(NULL, 0);
-    return line.closes ? DECODE_CLOSE : DECODE_REFUSED;
+    return line.closes ? DECODE_CLOSE : DECODE_ANSWERED;
 }
 
 /* How many bytes of spaces and empty lines are in front. */

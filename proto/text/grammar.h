@@ -1,12 +1,12 @@
 /*
  * Inside the text codec: its words, character classes and tokens, and what its files call in each other.
  *
- *     text_decode.c    framing: lines, counted values, what is skipped      (server: bytes -> requests)
- *     text_request.c   one request line                                       |
- *     text_modifiers.c the @name=value;... in front of a line                 |
- *     text_encode.c    replies -> bytes                                     (server)
- *     text_client.c    requests -> bytes, bytes -> replies                  (client)
- *     text_grammar.c   what all of these agree on
+ *     decode.c    framing: lines, counted values, what is skipped      (server: bytes -> requests)
+ *     request.c   one request line                                       |
+ *     modifiers.c the @name=value;... in front of a line                 |
+ *     encode.c    replies -> bytes                                     (server)
+ *     client.c    requests -> bytes, bytes -> replies                  (client)
+ *     grammar.c   what all of these agree on
  */
 #ifndef PROTO_TEXT_GRAMMAR_H
 #define PROTO_TEXT_GRAMMAR_H

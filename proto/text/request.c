@@ -7,8 +7,8 @@
 #include <assert.h>
 
 #include "proto/number.h"
-#include "proto/text.h"
-#include "proto/text_grammar.h"
+#include "proto/text/grammar.h"
+#include "proto/text/text.h"
 
 #define PUT_FORM "PUT takes a key, a ttl and a value: PUT key 30m value"
 

@@ -1,6 +1,6 @@
 /* Replies, server side: each is written straight into one reservation. */
 #include "proto/number.h"
-#include "proto/text_grammar.h"
+#include "proto/text/grammar.h"
 
 /* More than everything of a reply but its tag and its body: words, three numbers, line ends. */
 #define FRAME_MAX 96
@@ -62,7 +62,7 @@ static char *put_reply(char *at, const struct reply *reply)
     case REPLY_TEXT: return put_counted(PUT_TEXT(at, "TEXT"), reply->body);
     case REPLY_VERSION: return put_slice(PUT_TEXT(at, "VERSION "), reply->body);
     case REPLY_BYE: return PUT_TEXT(at, "BYE");
-    case REPLY_NONE: break;
+    default: break;
     }
     /* A bug of ours; but every request has its line, or all later answers would belong to the wrong ones. */
     return PUT_TEXT(at, "ERROR internal the request was not answered");

@@ -1,5 +1,5 @@
 /* What HELP answers: every verb on one line. The reply's own line end closes the last one. */
-#include "proto/text.h"
+#include "proto/text/text.h"
 
 static const char help[] =
     "GET key              -> VALUE ttl_ms version $n, n bytes; or NOT_FOUND\r\n"

@@ -1,7 +1,7 @@
 /* The modifiers in front of a request: @if=7;tag=a1;deadline=50ms;class=critical */
 #include "proto/number.h"
-#include "proto/text.h"
-#include "proto/text_grammar.h"
+#include "proto/text/grammar.h"
+#include "proto/text/text.h"
 
 enum modifier {
     MOD_IF = 1,

@@ -1,12 +1,12 @@
 /* What the parts of the text codec agree on: verbs, names, character classes, tokens. */
-#include "proto/text_grammar.h"
+#include "proto/text/grammar.h"
 
 #include <assert.h>
 #include <endian.h>
 #include <string.h>
 
 #include "proto/number.h"
-#include "proto/text.h"
+#include "proto/text/text.h"
 
 const struct codec codec_text = {
     .name = "text",

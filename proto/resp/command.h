@@ -1,0 +1,156 @@
+/*
+ * Inside the RESP codec: what a command is, and the shapes of replies.
+ *
+ *     decode.c      framing: bytes -> arguments            (arrays of bulk strings, inline lines)
+ *     command.c     the table: name, arity, what takes it; unknown commands, wrong arity, MULTI's queue
+ *     strings.c     GET, SET, ... : arguments -> request   keys.c: DEL, EXPIRE, SCAN, ...
+ *     connection.c  HELLO, SELECT, CLIENT, ... : answered here    transaction.c: MULTI, EXEC, DISCARD
+ *     encode.c      reply + form -> bytes                  info.c: struct facts -> INFO, CONFIG GET, CLIENT LIST
+ *     glob.c        (in proto/) the patterns of SCAN and KEYS
+ */
+#ifndef PROTO_RESP_COMMAND_H
+#define PROTO_RESP_COMMAND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/codec.h"
+
+/* A command with its arguments; argv[0] is the name as the client wrote it. Borrowed from the input. */
+struct resp_args {
+    const struct slice *argv;
+    size_t argc;
+};
+
+/*
+ * How a reply is rendered: the low byte of call->form; above it FORM_ bits. Unless a row says otherwise, ERROR,
+ * OVERLOADED and LATE are rendered the same everywhere.
+ */
+enum resp_form {
+    RESP_STATUS,    /* STORED, OK -> +OK; CONFLICT, NOT_FOUND -> nil (SET NX) */
+    RESP_BULK,      /* VALUE, KEY -> the body; NOT_FOUND, CONFLICT -> nil */
+    RESP_TRUTH,     /* STORED, OK, VALUE, META -> :1; NOT_FOUND, CONFLICT -> :0 */
+    RESP_INTEGER,   /* NUMBER, LEN -> number; PARTS -> how many parts were not NOT_FOUND or CONFLICT */
+    RESP_LENGTH,    /* META, STORED (of APPEND: reply.size) -> size; NOT_FOUND -> :0 */
+    RESP_TTL_S,     /* META -> seconds left, rounded as Redis does; never -> :-1; NOT_FOUND -> :-2 */
+    RESP_TTL_MS,    /* ... milliseconds */
+    RESP_EXPIRES_S, /* META -> the time of day it expires (expires_unix_ms), as Redis rounds */
+    RESP_EXPIRES_MS,
+    RESP_TYPE,          /* META -> +string; NOT_FOUND -> +none */
+    RESP_RENAMED,       /* OK, STORED -> +OK; NOT_FOUND -> -ERR no such key */
+    RESP_RENAMED_TRUTH, /* OK, STORED -> :1; CONFLICT -> :0; NOT_FOUND -> -ERR no such key */
+    RESP_LIST,          /* PARTS -> an array of the parts' replies, each in its own form */
+    RESP_ALL_TRUTH,     /* PARTS -> :1; CONFLICT -> :0 (MSETNX) */
+    RESP_ALL_OK,        /* PARTS -> +OK, or the first part's error (MSET) */
+    RESP_SCAN,          /* KEYS -> [cursor, [keys]] */
+    RESP_KEYS,          /* KEYS -> [keys] */
+    RESP_TIME,          /* TIME -> [seconds, microseconds] */
+    RESP_INFO,          /* FACTS -> INFO's text; sections from the tag */
+    RESP_CONFIG,        /* FACTS -> CONFIG GET's map; pattern from the tag */
+    RESP_CLIENT,        /* FACTS -> CLIENT LIST's or INFO's line; the connection's own words from the tag */
+    RESP_ENCODING,      /* VALUE -> OBJECT ENCODING's word; NOT_FOUND -> nil */
+    RESP_RAW,           /* OWN -> the body is the reply's bytes, rendered already */
+};
+
+#define RESP_FORM_MASK 0xffU
+#define RESP_FORM_3    0x100U /* the connection speaks RESP3 */
+
+struct resp_command {
+    const char *name;                     /* lower case */
+    const char *flags;                    /* for COMMAND: "write denyoom fast", "readonly fast", ... */
+    int arity;                            /* as Redis counts it: with the name; negative: at least */
+    int8_t first_key, last_key, key_step; /* for COMMAND; 0: no keys */
+    /*
+     * Fills call->request and call->form, or answers: DECODE_REQUEST, DECODE_ANSWERED, DECODE_CLOSE. The arity is
+     * right already; call->request.database is set. Slices of the arguments may be used as they are.
+     */
+    enum decode_status (*take)(struct decoder *d, const struct codec_limits *limits, const struct resp_args *args,
+                               struct call *call);
+};
+
+/* Answers with an error line: `text` without "-" and CRLF, as in "ERR syntax error"; formatted, at most 512 bytes.
+ * The bytes become the call's own. */
+enum decode_status resp_fail(struct call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Answers with these rendered bytes, CRLF included, as in "+OK\r\n". resp_own copies, resp_literal borrows a
+ * literal. */
+enum decode_status resp_own(struct call *call, const char *bytes, size_t len);
+enum decode_status resp_literal(struct call *call, const char *bytes);
+
+/* Case-insensitive: is this argument the word? `word` in lower case. */
+bool resp_is(struct slice argument, const char *word);
+
+/* Redis's string2ll: the whole argument as a signed 64-bit decimal; no sign but '-', no leading zeros or spaces. */
+bool resp_integer(struct slice argument, int64_t *n);
+
+/* Refuses keys and values over the limits (DECODE_ANSWERED with the error in the call); true when they fit. */
+bool resp_key_fits(const struct codec_limits *limits, struct slice key, struct call *call);
+bool resp_value_fits(const struct codec_limits *limits, size_t len, struct call *call);
+
+/* The commands, sorted by name; strings.c and keys.c and the others have a take function for each, declared here.
+ */
+const struct resp_command *resp_command_find(struct slice name); /* NULL: unknown */
+
+#define RESP_TAKE(name_)                                                                       \
+    enum decode_status resp_take_##name_(struct decoder *d, const struct codec_limits *limits, \
+                                         const struct resp_args *args, struct call *call)
+
+/* strings.c: get set setex psetex setnx getset getdel getex mget mset msetnx append strlen incr decr incrby decrby,
+ * and put of our own. */
+RESP_TAKE(get);
+RESP_TAKE(set);
+RESP_TAKE(setex);
+RESP_TAKE(psetex);
+RESP_TAKE(setnx);
+RESP_TAKE(getset);
+RESP_TAKE(getdel);
+RESP_TAKE(getex);
+RESP_TAKE(mget);
+RESP_TAKE(mset);
+RESP_TAKE(msetnx);
+RESP_TAKE(append);
+RESP_TAKE(strlen);
+RESP_TAKE(incr);
+RESP_TAKE(decr);
+RESP_TAKE(incrby);
+RESP_TAKE(decrby);
+RESP_TAKE(put); /* PUT key ttl value, with the text protocol's ttl words; ttl "-": the default lifetime */
+
+/* keys.c */
+RESP_TAKE(del); /* also unlink, and delete of our own */
+RESP_TAKE(exists);
+RESP_TAKE(touch);
+RESP_TAKE(type);
+RESP_TAKE(expire); /* also pexpire, expireat, pexpireat: told apart by argv[0] */
+RESP_TAKE(ttl);    /* also pttl, expiretime, pexpiretime */
+RESP_TAKE(persist);
+RESP_TAKE(rename); /* also renamenx */
+RESP_TAKE(scan);
+RESP_TAKE(keys);
+RESP_TAKE(randomkey);
+RESP_TAKE(dbsize); /* also len of our own */
+RESP_TAKE(flush);  /* flushdb, flushall */
+RESP_TAKE(object);
+RESP_TAKE(eval); /* also evalsha: the one script that compares and deletes */
+
+/* connection.c and info.c */
+RESP_TAKE(hello);
+RESP_TAKE(auth);
+RESP_TAKE(select);
+RESP_TAKE(ping);
+RESP_TAKE(echo);
+RESP_TAKE(quit);
+RESP_TAKE(reset);
+RESP_TAKE(client);
+RESP_TAKE(info);
+RESP_TAKE(command);
+RESP_TAKE(config);
+RESP_TAKE(time);
+RESP_TAKE(function);
+RESP_TAKE(script); /* SCRIPT LOAD, EXISTS, FLUSH as far as the one script goes */
+
+/* transaction.c */
+RESP_TAKE(multi);
+RESP_TAKE(exec);
+RESP_TAKE(discard);
+
+#endif
