@@ -68,7 +68,7 @@ $(BUILD)/%.a:
 	$(Q)$(AR) rcs $@ $^
 
 # One object that shows the world sluice_* only, so that no name of ours meets one of the program it is linked into.
-$(BUILD)/libsluice.a: $(call obj,$(CLIENT_SRC) $(PROTO_SRC))
+$(BUILD)/libsluice.a: $(call obj,$(CLIENT_SRC) $(call src,proto/*.c proto/text/*.c))
 	@rm -f $@
 	$(call say,AR    $@)
 	$(Q)$(LD) -r -o $(BUILD)/sluice-client.o $^
@@ -89,6 +89,7 @@ $(BUILD)/sluice-bench: $(BUILD)/bench/main.o $(BUILD)/libbench.a $(BUILD)/libdae
 	$(call say,LINK  $@)
 	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(BENCH_LIBS)
 
+$(BUILD)/tests/test_client_retry: $(BUILD)/clients/c/retry.o # which the library does not show
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(BUILD)/libtestsupport.a $(BUILD)/libbench.a $(BUILD)/libdaemon.a $(BUILD)/libconfig.a $(BUILD)/libsluice.a $(BUILD)/libproto.a
 	@mkdir -p $(@D)
 	$(call say,LINK  $@)

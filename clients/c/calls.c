@@ -1,5 +1,49 @@
-/* The synchronous calls: one request, then its reply. */
+/* The synchronous calls: one request, then its reply; again if the server was overloaded. */
+#include <poll.h>
+
 #include "clients/c/client.h"
+
+/* Uniform in [0, 1): xorshift64 (G. Marsaglia, 2003). */
+static double roll(struct sluice *s)
+{
+    s->dice ^= s->dice << 13;
+    s->dice ^= s->dice >> 7;
+    s->dice ^= s->dice << 17;
+    return (double)(s->dice >> 11) / (double)(UINT64_C(1) << 53);
+}
+
+/* Waits before the next attempt, unless the call has no time left for that. */
+static bool wait_for_next(int wait_ms, int64_t deadline)
+{
+    int left = sluice__remaining(deadline);
+
+    if (left >= 0 && wait_ms >= left) return false;
+    while (wait_ms > 0) {
+        int64_t until = sluice__deadline(wait_ms);
+        (void)poll(NULL, 0, wait_ms);
+        wait_ms = sluice__remaining(until); /* a signal may have cut it short */
+    }
+    return true;
+}
+
+/* Sends the request until it is taken on, as far as the rules of retry.h and the deadline allow. */
+static enum sluice_status attempt(struct sluice *s, struct request *request, int64_t ttl_ms,
+                                  const struct sluice_request_options *options, struct sluice_result *result)
+{
+    int64_t deadline = sluice__deadline(s->request_timeout_ms);
+
+    for (int n = 1;; n++) {
+        enum sluice_status status = sluice__append(s, request, ttl_ms, options);
+        int wait_ms = -1;
+
+        result->status = status;
+        if (status != SLUICE_OK) return status;
+        status = sluice__receive(s, deadline, result);
+        result->attempts = n;
+        if (status == SLUICE_OVERLOADED) wait_ms = sluice__retry_wait(&s->retry, n, result->retry_ms, roll(s));
+        if (wait_ms < 0 || !wait_for_next(wait_ms, deadline)) return status;
+    }
+}
 
 static enum sluice_status call(struct sluice *s, struct request *request, int64_t ttl_ms,
                                const struct sluice_request_options *options, struct sluice_result *result)
@@ -11,9 +55,16 @@ static enum sluice_status call(struct sluice *s, struct request *request, int64_
                          "%zu pipelined requests wait for their replies: receive these first", s->pending_len);
         return result->status;
     }
-    result->status = sluice__append(s, request, ttl_ms, options);
-    if (result->status != SLUICE_OK) return result->status;
-    return sluice_receive(s, result);
+    if (!sluice__retry_begin(&s->retry, sluice__now_ms(), roll(s))) {
+        result->throttled = 1;
+        result->status =
+            sluice__fail(s, SLUICE_OVERLOADED, "not sent: %s refused most calls of late, so some are held back",
+                         s->address.text);
+        return result->status;
+    }
+    enum sluice_status status = attempt(s, request, ttl_ms, options, result);
+    sluice__retry_end(&s->retry, status != SLUICE_OVERLOADED);
+    return status;
 }
 
 /* An operation without key, value or lifetime. */

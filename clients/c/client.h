@@ -1,7 +1,7 @@
 /*
  * What the files of this library share. Names with two underscores are not for users.
  *
- *     calls.c -> pipeline.c -> request.c (checks, encodes)      -> out -> stream.c -> socket
+ *     calls.c (retry.c: again?) -> pipeline.c -> request.c (checks, encodes)      -> out -> stream.c -> socket
  *                         <-- result.c (what a reply means)     <- in  <-
  *     open.c -> address.c (where), connect.c (how)
  */
@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "clients/c/retry.h"
 #include "clients/c/sluice.h"
 #include "proto/buffer.h"
 #include "proto/codec.h"
@@ -55,6 +56,8 @@ struct sluice {
     struct buffer in;
     size_t in_start; /* bytes at the front of `in` that were received already */
     struct reply_decoder decoder;
+    struct sluice__retry retry;
+    uint64_t dice;                   /* state of the random numbers, never 0 */
     struct sluice__pending *pending; /* a ring of pending_capacity places */
     size_t pending_capacity;
     size_t pending_head;
@@ -78,6 +81,8 @@ int sluice__connect(struct sluice *s, enum sluice_status *status);
 
 /* stream.c. Deadlines are monotonic milliseconds; -1: never. */
 int64_t sluice__deadline(int timeout_ms);
+/* Now, on the same clock. */
+int64_t sluice__now_ms(void);
 /* Milliseconds left for poll: -1 for never, 0 when it has passed. */
 int sluice__remaining(int64_t deadline);
 /* Writes what is unsent; what arrives meanwhile is read into `in`. */
@@ -91,7 +96,7 @@ void sluice__drop(struct sluice *s);
 enum sluice_status sluice__append(struct sluice *s, struct request *request, int64_t ttl_ms,
                                   const struct sluice_request_options *options);
 
-/* pipeline.c: the next reply. */
+/* pipeline.c: sends what is unsent, then takes the next reply. */
 enum sluice_status sluice__receive(struct sluice *s, int64_t deadline, struct sluice_result *result);
 
 /* result.c: false when `reply` cannot be the answer to `op`. */

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 
 #include "clients/c/client.h"
 
@@ -36,6 +37,10 @@ enum sluice_status sluice_open(const struct sluice_options *options, struct slui
     s->request_timeout_ms =
         options->request_timeout_ms == 0 ? SLUICE__REQUEST_TIMEOUT_MS : options->request_timeout_ms;
     s->reply_max = options->reply_max == 0 ? SLUICE__REPLY_MAX : options->reply_max;
+    sluice__retry_init(&s->retry, &options->retry);
+    if (getrandom(&s->dice, sizeof(s->dice), GRND_NONBLOCK) != (ssize_t)sizeof(s->dice)) s->dice = 0;
+    s->dice ^= (uint64_t)sluice__now_ms() ^ (uint64_t)(uintptr_t)s; /* jitter, not a secret */
+    if (s->dice == 0) s->dice = 1;
     s->address_ok = sluice__address_set(s, options);
     return sluice_reconnect(s);
 }

@@ -100,7 +100,8 @@ static enum sluice_status take(struct sluice *s, const struct reply *reply, stru
     return result->status;
 }
 
-enum sluice_status sluice__receive(struct sluice *s, int64_t deadline, struct sluice_result *result)
+/* Decodes the next reply, reading as long as it is not whole. */
+static enum sluice_status next_reply(struct sluice *s, int64_t deadline, struct sluice_result *result)
 {
     struct codec_limits limits = {.line = SLUICE__LINE_MAX, .key = SLUICE_KEY_MAX, .value = s->reply_max};
 
@@ -126,10 +127,8 @@ enum sluice_status sluice__receive(struct sluice *s, int64_t deadline, struct sl
     }
 }
 
-enum sluice_status sluice_receive(struct sluice *s, struct sluice_result *result)
+enum sluice_status sluice__receive(struct sluice *s, int64_t deadline, struct sluice_result *result)
 {
-    int64_t deadline = sluice__deadline(s->request_timeout_ms);
-
     *result = (struct sluice_result){.status = SLUICE_DISCONNECTED};
     if (s->link == LINK_DOWN) return sluice__not_connected(s);
     if (s->pending_len == 0) {
@@ -139,7 +138,12 @@ enum sluice_status sluice_receive(struct sluice *s, struct sluice_result *result
     /* What cannot be sent any more may still be answered in part: the decoder finds out. */
     result->status = sluice__write_all(s, deadline);
     if (result->status == SLUICE_OK || s->link == LINK_ENDED) {
-        result->status = sluice__receive(s, deadline, result);
+        result->status = next_reply(s, deadline, result);
     }
     return result->status;
+}
+
+enum sluice_status sluice_receive(struct sluice *s, struct sluice_result *result)
+{
+    return sluice__receive(s, sluice__deadline(s->request_timeout_ms), result);
 }

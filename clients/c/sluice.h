@@ -15,8 +15,10 @@
  * Time: every call that waits gives up after a timeout. What waits is a poll on a non-blocking socket; only the
  * look-up of a host *name* is the resolver's own affair and follows its timeouts.
  *
- * Nothing is retried. OVERLOADED, LATE, CONFLICT and SERVER_ERROR mean that the request was not executed and
- * may be sent again; after TIMEOUT and DISCONNECTED nobody knows, so only the caller can decide.
+ * OVERLOADED, LATE, CONFLICT and SERVER_ERROR mean that the request was not executed and may be sent again; after
+ * TIMEOUT and DISCONNECTED nobody knows, so only the caller can decide. The synchronous calls send a request that
+ * was answered OVERLOADED again by themselves, within limits that keep clients from making an overload worse
+ * (struct sluice_retry_options, where it can be switched off). Nothing else is ever retried.
  */
 #ifndef SLUICE_H
 #define SLUICE_H
@@ -92,6 +94,27 @@ static inline struct sluice_bytes sluice_text(const char *text)
 
 struct sluice; /* one connection */
 
+/*
+ * What the synchronous calls do about OVERLOADED. All zero stands for the defaults:
+ *
+ * - a request is sent at most 3 times, the first time included;
+ * - before it is sent again, the call waits a random time between 0 and the server's hint (result.retry_ms), twice
+ *   the hint the next time, at most 1 s; and never past the request timeout: then it gives up at once;
+ * - on average at most 10 % of the calls of a handle are sent again, with 10 in reserve for a burst (a token
+ * bucket);
+ * - when the server has refused more than every second call of late, some calls are answered OVERLOADED without
+ *   being sent (result.throttled), more of them the more it refuses: so a server that is far too busy is spared
+ * even the refusing.
+ *
+ * To switch all of it off: {.attempts = 1, .throttle = -1}.
+ */
+struct sluice_retry_options {
+    int attempts;       /* most times a request is sent; 0: 3; 1: once */
+    int max_wait_ms;    /* longest wait between two attempts; 0: 1,000 */
+    int budget_percent; /* of the calls may be sent again, over time; 0: 10; below 0: any number */
+    int throttle;       /* K: throttling begins when fewer than 1 in K calls are taken on; 0: 2; below 0: off */
+};
+
 /* Where to connect and how long to wait. All zero is sluice://127.0.0.1:7811 and the default timeouts. */
 struct sluice_options {
     const char *url;       /* sluice://host[:port], sluice://[v6]:port or unix:/path; then none of the next three */
@@ -101,6 +124,7 @@ struct sluice_options {
     int connect_timeout_ms; /* 0: 5,000; below 0: none */
     int request_timeout_ms; /* 0: 10,000; below 0: none. For one call: send and reply */
     size_t reply_max;       /* largest value or document believed, in bytes; 0: 64 MiB */
+    struct sluice_retry_options retry;
 };
 
 /*
@@ -174,6 +198,8 @@ struct sluice_result {
     int64_t ttl_ms;               /* get: what is left; -1: never expires */
     uint64_t count;               /* len: unexpired sessions */
     int64_t retry_ms;             /* OVERLOADED: worth a retry after this; -1: do not retry */
+    int attempts;                 /* synchronous calls: how often the request was sent; 0: not at all */
+    int throttled;                /* OVERLOADED said by this library, not by the server: nothing was sent */
     char tag[SLUICE_TAG_MAX + 1]; /* the request's tag, "" if it had none */
     void *kept;                   /* the library's own; see sluice_result_keep */
 };
@@ -189,9 +215,9 @@ const char *sluice_status_name(enum sluice_status status);
 const char *sluice_error_name(enum sluice_error error);
 
 /*
- * Synchronous calls: one request, its reply, within the request timeout. They return result->status; `result`
- * must not be NULL. Keys and values are read before the call returns, not after. While pipelined requests are
- * unanswered these calls are out of place: SLUICE_BAD_ARGUMENT.
+ * Synchronous calls: one request, its reply, within the request timeout, retries included. They return
+ * result->status; `result` must not be NULL. Keys and values are read before the call returns, not after. While
+ * pipelined requests are unanswered these calls are out of place: SLUICE_BAD_ARGUMENT.
  *
  * After TIMEOUT, DISCONNECTED or PROTOCOL (and NO_MEMORY while receiving) the connection is of no more use:
  * every later call says DISCONNECTED until sluice_reconnect.

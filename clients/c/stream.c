@@ -14,7 +14,7 @@
 
 #define READ_ROOM ((size_t)16 << 10) /* least room for one recv */
 
-static int64_t now_ms(void)
+int64_t sluice__now_ms(void)
 {
     struct timespec t;
 
@@ -24,7 +24,7 @@ static int64_t now_ms(void)
 
 int64_t sluice__deadline(int timeout_ms)
 {
-    return timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+    return timeout_ms < 0 ? -1 : sluice__now_ms() + timeout_ms;
 }
 
 int sluice__remaining(int64_t deadline)
@@ -32,7 +32,7 @@ int sluice__remaining(int64_t deadline)
     int64_t left = 0;
 
     if (deadline < 0) return -1;
-    left = deadline - now_ms();
+    left = deadline - sluice__now_ms();
     if (left <= 0) return 0;
     return left > INT_MAX ? INT_MAX : (int)left;
 }

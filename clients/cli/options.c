@@ -29,7 +29,8 @@ enum {
     ID_VERSION = 'V',
     ID_TAG = 256,
     ID_CLASS,
-    ID_DEADLINE
+    ID_DEADLINE,
+    ID_RETRIES
 };
 
 #define FOR(verb)    (1U << (verb))
@@ -57,6 +58,7 @@ static const struct row rows[] = {
     {ID_CLASS, "class", "CLASS", FOR_REQUESTS, "under overload: critical, normal or sheddable"},
     {ID_TAG, "tag", "TAG", FOR_REQUESTS, "a mark for the request, echoed in --json"},
     {ID_TIMEOUT, "timeout", "TIME", FOR_ALL, "wait this long to connect, and for a reply (default: 5s, 10s)"},
+    {ID_RETRIES, "retries", "N", FOR_ALL, "if the server is overloaded, try again up to N times (default: 2)"},
     {ID_JSON, "json", NULL, FOR_ALL & ~FOR(VERB_WATCH), "results as JSON"},
     {ID_VERBOSE, "verbose", NULL, FOR_ALL & ~FOR(VERB_WATCH), "get: version and lifetime on standard error"},
     {ID_INTERVAL, "interval", "TIME", FOR(VERB_WATCH), "time between two readings (default: 1s)"},
@@ -172,6 +174,10 @@ static bool set(struct options *o, const struct row *row, const char *text, stru
         if (!parse_time(error, row, text, INT_MAX, &n)) return false;
         o->timeout_ms = (int)n;
         return true;
+    case ID_RETRIES:
+        if (!number_parse(slice_text(text), 100, &n)) return refuse(error, row, "0 to 100", text);
+        o->retries = (int)n;
+        return true;
     case ID_INTERVAL:
         if (!parse_time(error, row, text, INT_MAX, &n)) return false;
         o->interval_ms = (int)n;
@@ -251,7 +257,7 @@ bool options_parse(struct options *options, int argc, char **argv, int *first, s
 
     int arguments = 0;
 
-    *options = (struct options){.ttl_ms = SLUICE_TTL_DEFAULT, .interval_ms = 1000};
+    *options = (struct options){.ttl_ms = SLUICE_TTL_DEFAULT, .interval_ms = 1000, .retries = 2};
     make_getopt(longs, shorts);
     opterr = 0;
     while ((id = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
@@ -302,5 +308,7 @@ struct sluice_options options_connection(const struct options *options)
         .connect_timeout_ms = options->timeout_ms,
         .request_timeout_ms = options->timeout_ms,
         .reply_max = TEXT_COUNT_MAX,
+        /* Who asks for no retries wants to see what the server says, so nothing is held back either. */
+        .retry = {.attempts = options->retries + 1, .throttle = options->retries == 0 ? -1 : 0},
     };
 }

@@ -20,6 +20,7 @@ struct options {
     const char *socket;
     uint16_t port;
     int timeout_ms; /* 0: the library's default; below 0: none */
+    int retries;    /* of a request that was answered OVERLOADED */
     int64_t ttl_ms;
     struct sluice_request_options request;
     bool json;
