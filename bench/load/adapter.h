@@ -1,4 +1,4 @@
-/* The protocols that the load tester speaks: each a name, a port and a codec. */
+/* The protocols that the load tester speaks: each a name, a port, and the client's half of a codec (codec.h). */
 #ifndef BENCH_LOAD_ADAPTER_H
 #define BENCH_LOAD_ADAPTER_H
 
@@ -7,7 +7,9 @@
 struct adapter {
     const char *name;
     unsigned port; /* the daemon's default for it */
-    const struct codec *codec;
+    void (*encode_request)(struct buffer *out, const struct request *request);
+    enum decode_status (*decode_reply)(struct reply_decoder *d, const struct codec_limits *limits, const char *in,
+                                       size_t len, size_t *used, struct reply *reply, struct slice *tag);
 };
 
 /* NULL when there is none of that name. */

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bench/load/adapter.h"
 #include "proto/codec.h"
 
 #define CHANNEL_OUTPUT (256U << 10) /* unwritten bytes from which on a channel must be flushed */
@@ -57,6 +58,6 @@ enum channel_status channel_read(struct channel *ch);
 
 /* The next whole reply among the bytes read: DECODE_REQUEST, DECODE_MORE or DECODE_CLOSE. Valid until channel_read.
  */
-enum decode_status channel_reply(struct channel *ch, const struct codec *codec, struct reply *reply);
+enum decode_status channel_reply(struct channel *ch, const struct adapter *adapter, struct reply *reply);
 
 #endif

@@ -46,7 +46,7 @@ static size_t encode_batch(struct fill *f)
             f->keys[count] = (uint32_t)f->next++;
         }
         source_put(&f->source, f->keys[count++], &request);
-        f->settings->adapter->codec->encode_request(&f->channel.out, &request);
+        f->settings->adapter->encode_request(&f->channel.out, &request);
     }
     return count;
 }
@@ -66,7 +66,7 @@ static bool write_batch(struct fill *f)
 static bool read_reply(struct fill *f, struct reply *reply)
 {
     for (;;) {
-        switch (channel_reply(&f->channel, f->settings->adapter->codec, reply)) {
+        switch (channel_reply(&f->channel, f->settings->adapter, reply)) {
         case DECODE_REQUEST: return true;
         case DECODE_MORE: break;
         default: return complain(f, "what it sends is no reply");

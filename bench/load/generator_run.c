@@ -119,7 +119,7 @@ static void send_one(struct generator *g, uint32_t lane, uint64_t now)
     uint32_t key = source_next(&g->source, &request);
 
     core_take(g->core, lane, request.op, key, now);
-    g->shared->settings->adapter->codec->encode_request(&ch->out, &request);
+    g->shared->settings->adapter->encode_request(&ch->out, &request);
     if (!ch->dirty) {
         ch->dirty = true;
         g->dirty[g->dirty_count++] = lane;
@@ -162,12 +162,12 @@ static void note_error(struct generator *g, const struct reply *reply)
 /* Takes all whole replies. False when the connection is of no more use. */
 static bool take_replies(struct generator *g, uint32_t lane, uint64_t now)
 {
-    const struct codec *codec = g->shared->settings->adapter->codec;
+    const struct adapter *adapter = g->shared->settings->adapter;
     struct channel *ch = &g->channels[lane];
     struct reply reply;
 
     for (;;) {
-        enum decode_status status = channel_reply(ch, codec, &reply);
+        enum decode_status status = channel_reply(ch, adapter, &reply);
         if (status == DECODE_MORE) return true;
         if (status == DECODE_REQUEST) note_error(g, &reply);
         if (status != DECODE_REQUEST || core_in_flight(g->core, lane) == 0) {

@@ -115,11 +115,11 @@ static bool take_class(void *into, const char *text)
 
 static const struct option_spec specs[] = {
     {"host", "HOST", "server; default 127.0.0.1", OPTION_TEXT, AT(host), 0, 0, NULL},
-    {"port", "PORT", "its port; default: that of the protocol, 7811 for text", OPTION_COUNT, AT(port), 1, 65535,
-     NULL},
+    {"port", "PORT", "its port; default: that of the protocol, 7811, 7812 or 7813", OPTION_COUNT, AT(port), 1,
+     65535, NULL},
     {"socket", "PATH", "Unix socket of the server, in place of host and port", OPTION_TEXT, AT(socket), 0, 0, NULL},
     {"url", "URL", "sluice://host:port or unix:/path, in place of these", OPTION_TEXT, AT(url), 0, 0, NULL},
-    {"protocol", "NAME", "text, the default", OPTION_TEXT, AT(protocol), 0, 0, NULL},
+    {"protocol", "NAME", "text, the default, resp (any Redis) or memcached", OPTION_TEXT, AT(protocol), 0, 0, NULL},
     {"connections", "N", "connections, shared out among the threads; default 50", OPTION_COUNT, AT(s.connections),
      1, LOAD_CONNECTIONS_MAX, NULL},
     {"threads", "N", "generator threads; default 1", OPTION_COUNT, AT(s.threads), 1, LOAD_THREADS_MAX, NULL},
@@ -234,7 +234,9 @@ static bool finish(struct raw *raw)
     char error[400];
 
     s->adapter = adapter_find(raw->protocol);
-    if (!s->adapter) return complain("--protocol: there is only text");
+    if (!s->adapter) return complain("--protocol is text, resp or memcached");
+    if (raw->protocol[0] == 'm' && mix_share(&s->mix, OP_LEN) > 0)
+        return complain("memcached has no len: leave it out of --mix");
     if (!find_target(raw)) return false;
     if (s->threads > s->connections) return complain("there must be a connection for every thread");
     if (s->count && s->count < s->threads) return complain("--count is less than --threads");
