@@ -40,6 +40,7 @@ struct backend_options {
     const struct clock *clock;
     uint64_t ttl_default_ms;      /* UINT64_MAX: never */
     uint64_t ttl_max_lifetime_ms; /* UINT64_MAX: no cap */
+    uint64_t value_max;           /* longest value that APPEND and PREPEND may make; 0: any */
     uint64_t sweep_interval_ms;
     uint64_t memory_limit;    /* bytes of sessions and buckets; 0: none */
     uint64_t work_iterations; /* rounds of xorshift per operation */
@@ -83,6 +84,8 @@ struct backend_design {
     void (*want_room)(struct backend *b, const struct call *call);
     /* End of the lane's batch of submits: wakes sleeping backend threads. */
     void (*flush)(struct backend *b, uint32_t lane);
+    /* Sessions stored in a database, those that are expired or flushed but not freed yet included. Any thread. */
+    uint64_t (*sessions)(const struct backend *b, unsigned database);
     bool (*register_metrics)(struct backend *b, struct metrics *m);
     /* Nobody waits for an answer any more: from now on what is queued is completed without being executed, so that
      * stop does not have to work off the backlog of clients that are gone. No submit may follow. */

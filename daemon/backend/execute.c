@@ -1,13 +1,15 @@
-#include "daemon/backend/execute.h"
-
+/* Operations on one session. */
 #include <assert.h>
 
+#include "daemon/backend/execute_impl.h"
 #include "daemon/base/log.h"
 
-/* Values up to this size are copied under the lock or by the owner; a reference count is dearer than that copy
- * when another core touches it too. */
+/* Values up to this size are copied under the lock or by the owner; a reference count is dearer than that copy when
+ * another core touches it too. */
 #define COPY_MAX 256
-_Static_assert(COPY_MAX + TAG_MAX <= CALL_INLINE, "a copied value never moves the storage: its size is booked");
+
+/* A deadline beyond this is clamped by the table to the last time it knows; here it keeps sums from overflowing. */
+#define FAR_MS (UINT64_C(1) << 41)
 
 void execute_work(uint64_t iterations)
 {
@@ -21,96 +23,297 @@ void execute_work(uint64_t iterations)
     }
 }
 
-static uint64_t deadline_of(const struct execute_rules *rules, const struct request *request, uint64_t now_ms)
+static bool reads_only(const struct request *r)
 {
-    uint64_t ttl = UINT64_MAX;
-    switch (request->ttl_kind) {
-    case TTL_DEFAULT: ttl = rules->ttl_default_ms; break;
-    default: break;
-    case TTL_RELATIVE: ttl = request->ttl_ms; break;
+    switch (r->op) {
+    case OP_GET:
+    case OP_META: return (r->effects & (EFFECT_TOUCH | EFFECT_DELETE | EFFECT_LEASE)) == 0;
+    case OP_LEN:
+    case OP_SCAN:
+    case OP_RANDOM: return true;
+    case OP_BATCH: return true; /* its parts decide */
+    default: return !op_needs_table(r->op);
     }
-    if (ttl > rules->ttl_max_lifetime_ms) ttl = rules->ttl_max_lifetime_ms;
-    return ttl == UINT64_MAX ? TABLE_NEVER : now_ms + ttl;
 }
 
-/* True when the operation may go on; otherwise the reply says CONFLICT. */
-static bool condition_holds(struct call *call, const struct entry *e)
+bool execute_reads_only(const struct call *call)
 {
-    const struct request *request = &call->request;
-    bool holds = true;
-    switch (request->condition) {
-    case COND_NONE: break;
-    case COND_ABSENT: holds = e == NULL; break;
-    case COND_PRESENT: holds = e != NULL; break;
-    case COND_VERSION: holds = e != NULL && entry_version(e) == request->if_version; break;
-    default: break;
-    }
-    if (!holds) {
-        call->reply.kind = REPLY_CONFLICT;
-        call->reply.version = e ? entry_version(e) : 0;
-    }
-    return holds;
+    for (const struct call *part = call->parts; part; part = part->part_next)
+        if (!execute_reads_only(part)) return false;
+    return reads_only(&call->request);
 }
 
-static void reply_value(struct call *call, struct entry *e, uint64_t now_ms)
+/* ---- time ---- */
+
+/*
+ * Remembered, so that a time of day set on a session is exactly the one read back; taken anew only when the clock
+ * was set, or the machine slept.
+ */
+uint64_t wall_offset(struct execute_rules *rules)
 {
-    struct reply *reply = &call->reply;
+    uint64_t fresh = clock_wall_us(rules->clock) / 1000 - clock_ms(rules->clock);
+    uint64_t known = atomic_load_explicit(&rules->wall_offset_ms, memory_order_relaxed);
+    if (fresh - known + 100 <= 200) return known;
+    atomic_store_explicit(&rules->wall_offset_ms, fresh, memory_order_relaxed);
+    return fresh;
+}
+
+uint64_t step_deadline(const struct step *s, struct lifetime lifetime, const struct entry *old)
+{
+    uint64_t ttl = UINT64_MAX, offset;
+    switch (lifetime.kind) {
+    case TTL_DEFAULT: ttl = s->rules->ttl_default_ms; break;
+    case TTL_NEVER: break;
+    case TTL_RELATIVE: ttl = lifetime.ms < FAR_MS ? lifetime.ms : FAR_MS; break;
+    case TTL_ABSOLUTE:
+        offset = wall_offset(s->rules) + s->now_ms;
+        ttl = lifetime.ms > offset ? lifetime.ms - offset : 0;
+        if (ttl > FAR_MS) ttl = FAR_MS;
+        break;
+    case TTL_KEEP:
+        if (old) return entry_deadline(old);
+        break;
+    }
+    if (ttl > s->rules->ttl_max_lifetime_ms) ttl = s->rules->ttl_max_lifetime_ms;
+    return ttl == UINT64_MAX ? TABLE_NEVER : s->now_ms + ttl;
+}
+
+/* ---- conditions ---- */
+
+static bool version_fits(const struct request *r, const struct entry *e)
+{
+    if (entry_version(e) == r->if_version) return true;
+    return r->op == OP_PUT && (r->effects & EFFECT_INVALIDATE) && r->if_version < entry_version(e);
+}
+
+bool condition_of(const struct step *s, const struct entry *e)
+{
+    const struct request *r = &s->call->request;
+    switch (r->condition) {
+    case COND_NONE: return true;
+    case COND_ABSENT: return e == NULL;
+    case COND_PRESENT: return e != NULL;
+    case COND_VERSION: return e != NULL && version_fits(r, e);
+    default: break;
+    }
+    if (e == NULL) return true; /* the operation itself says NOT_FOUND */
+    if (r->condition == COND_VALUE) return slice_equal(r->value, slice_of(entry_value(e), entry_value_len(e)));
+    uint64_t now = entry_deadline(e), wanted = step_deadline(s, request_lifetime(r), e);
+    switch (r->condition) {
+    case COND_ENDLESS: return now == TABLE_NEVER;
+    case COND_MORTAL: return now != TABLE_NEVER;
+    case COND_LONGER: return wanted > now;
+    case COND_SHORTER: return wanted < now;
+    case COND_MORTAL_SHORTER: return now != TABLE_NEVER && wanted < now;
+    default: return true;
+    }
+}
+
+bool step_condition_holds(const struct step *s, const struct entry *e)
+{
+    if (s->call->request.condition == COND_NONE || condition_of(s, e)) return true;
+    s->call->reply.kind = REPLY_CONFLICT;
+    s->call->reply.version = e ? entry_version(e) : 0;
+    return false;
+}
+
+/* ---- replies ---- */
+
+static void reply_session(const struct step *s, const struct entry *e)
+{
+    struct reply *reply = &s->call->reply;
     uint64_t deadline = entry_deadline(e);
-    reply->kind = REPLY_VALUE;
     reply->version = entry_version(e);
-    reply->number = deadline == TABLE_NEVER ? -1 : (int64_t)(deadline - now_ms);
-    reply->body = slice_of(entry_value(e), entry_value_len(e));
-    if (reply->body.len <= COPY_MAX && call_keep_body(call)) return;
+    reply->number = deadline == TABLE_NEVER ? -1 : (int64_t)(deadline - s->now_ms);
+    reply->flags = entry_flags(e);
+    if (entry_stale(e)) reply->marks |= MARK_STALE;
+}
+
+/* The value by reference. */
+static void reply_reference(const struct step *s, struct entry *e)
+{
+    struct reply *reply = &s->call->reply;
+    reply->kind = REPLY_VALUE;
+    reply_session(s, e);
     reply->body = slice_of(entry_value(e), entry_value_len(e));
     entry_retain(e);
     reply->held = e;
     reply->release = entry_release;
 }
 
-static void put(const struct execute_rules *rules, struct table *t, uint64_t hash, struct call *call,
-                uint64_t now_ms)
+static void reply_value(const struct step *s, struct entry *e)
 {
-    const struct request *request = &call->request;
-    if (request->condition != COND_NONE &&
-        !condition_holds(call, table_find(t, hash, request->key.ptr, request->key.len, now_ms)))
-        return;
-    struct entry *stored = NULL;
-    enum table_status status = table_put(t, hash, request->key.ptr, request->key.len, request->value.ptr,
-                                         request->value.len, deadline_of(rules, request, now_ms), now_ms, &stored);
-    if (status != TABLE_OK) {
-        reply_error(&call->reply, ERR_OUT_OF_MEMORY, "the store is full (limits.memory); not stored");
-        log_debug("no memory for a session", LOG_KEY("session", request->key.ptr, request->key.len),
-                  LOG_U64("bytes", request->key.len + request->value.len));
+    struct call *call = s->call;
+    size_t size = entry_value_len(e);
+    if (size > COPY_MAX || size + call->request.tag.len > call->capacity) {
+        reply_reference(s, e);
         return;
     }
-    call->reply.kind = REPLY_STORED;
-    call->reply.version = entry_version(stored);
+    call->reply.kind = REPLY_VALUE;
+    reply_session(s, e);
+    call->reply.body = slice_of(entry_value(e), size);
+    call_keep_body(call); /* fits: no allocation, so it cannot fail */
 }
 
-void execute(const struct execute_rules *rules, struct table *t, uint64_t hash, struct call *call, uint64_t now_ms)
+void step_reply(const struct step *s, struct entry *e)
 {
-    const struct request *request = &call->request;
-    if (request->op == OP_PUT) {
-        put(rules, t, hash, call, now_ms);
+    if (s->call->request.op == OP_GET) {
+        reply_value(s, e);
         return;
     }
-    struct entry *e = table_find(t, hash, request->key.ptr, request->key.len, now_ms);
-    if (!condition_holds(call, e)) return;
+    struct reply *reply = &s->call->reply;
+    uint64_t deadline = entry_deadline(e);
+    reply->kind = REPLY_META;
+    reply_session(s, e);
+    reply->size = entry_value_len(e);
+    reply->expires_unix_ms = deadline == TABLE_NEVER ? UINT64_MAX : deadline + wall_offset(s->rules);
+}
+
+/* ---- storing ---- */
+
+static void out_of_memory(const struct step *s, const struct table_item *item)
+{
+    reply_error(&s->call->reply, ERR_OUT_OF_MEMORY, "the store is full (limits.memory); not stored");
+    log_debug("no memory for a session", LOG_KEY("session", item->key, item->key_len),
+              LOG_U64("bytes", item->key_len + item->value_len + item->more_len));
+}
+
+/* Stored with a lifetime that is over: nobody will ever see it. */
+static void store_nothing(struct step *s)
+{
+    struct entry *e = step_find(s);
+    if (e) table_remove(s->table, e);
+    s->call->reply.kind = REPLY_STORED;
+    s->call->reply.version = s->table ? table_version(s->table) : 0;
+}
+
+bool step_store(struct step *s, struct table_item *item, struct entry **stored)
+{
+    const struct request *r = &s->call->request;
+    item->key = r->key.ptr;
+    item->key_len = r->key.len;
+    if (r->effects & EFFECT_SET_VERSION) item->version = r->set_version;
+    *stored = NULL;
+    if (item->deadline_ms <= s->now_ms) {
+        store_nothing(s);
+        return true;
+    }
+    if (!s->table) s->table = databases_make(s->databases, r->database, s->now_ms);
+    if (!s->table || table_store(s->table, s->hash, item, s->now_ms, stored) != TABLE_OK) {
+        out_of_memory(s, item);
+        return false;
+    }
+    s->call->reply.kind = REPLY_STORED;
+    s->call->reply.version = entry_version(*stored);
+    return true;
+}
+
+static void put(struct step *s)
+{
+    struct call *call = s->call;
+    const struct request *r = &call->request;
+    struct entry *old = NULL, *stored;
+    bool returns_old = r->effects & EFFECT_RETURN_OLD;
+    if (r->condition != COND_NONE || returns_old || r->ttl_kind == TTL_KEEP) {
+        old = step_find(s);
+        if (!step_condition_holds(s, old)) {
+            if (!returns_old) return;
+            call->reply = (struct reply){.kind = REPLY_NOT_FOUND};
+            if (old) reply_reference(s, old);
+            return;
+        }
+    }
+    struct table_item item = {.value = r->value.ptr,
+                              .value_len = r->value.len,
+                              .flags = r->flags,
+                              .deadline_ms = step_deadline(s, request_lifetime(r), old)};
+    if (old && (r->effects & EFFECT_INVALIDATE)) item.stale = entry_version(old) > r->if_version;
+    if (!returns_old) {
+        step_store(s, &item, &stored);
+        return;
+    }
+    if (old) entry_retain(old); /* it leaves the table, and is the reply */
+    if (step_store(s, &item, &stored)) {
+        call->reply = (struct reply){.kind = REPLY_NOT_FOUND};
+        if (old) reply_reference(s, old);
+        call->reply.stored = true;
+    }
+    if (old) entry_release(old);
+}
+
+bool step_touch(const struct step *s, struct entry *e, uint64_t deadline_ms)
+{
+    if (deadline_ms > s->now_ms) {
+        table_set_deadline(s->table, e, deadline_ms);
+        return true;
+    }
+    table_remove(s->table, e);
+    return false;
+}
+
+/* ---- the operations ---- */
+
+/* GET and META, with what else they do. */
+static void look(struct step *s, struct entry *e)
+{
+    const struct request *r = &s->call->request;
+    uint16_t effects = r->effects;
+    if (!effects) {
+        step_reply(s, e);
+        return;
+    }
+    uint64_t deadline = effects & EFFECT_TOUCH ? step_deadline(s, request_lifetime(r), e) : entry_deadline(e);
+    entry_retain(e); /* the reply may be the last that has it */
+    bool stays = !(effects & EFFECT_TOUCH) || step_touch(s, e, deadline);
+    step_reply(s, e);
+    if (stays && (effects & EFFECT_DELETE)) table_remove(s->table, e);
+    entry_release(e);
+}
+
+static void touch(struct step *s, struct entry *e)
+{
+    uint64_t version = entry_version(e);
+    step_touch(s, e, step_deadline(s, request_lifetime(&s->call->request), e));
+    s->call->reply.kind = REPLY_STORED;
+    s->call->reply.version = version;
+}
+
+/* Operations that need the session to be there. */
+static void on_session(struct step *s)
+{
+    const struct request *r = &s->call->request;
+    struct entry *e = step_find(s);
+    if (!step_condition_holds(s, e)) return;
+    if (r->effects & EFFECT_LEASE) e = step_lease(s, e);
     if (!e) {
-        call->reply.kind = REPLY_NOT_FOUND;
+        if (s->call->reply.kind == REPLY_NONE) s->call->reply.kind = REPLY_NOT_FOUND;
         return;
     }
-    switch (request->op) {
-    case OP_GET: reply_value(call, e, now_ms); break;
+    switch (r->op) {
+    case OP_GET:
+    case OP_META: look(s, e); break;
+    case OP_TOUCH: touch(s, e); break;
     case OP_DELETE:
-        table_remove(t, e);
-        call->reply.kind = REPLY_OK;
-        break;
-    case OP_TOUCH:
-        table_set_deadline(t, e, deadline_of(rules, request, now_ms));
-        call->reply.kind = REPLY_STORED;
-        call->reply.version = entry_version(e);
+        if (r->effects & EFFECT_INVALIDATE) {
+            step_invalidate(s, e);
+            break;
+        }
+        table_remove(s->table, e);
+        s->call->reply.kind = REPLY_OK;
         break;
     default: assert(false && "an operation on one session"); break;
+    }
+}
+
+void execute(struct execute_rules *rules, struct databases *d, uint64_t hash, struct call *call, uint64_t now_ms)
+{
+    databases_catch_up(d, now_ms);
+    struct step s = {rules, d, databases_table(d, call->request.database), hash, call, now_ms};
+    switch (call->request.op) {
+    case OP_PUT: put(&s); break;
+    case OP_APPEND:
+    case OP_PREPEND: step_append(&s); break;
+    case OP_ADD: step_add(&s); break;
+    default: on_session(&s); break;
     }
 }

@@ -1,39 +1,68 @@
 /*
- * What Get, Put, Delete, Touch and Len mean: the one place, shared by every backend. The caller guards the
- * table: its lock held, or its owner's thread.
+ * What the operations mean: the one place, shared by every backend. The caller guards the sessions: their locks
+ * held, or their owner's thread.
+ *
+ *     execute.c          GET, META, PUT, DELETE, TOUCH: one session, its condition, its lifetime
+ *     execute_modify.c   APPEND, PREPEND, ADD, leases: a session made of the one before
+ *     execute_wide.c     RENAME, LEN, SCAN, RANDOM, FLUSH, BATCH: more than one session, on any number of shards
  */
 #ifndef BACKEND_EXECUTE_H
 #define BACKEND_EXECUTE_H
 
 #include <stdint.h>
 
-#include "daemon/store/table.h"
+#include "daemon/base/clock.h"
+#include "daemon/store/databases.h"
 #include "proto/call.h"
 
 struct execute_rules {
     uint64_t ttl_default_ms;      /* UINT64_MAX: never */
     uint64_t ttl_max_lifetime_ms; /* UINT64_MAX: no cap */
+    uint64_t value_max;           /* longest value that APPEND and PREPEND may make; 0: any */
+    const struct clock *clock;
+    _Atomic uint64_t wall_offset_ms; /* the time of day less the monotonic time; kept by execute */
 };
 
-/*
- * Executes an operation on one session and fills call->reply. The reply never aliases the table: a small value
- * is copied into the call, a larger one becomes a counted reference. `hash` is table_hash of the key.
- */
-void execute(const struct execute_rules *rules, struct table *t, uint64_t hash, struct call *call, uint64_t now_ms);
-
-/* The stand-in for business logic: `iterations` rounds of xorshift64. */
-void execute_work(uint64_t iterations);
-
-/* How much of it an operation does; see backend_options. */
+/* How much artificial work an operation does; see backend_options. */
 struct execute_load {
     uint64_t iterations;
     uint32_t slow_below;
     uint32_t slow_factor;
 };
 
+/* The stand-in for business logic: `iterations` rounds of xorshift64. */
+void execute_work(uint64_t iterations);
+
 static inline uint64_t execute_load_of(const struct execute_load *load, uint64_t hash)
 {
     return (uint32_t)hash < load->slow_below ? load->iterations * load->slow_factor : load->iterations;
 }
+
+/* The shard, of `count`, that a key's hash belongs to: by bits that buckets and tags use least. */
+static inline uint32_t execute_shard(uint64_t hash, uint32_t count)
+{
+    return (uint32_t)(((hash >> 16 & UINT32_MAX) * count) >> 32);
+}
+
+/* True when the operation, parts included, changes nothing. */
+bool execute_reads_only(const struct call *call);
+
+/*
+ * Executes an operation on one session (op_has_one_key) and fills call->reply. The reply never aliases the table: a
+ * small value is copied into the call, a larger one becomes a counted reference. `hash` is databases_hash of the
+ * key, `d` the shard it belongs to.
+ */
+void execute(struct execute_rules *rules, struct databases *d, uint64_t hash, struct call *call, uint64_t now_ms);
+
+/*
+ * Executes any other operation on the table, with its work, as one step: the caller guards all shards that it
+ * touches (execute_touches). `shards` has `count` of them.
+ */
+void execute_wide(struct execute_rules *rules, struct databases *const *shards, uint32_t count, struct call *call,
+                  const struct execute_load *load, uint64_t now_ms);
+
+/* Calls `touch` for every shard that execute_wide needs for this call, perhaps more than once. */
+void execute_touches(const struct databases *any, uint32_t count, const struct call *call,
+                     void (*touch)(void *ctx, uint32_t shard), void *ctx);
 
 #endif

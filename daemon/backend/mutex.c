@@ -17,10 +17,12 @@
 #include "daemon/base/thread.h"
 #include "daemon/queue/bell.h"
 
+#define STRIPES_MAX 1024 /* as the configuration allows */
+
 struct stripe {
     _Alignas(64) pthread_mutex_t mutex;
     pthread_rwlock_t rwlock;
-    struct table *table;
+    struct databases databases;
     bool calm; /* the sweeper will not look for longer than an interval; guarded by the lock */
 };
 
@@ -36,6 +38,7 @@ struct pool {
     uint32_t stripe_count;
     uint32_t worker_count;
     struct stripe *stripes;
+    struct databases **shards; /* the stripes' */
     struct worker **workers;
     struct budget budget;
     pthread_t sweeper;
@@ -64,12 +67,6 @@ static void stripe_unlock(struct pool *p, struct stripe *s)
         pthread_rwlock_unlock(&s->rwlock);
 }
 
-/* The stripe of a hash, by bits that the table's buckets and tags use least. */
-static struct stripe *stripe_of(struct pool *p, uint64_t hash)
-{
-    return &p->stripes[((hash >> 16 & UINT32_MAX) * p->stripe_count) >> 32];
-}
-
 /* ---- executing ---- */
 
 /* The time for an operation that has its lock. Slow work, one's own and that of those who had the lock before,
@@ -79,39 +76,75 @@ static uint64_t time_inside(const struct pool *p, uint64_t now_ms)
     return p->work.iterations > 0 ? clock_ms(p->clock) : now_ms;
 }
 
-/* All locks are held at once, in order of index: the sum is the number of sessions at one moment. */
-static void pool_len(struct pool *p, struct call *call, uint64_t now_ms)
+/* Something changed that the sweeper may not know of: it looks again if it would not have for long. */
+static bool note_change(struct stripe *s)
 {
-    uint64_t len = 0;
+    bool was_calm = s->calm;
+    s->calm = false;
+    return was_calm;
+}
+
+struct touched {
+    uint64_t bits[STRIPES_MAX / 64];
+};
+
+static void mark(void *ctx, uint32_t stripe)
+{
+    struct touched *touched = ctx;
+    touched->bits[stripe / 64] |= 1ULL << (stripe % 64);
+}
+
+static bool is_marked(const struct touched *touched, uint32_t stripe)
+{
+    return touched->bits[stripe / 64] >> (stripe % 64) & 1;
+}
+
+/* More than one session: the locks of all their stripes are held at once, taken in order of index, so that two such
+ * operations never wait for each other. */
+static void execute_locked(struct pool *p, struct call *call, uint64_t now_ms)
+{
+    static const struct execute_load no_work = {0};
+    struct touched touched = {{0}};
+    bool wake_sweeper = false, reads_only = execute_reads_only(call);
+    execute_touches(p->shards[0], p->stripe_count, call, mark, &touched);
+    if (p->work_outside) execute_work(p->work.iterations);
     for (uint32_t i = 0; i < p->stripe_count; i++)
-        stripe_lock(p, &p->stripes[i], true);
-    if (!p->work_outside) execute_work(p->work.iterations);
-    now_ms = time_inside(p, now_ms);
-    for (uint32_t i = 0; i < p->stripe_count; i++)
-        len += table_len(p->stripes[i].table, now_ms);
-    for (uint32_t i = p->stripe_count; i-- > 0;)
+        if (is_marked(&touched, i)) stripe_lock(p, &p->stripes[i], false);
+    execute_wide(&p->rules, p->shards, p->stripe_count, call, p->work_outside ? &no_work : &p->work,
+                 time_inside(p, now_ms));
+    for (uint32_t i = p->stripe_count; i-- > 0;) {
+        if (!is_marked(&touched, i)) continue;
+        if (!reads_only && note_change(&p->stripes[i])) wake_sweeper = true;
         stripe_unlock(p, &p->stripes[i]);
-    call->reply.kind = REPLY_LEN;
-    call->reply.number = (int64_t)len;
+    }
+    if (wake_sweeper) bell_ring(&p->sweeper_bell);
+}
+
+/* Locks for the call; who only reads lets others in, unless there is a flush to be done first. */
+static void lock_for(struct pool *p, struct stripe *s, bool reads_only, uint64_t now_ms)
+{
+    stripe_lock(p, s, reads_only);
+    if (!p->rwlock || !reads_only || s->databases.flush_next_ms > now_ms) return;
+    stripe_unlock(p, s);
+    stripe_lock(p, s, false);
 }
 
 static void pool_execute(struct pool *p, struct call *call, uint64_t now_ms)
 {
-    if (call->request.op == OP_LEN) {
-        if (p->work_outside) execute_work(p->work.iterations);
-        pool_len(p, call, now_ms);
+    const struct request *r = &call->request;
+    if (!op_has_one_key(r->op)) {
+        execute_locked(p, call, now_ms);
         return;
     }
-    bool reads_only = call->request.op == OP_GET;
-    uint64_t hash = table_hash(p->stripes[0].table, call->request.key.ptr, call->request.key.len);
+    bool reads_only = execute_reads_only(call);
+    uint64_t hash = databases_hash(p->shards[0], r->key.ptr, r->key.len);
     uint64_t work = execute_load_of(&p->work, hash);
-    struct stripe *s = stripe_of(p, hash);
+    struct stripe *s = &p->stripes[execute_shard(hash, p->stripe_count)];
     if (p->work_outside) execute_work(work);
-    stripe_lock(p, s, reads_only);
+    lock_for(p, s, reads_only, now_ms);
     if (!p->work_outside) execute_work(work);
-    execute(&p->rules, s->table, hash, call, time_inside(p, now_ms));
-    bool wake_sweeper = !reads_only && s->calm;
-    if (wake_sweeper) s->calm = false;
+    execute(&p->rules, &s->databases, hash, call, time_inside(p, now_ms));
+    bool wake_sweeper = !reads_only && note_change(s);
     stripe_unlock(p, s);
     if (wake_sweeper) bell_ring(&p->sweeper_bell);
 }
@@ -132,7 +165,7 @@ static uint64_t sweep_pass(struct pool *p, uint64_t now_ms)
     for (uint32_t i = 0; i < p->stripe_count; i++) {
         struct stripe *s = &p->stripes[i];
         stripe_lock(p, s, false);
-        uint64_t due = sweep_slice(s->table, now_ms, p->sweep_interval_ms);
+        uint64_t due = sweep_slice(&s->databases, now_ms, p->sweep_interval_ms);
         s->calm = due > now_ms + p->sweep_interval_ms;
         stripe_unlock(p, s);
         if (due < earliest) earliest = due;
@@ -182,13 +215,14 @@ static void pool_stop(struct backend *b)
     }
     for (uint32_t i = 0; p->stripes && i < p->stripe_count; i++) {
         struct stripe *s = &p->stripes[i];
-        if (!s->table) continue; /* not reached by a start that failed */
-        table_destroy(s->table);
+        if (!p->shards || !p->shards[i]) continue; /* not reached by a start that failed */
+        databases_destroy(&s->databases);
         pthread_mutex_destroy(&s->mutex);
         pthread_rwlock_destroy(&s->rwlock);
     }
     bell_close(&p->sweeper_bell);
     free(p->stripes);
+    free(p->shards);
     free(p->workers);
     free(p);
 }
@@ -200,10 +234,11 @@ static void pool_abandon(struct backend *b)
         worker_abandon(p->workers[i]);
 }
 
-static bool create_stripes(struct pool *p, const struct table_options *table_options)
+static bool create_stripes(struct pool *p, const struct siphash_key *key)
 {
     p->stripes = aligned_alloc(_Alignof(struct stripe), p->stripe_count * sizeof *p->stripes);
-    if (!p->stripes) return false;
+    p->shards = calloc(p->stripe_count, sizeof *p->shards);
+    if (!p->stripes || !p->shards) return false;
     memset(p->stripes, 0, p->stripe_count * sizeof *p->stripes);
     /* A session is had in a fraction of what a sleep and a wakeup cost, so who meets a held lock spins a little
      * first (glibc learns how long, and does not on one processor). */
@@ -214,8 +249,9 @@ static bool create_stripes(struct pool *p, const struct table_options *table_opt
         struct stripe *s = &p->stripes[i];
         pthread_mutex_init(&s->mutex, &attributes);
         pthread_rwlock_init(&s->rwlock, NULL);
-        s->table = table_create(table_options);
-        if (!s->table) return false;
+        databases_init(&s->databases, key, &p->budget);
+        p->shards[i] = &s->databases;
+        if (!databases_make(&s->databases, 0, clock_ms(p->clock))) return false;
     }
     return true;
 }
@@ -244,6 +280,8 @@ static struct backend *pool_start(const struct backend_options *options, const c
     p->base.design = &backend_mutex;
     p->rules.ttl_default_ms = options->ttl_default_ms;
     p->rules.ttl_max_lifetime_ms = options->ttl_max_lifetime_ms;
+    p->rules.value_max = options->value_max;
+    p->rules.clock = options->clock;
     p->clock = options->clock;
     p->work = (struct execute_load){options->work_iterations, options->work_slow_below, options->work_slow_factor};
     p->work_outside = options->work_outside;
@@ -254,12 +292,8 @@ static struct backend *pool_start(const struct backend_options *options, const c
     p->worker_count = options->workers;
     budget_init(&p->budget, options->memory_limit);
     bell_init(&p->sweeper_bell);
-    struct table_options table_options = {
-        .hash_key = options->hash_key ? *options->hash_key : siphash_random_key(),
-        .budget = &p->budget,
-        .now_ms = clock_ms(options->clock),
-    };
-    if (!create_stripes(p, &table_options)) {
+    struct siphash_key key = options->hash_key ? *options->hash_key : siphash_random_key();
+    if (!create_stripes(p, &key)) {
         *error = "out of memory for the session tables";
         pool_stop(&p->base);
         return NULL;
@@ -317,6 +351,15 @@ static void pool_flush(struct backend *b, uint32_t lane)
         worker_flush(p->workers[i]);
 }
 
+static uint64_t pool_sessions(const struct backend *b, unsigned database)
+{
+    const struct pool *p = (const struct pool *)b;
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < p->stripe_count; i++)
+        n += counter_get(&p->shards[i]->counters[database].sessions);
+    return n;
+}
+
 static bool pool_register_metrics(struct backend *b, struct metrics *m)
 {
     struct pool *p = (struct pool *)b;
@@ -324,7 +367,7 @@ static bool pool_register_metrics(struct backend *b, struct metrics *m)
     for (uint32_t i = 0; i < p->worker_count; i++)
         ok = ok && worker_register_metrics(p->workers[i], m);
     for (uint32_t i = 0; i < p->stripe_count; i++)
-        ok = ok && sweep_register_metrics(table_counters(p->stripes[i].table), m);
+        ok = ok && sweep_register_metrics(p->shards[i], m);
     return ok;
 }
 
@@ -336,6 +379,7 @@ const struct backend_design backend_mutex = {
     .load = pool_load,
     .want_room = pool_want_room,
     .flush = pool_flush,
+    .sessions = pool_sessions,
     .register_metrics = pool_register_metrics,
     .abandon = pool_abandon,
     .stop = pool_stop,

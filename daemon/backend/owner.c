@@ -16,7 +16,7 @@
 struct owner {
     struct backend base;
     struct worker *worker;
-    struct table *table; /* the worker's thread only */
+    struct databases databases; /* the worker's thread only */
     struct budget budget;
     struct execute_rules rules;
     struct execute_load work;
@@ -26,34 +26,34 @@ struct owner {
 static void owner_run(void *ctx, struct call **calls, size_t count, uint64_t now_ms)
 {
     struct owner *o = ctx;
+    struct databases *d = &o->databases;
     uint64_t hashes[WORKER_BATCH_MAX];
     for (size_t i = 0; i < count; i++) {
-        struct slice key = calls[i]->request.key;
-        hashes[i] = table_hash(o->table, key.ptr, key.len);
-        table_prefetch(o->table, hashes[i]);
+        const struct request *r = &calls[i]->request;
+        hashes[i] = databases_hash(d, r->key.ptr, r->key.len);
+        const struct table *t = databases_table(d, r->database);
+        if (t) table_prefetch(t, hashes[i]);
     }
     for (size_t i = 0; i < count; i++) {
         struct call *call = calls[i];
-        if (call->request.op == OP_LEN) {
-            execute_work(o->work.iterations);
-            call->reply.kind = REPLY_LEN;
-            call->reply.number = (int64_t)table_len(o->table, now_ms);
-        } else {
-            execute_work(execute_load_of(&o->work, hashes[i]));
-            execute(&o->rules, o->table, hashes[i], call, now_ms);
+        if (!op_has_one_key(call->request.op)) {
+            execute_wide(&o->rules, &d, 1, call, &o->work, now_ms);
+            continue;
         }
+        execute_work(execute_load_of(&o->work, hashes[i]));
+        execute(&o->rules, d, hashes[i], call, now_ms);
     }
 }
 
 static uint64_t owner_housekeep(void *ctx, uint64_t now_ms)
 {
     struct owner *o = ctx;
-    return sweep_slice(o->table, now_ms, o->sweep_interval_ms);
+    return sweep_slice(&o->databases, now_ms, o->sweep_interval_ms);
 }
 
 static void owner_free(struct owner *o)
 {
-    if (o->table) table_destroy(o->table);
+    databases_destroy(&o->databases);
     free(o);
 }
 
@@ -67,16 +67,14 @@ static struct backend *owner_start(const struct backend_options *options, const 
     o->base.design = &backend_owner;
     o->rules.ttl_default_ms = options->ttl_default_ms;
     o->rules.ttl_max_lifetime_ms = options->ttl_max_lifetime_ms;
+    o->rules.value_max = options->value_max;
+    o->rules.clock = options->clock;
     o->work = (struct execute_load){options->work_iterations, options->work_slow_below, options->work_slow_factor};
     o->sweep_interval_ms = options->sweep_interval_ms;
     budget_init(&o->budget, options->memory_limit);
-    struct table_options table_options = {
-        .hash_key = options->hash_key ? *options->hash_key : siphash_random_key(),
-        .budget = &o->budget,
-        .now_ms = clock_ms(options->clock),
-    };
-    o->table = table_create(&table_options);
-    if (!o->table) {
+    struct siphash_key key = options->hash_key ? *options->hash_key : siphash_random_key();
+    databases_init(&o->databases, &key, &o->budget);
+    if (!databases_make(&o->databases, 0, clock_ms(options->clock))) {
         *error = "out of memory for the session table";
         owner_free(o);
         return NULL;
@@ -124,10 +122,15 @@ static void owner_flush(struct backend *b, uint32_t lane)
     worker_flush(owner_of(b)->worker);
 }
 
+static uint64_t owner_sessions(const struct backend *b, unsigned database)
+{
+    return counter_get(&((const struct owner *)b)->databases.counters[database].sessions);
+}
+
 static bool owner_register_metrics(struct backend *b, struct metrics *m)
 {
     struct owner *o = owner_of(b);
-    return worker_register_metrics(o->worker, m) && sweep_register_metrics(table_counters(o->table), m);
+    return worker_register_metrics(o->worker, m) && sweep_register_metrics(&o->databases, m);
 }
 
 static void owner_abandon(struct backend *b)
@@ -149,6 +152,7 @@ const struct backend_design backend_owner = {
     .load = owner_load,
     .want_room = owner_want_room,
     .flush = owner_flush,
+    .sessions = owner_sessions,
     .register_metrics = owner_register_metrics,
     .abandon = owner_abandon,
     .stop = owner_stop,

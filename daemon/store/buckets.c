@@ -75,3 +75,33 @@ void buckets_remove(struct buckets *b, uint64_t hash, const struct entry *e)
     b->entries--;
     if (b->count > BUCKETS_MIN && b->entries < b->count * BUCKETS_MERGE_LOAD) buckets_merge(b);
 }
+
+void buckets_visit(const struct buckets *b, size_t i, void (*visit)(void *ctx, struct entry *e), void *ctx)
+{
+    for (const struct bucket *at = bucket_number(b, i); at != NULL; at = at->next)
+        for (unsigned s = 0; s < BUCKET_SLOTS && at->slot[s] != 0; s++)
+            visit(ctx, slot_entry(at->slot[s]));
+}
+
+static uint64_t reverse(uint64_t n)
+{
+    n = __builtin_bswap64(n);
+    n = (n >> 4 & 0x0f0f0f0f0f0f0f0f) | (n & 0x0f0f0f0f0f0f0f0f) << 4;
+    n = (n >> 2 & 0x3333333333333333) | (n & 0x3333333333333333) << 2;
+    return (n >> 1 & 0x5555555555555555) | (n & 0x5555555555555555) << 1;
+}
+
+/*
+ * The cursor is a number of as many bits as the bucket it points at is addressed by, counted up from its highest
+ * bit down. A bucket that is split later leaves its two halves next to each other in that order, so what has been
+ * visited stays behind the cursor; a bucket whose half was joined to it meanwhile is visited whole, perhaps again.
+ */
+uint64_t buckets_scan(const struct buckets *b, uint64_t cursor, void (*visit)(void *ctx, struct entry *e),
+                      void *ctx)
+{
+    uint64_t low = cursor & b->mask;
+    bool is_split = low + b->mask + 1 < b->count;
+    uint64_t mask = is_split ? b->mask * 2 + 1 : b->mask;
+    buckets_visit(b, (size_t)(cursor & mask), visit, ctx);
+    return reverse(reverse(cursor | ~mask) + 1);
+}

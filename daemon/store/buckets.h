@@ -58,8 +58,16 @@ struct buckets {
 
 bool buckets_init(struct buckets *b, const struct siphash_key *key, struct budget *budget,
                   struct table_counters *counters);
-/* Frees the buckets and drops the table's reference to every entry in them. */
-void buckets_destroy(struct buckets *b);
+/* Frees the buckets and drops the table's reference to every entry in them, about `budget` entries at a time; *at,
+ * 0 before the first time, remembers how far it came. True when all is gone. Nothing else may be called in between.
+ */
+bool buckets_dismantle(struct buckets *b, size_t *at, size_t budget);
+
+/* Calls `visit` for the entries of bucket number i, which must leave them where they are. */
+void buckets_visit(const struct buckets *b, size_t i, void (*visit)(void *ctx, struct entry *e), void *ctx);
+/* The same for the bucket or two at the cursor; returns the next cursor. See table_scan. */
+uint64_t buckets_scan(const struct buckets *b, uint64_t cursor, void (*visit)(void *ctx, struct entry *e),
+                      void *ctx);
 
 struct entry *buckets_find(const struct buckets *b, uint64_t hash, const void *key, size_t len);
 

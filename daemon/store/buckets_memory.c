@@ -87,22 +87,36 @@ bool buckets_init(struct buckets *b, const struct siphash_key *key, struct budge
     return true;
 }
 
-void buckets_destroy(struct buckets *b)
+/* Drops what is in one bucket; returns how many entries that were. */
+static size_t empty_chain(struct buckets *b, struct bucket *first)
 {
-    for (size_t i = 0; i < b->count; i++) {
-        struct bucket *first = bucket_number(b, i);
-        for (struct bucket *at = first, *next; at != NULL; at = next) {
-            next = at->next;
-            for (unsigned s = 0; s < BUCKET_SLOTS && at->slot[s] != 0; s++)
-                entry_release(slot_entry(at->slot[s]));
-            if (at != first) buckets_free(b, at);
+    size_t dropped = 0;
+    for (struct bucket *at = first, *next; at != NULL; at = next) {
+        next = at->next;
+        for (unsigned s = 0; s < BUCKET_SLOTS && at->slot[s] != 0; s++, dropped++)
+            entry_release(slot_entry(at->slot[s]));
+        if (at != first) buckets_free(b, at);
+    }
+    return dropped;
+}
+
+bool buckets_dismantle(struct buckets *b, size_t *at, size_t budget)
+{
+    for (size_t done = 0; *at < b->count; (*at)++) {
+        if (done >= budget) return false;
+        size_t dropped = empty_chain(b, bucket_number(b, *at));
+        b->entries -= dropped;
+        done += dropped + 1;
+        /* A segment goes when its last bucket is empty, so the memory comes back as it gets on. */
+        if ((*at + 1) % BUCKETS_SEGMENT == 0 || *at + 1 == b->count) {
+            buckets_free(b, b->segments[*at / BUCKETS_SEGMENT]);
+            b->segments[*at / BUCKETS_SEGMENT] = NULL;
         }
     }
-    for (size_t i = 0; i * BUCKETS_SEGMENT < b->count; i++)
-        buckets_free(b, b->segments[i]);
     count_out(b, b->segments);
     free(b->segments);
     b->segments = NULL;
+    return true;
 }
 
 void buckets_free_chain(struct buckets *b, struct bucket *pool)

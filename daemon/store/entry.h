@@ -7,6 +7,7 @@
 #ifndef STORE_ENTRY_H
 #define STORE_ENTRY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,9 +19,16 @@ size_t entry_value_len(const struct entry *e);
 const char *entry_key(const struct entry *e);
 size_t entry_key_len(const struct entry *e);
 uint64_t entry_version(const struct entry *e);
+uint32_t entry_flags(const struct entry *e); /* the client's own */
 
 /* The table's thread only: milliseconds, TABLE_NEVER for none. */
 uint64_t entry_deadline(const struct entry *e);
+
+/* The table's thread only. Stale: it was marked so when it was stored. Leased: since it was stored, somebody was
+ * given the right to renew it. */
+bool entry_stale(const struct entry *e);
+bool entry_leased(const struct entry *e);
+void entry_set_leased(struct entry *e);
 
 void entry_retain(struct entry *e); /* whoever may call table_find just now */
 void entry_release(void *entry);    /* any thread; takes a struct entry *, fits reply.release */

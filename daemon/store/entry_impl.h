@@ -1,18 +1,19 @@
 /*
  * What a session looks like in memory, for the files of this room only.
  *
- *     | next, prev, deadline | version, key_len | refs, level | value_len | key ... | value ... |
- *     |------ 16 bytes ------|----- 8 bytes ----|-- 4 bytes --|- 4 bytes -|
+ *     | next, prev, deadline | version, key_len, marks | refs, level | value_len | key ... | value ... | flags |
+ *     |------ 16 bytes ------|-------- 8 bytes -------|-- 4 bytes --|- 4 bytes -|
  *
  * The header is packed into 32 bytes, because every byte here is paid once per session and allocators round
  * up: 32 bytes of key and 256 of value fill a 320-byte block of jemalloc exactly, and one byte more costs 64.
  * Three facts make it fit. Blocks from malloc are 16-byte aligned and user addresses have at most 48 bits, so a
- * link needs 44. Times are milliseconds since the machine started, below 2^40 (34 years). A version of 52 bits
- * lasts 142 years at a million changes a second.
+ * link needs 44. Times are milliseconds since the machine started, below 2^40 (34 years). A version of 48 bits
+ * lasts 8 years at a million changes a second, without a pause. Flags that are not zero, which are rare, are four
+ * more bytes at the end.
  *
- * Who may touch what: version, lengths and bytes never change. Links and deadline are the table thread's, and
- * share no word with anything that other threads read. The reference count is atomic; the wheel level is in the
- * same word, changed by an atomic addition.
+ * Who may touch what: version, lengths and bytes never change. Links, deadline and marks are the table thread's,
+ * and share no word with anything that is read without the table's guard. The reference count is atomic; the wheel
+ * level is in the same word, changed by an atomic addition.
  */
 #ifndef STORE_ENTRY_IMPL_H
 #define STORE_ENTRY_IMPL_H
@@ -23,13 +24,14 @@
 #include <string.h>
 
 #include "daemon/store/entry.h"
+#include "daemon/store/table.h"
 
 #define ENTRY_LINK_MASK   ((UINT64_C(1) << 44) - 1)
 #define ENTRY_HALF_BITS   20 /* of a deadline, in each of two words */
 #define ENTRY_HALF_MASK   ((UINT64_C(1) << ENTRY_HALF_BITS) - 1)
 #define ENTRY_NEVER       ((UINT64_C(1) << (2 * ENTRY_HALF_BITS)) - 1) /* TABLE_NEVER as stored */
 #define ENTRY_TIME_MAX    (ENTRY_NEVER - 1)                            /* the last time there is */
-#define ENTRY_VERSION_MAX ((UINT64_C(1) << 52) - 1)
+#define ENTRY_VERSION_MAX ((UINT64_C(1) << 48) - 1)
 #define ENTRY_KEY_MAX     4095U
 #define ENTRY_VALUE_MAX   (UINT64_C(1) << 31)
 #define ENTRY_LEVEL_SHIFT 29 /* above it the wheel level, below it up to 2^29-1 references */
@@ -39,17 +41,17 @@ struct entry {
     uint64_t next : 44, deadline_low : ENTRY_HALF_BITS; /* links: the address without its four zero bits */
     uint64_t prev : 44, deadline_high : ENTRY_HALF_BITS;
     uint64_t : 0; /* neighbouring bit-fields are one memory location, unless this ends it */
-    uint64_t version : 52, key_len : 12;
+    uint64_t version : 48, key_len : 12, has_flags : 1, stale : 1, leased : 1;
     _Atomic uint32_t refs_level;
     uint32_t value_len;
-    char bytes[]; /* the key, then the value */
+    char bytes[]; /* the key, the value, and the flags if there are any */
 };
 _Static_assert(sizeof(struct entry) == 32, "the entry header has grown");
 
 /* Memory for an entry, holding one reference and nothing else; NULL when there is none. */
-struct entry *entry_alloc(size_t key_len, size_t value_len);
-/* Fills a fresh entry: `key_len` and `value_len` bytes as promised to entry_alloc. */
-void entry_fill(struct entry *e, const void *key, const void *value, uint64_t version, uint64_t deadline_ms);
+struct entry *entry_alloc(size_t key_len, size_t value_len, bool has_flags);
+/* Fills a fresh entry: as many bytes as promised to entry_alloc; value and `more` behind each other. */
+void entry_fill(struct entry *e, const struct table_item *item, uint64_t version);
 /* What the allocator spends on it. */
 size_t entry_bytes(const struct entry *e);
 

@@ -24,13 +24,6 @@
 
 struct table;
 
-struct table_options {
-    struct siphash_key hash_key; /* all tables of a daemon share one, so that a key is hashed once */
-    struct budget *budget;       /* borrowed; outlives the table. Counts what is linked: what only replies still
-                                  * refer to is theirs */
-    uint64_t now_ms;             /* where the wheel starts */
-};
-
 /* Numbers the table's thread writes and any thread may read. */
 struct table_counters {
     counter sessions; /* linked entries, expired but not yet swept ones included */
@@ -40,6 +33,16 @@ struct table_counters {
     counter buckets;
     counter splits; /* buckets split so far (growth) */
     counter merges; /* buckets merged so far (shrinking) */
+};
+
+struct table_options {
+    struct siphash_key hash_key;     /* all tables of a daemon share one, so that a key is hashed once */
+    struct budget *budget;           /* borrowed; outlives the table. Counts what is linked: what only replies still
+                                      * refer to is theirs */
+    uint64_t now_ms;                 /* where the wheel starts */
+    uint64_t version;                /* versions start behind this one */
+    struct table_counters *counters; /* borrowed, outlives the table; NULL: the table's own. Tables may share them
+                                      * that belong to the same thread */
 };
 
 struct table *table_create(const struct table_options *options); /* NULL when memory is out */
@@ -71,6 +74,44 @@ enum table_status { TABLE_OK, TABLE_NO_MEMORY };
  */
 enum table_status table_put(struct table *t, uint64_t hash, const void *key, size_t key_len, const void *value,
                             size_t value_len, uint64_t deadline_ms, uint64_t now_ms, struct entry **stored);
+
+/* What is to be stored. */
+struct table_item {
+    const void *key;
+    size_t key_len;
+    const void *value;
+    size_t value_len;
+    const void *more; /* bytes behind the value, so that a value can be put together as it is stored */
+    size_t more_len;
+    uint64_t deadline_ms;
+    uint64_t version; /* 0: the next one of the table; else this, whatever is there now */
+    uint32_t flags;
+    bool stale;
+};
+
+/* As table_put, of which this is the whole. `value` and `more` may lie in the entry that is replaced. */
+enum table_status table_store(struct table *t, uint64_t hash, const struct table_item *item, uint64_t now_ms,
+                              struct entry **stored);
+
+/* The version given out last. */
+uint64_t table_version(const struct table *t);
+
+/*
+ * Calls `visit` for every live session in some buckets, and returns the cursor to go on from; 0: that was the last.
+ * From cursor 0 to cursor 0, every session that is there all the time is visited at least once, whatever else comes
+ * and goes in between. `visit` must not change the table. The cursor counts buckets in reversed bits, as Redis's
+ * does (P. Noordhuis, 2012), so that growing and shrinking only splits or joins what lies ahead or behind. It stays
+ * below 2^48.
+ */
+uint64_t table_scan(const struct table *t, uint64_t cursor, uint64_t now_ms,
+                    void (*visit)(void *ctx, const struct entry *e), void *ctx);
+
+/* Some live session, or NULL if there is none; `dice` is a random number. All have about the same chance. */
+struct entry *table_random(const struct table *t, uint64_t dice, uint64_t now_ms);
+
+/* Table_destroy in slices of about `budget` entries, for a table that nobody uses any more: true when it is gone.
+ */
+bool table_dismantle(struct table *t, size_t budget);
 
 /* Sets the deadline of a live entry of this table; value and version stay. */
 void table_set_deadline(struct table *t, struct entry *e, uint64_t deadline_ms);

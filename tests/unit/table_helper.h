@@ -20,7 +20,7 @@ static struct budget budget; /* mutable on purpose: of the running test, and rea
 static inline struct table *new_table(size_t limit)
 {
     budget_init(&budget, limit);
-    struct table_options options = {{1, 2}, &budget, 1000};
+    struct table_options options = {.hash_key = {1, 2}, .budget = &budget, .now_ms = 1000};
     struct table *t = table_create(&options);
     assert_non_null(t);
     return t;

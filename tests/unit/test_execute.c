@@ -13,12 +13,14 @@
 
 #include "daemon/backend/execute.h"
 #include "daemon/base/fault.h"
+#include "tests/unit/fake_clock.h"
 
 #define NOW 5000000ULL
 
 struct fixture {
     struct budget budget;
-    struct table *table;
+    struct fake_clock clock;
+    struct databases databases;
     struct execute_rules rules;
     struct call call;
     char key_bytes[8];
@@ -28,19 +30,28 @@ static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     budget_init(&f->budget, 0);
-    struct table_options options = {.hash_key = {1, 2}, .budget = &f->budget, .now_ms = NOW};
-    f->table = table_create(&options);
-    f->rules = (struct execute_rules){.ttl_default_ms = 60000, .ttl_max_lifetime_ms = UINT64_MAX};
+    struct siphash_key key = {1, 2};
+    databases_init(&f->databases, &key, &f->budget);
+    fake_clock_init(&f->clock);
+    f->rules = (struct execute_rules){
+        .ttl_default_ms = 60000, .ttl_max_lifetime_ms = UINT64_MAX, .clock = &f->clock.clock};
     call_init(&f->call);
     *state = f;
-    return f->table ? 0 : 1;
+    return 0;
+}
+
+static void set_lifetimes(struct fixture *f, uint64_t by_default, uint64_t cap)
+{
+    f->rules.ttl_default_ms = by_default;
+    f->rules.ttl_max_lifetime_ms = cap;
 }
 
 static int teardown(void **state)
 {
     struct fixture *f = *state;
     call_clear(&f->call);
-    table_destroy(f->table);
+    databases_destroy(&f->databases);
+    fake_clock_destroy(&f->clock);
     free(f);
     return 0;
 }
@@ -58,7 +69,7 @@ static struct request *request(struct fixture *f, enum op op, const char *key)
 static const struct reply *run(struct fixture *f, uint64_t now_ms)
 {
     struct slice key = f->call.request.key;
-    execute(&f->rules, f->table, table_hash(f->table, key.ptr, key.len), &f->call, now_ms);
+    execute(&f->rules, &f->databases, databases_hash(&f->databases, key.ptr, key.len), &f->call, now_ms);
     return &f->call.reply;
 }
 
@@ -140,9 +151,9 @@ static void lifetimes(void **state)
     static const enum op ops[] = {OP_PUT, OP_TOUCH};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         for (size_t o = 0; o < 2; o++) {
-            f->rules = (struct execute_rules){UINT64_MAX, UINT64_MAX};
+            set_lifetimes(f, UINT64_MAX, UINT64_MAX);
             put(f, "k", "v", 1, NOW);
-            f->rules = (struct execute_rules){cases[i].by_default, cases[i].cap};
+            set_lifetimes(f, cases[i].by_default, cases[i].cap);
             struct request *r = request(f, ops[o], "k");
             r->ttl_kind = cases[i].kind;
             r->ttl_ms = cases[i].ttl;

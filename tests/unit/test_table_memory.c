@@ -151,7 +151,7 @@ static void creation_fails_cleanly(void **state)
     (void)state;
     for (uint64_t nth = 1; nth <= 2; nth++) { /* directory, first segment */
         budget_init(&budget, 0);
-        struct table_options options = {{1, 2}, &budget, 1000};
+        struct table_options options = {.hash_key = {1, 2}, .budget = &budget, .now_ms = 1000};
         fault_arm(FAULT_TABLE_GROW, nth, 1);
         assert_null(table_create(&options));
         assert_int_equal(budget_used(&budget), 0);

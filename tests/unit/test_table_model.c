@@ -143,7 +143,7 @@ static void start(struct world *w, unsigned keys, uint64_t seed)
 {
     *w = (struct world){.keys = keys, .now = 500, .seed = seed};
     budget_init(&w->budget, 0);
-    struct table_options options = {{seed, ~seed}, &w->budget, w->now};
+    struct table_options options = {.hash_key = {seed, ~seed}, .budget = &w->budget, .now_ms = w->now};
     w->table = table_create(&options);
     w->known = calloc(keys, sizeof *w->known);
 }

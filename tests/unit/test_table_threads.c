@@ -20,7 +20,7 @@ static struct budget budget; /* mutable on purpose: of the running test, and rea
 static struct table *new_table(void)
 {
     budget_init(&budget, 0);
-    struct table_options options = {{3, 4}, &budget, 0};
+    struct table_options options = {.hash_key = {3, 4}, .budget = &budget, .now_ms = 0};
     struct table *t = table_create(&options);
     assert_non_null(t);
     return t;

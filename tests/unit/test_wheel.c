@@ -23,8 +23,9 @@ static uint64_t next_random(uint64_t *s) /* splitmix64 */
 
 static struct entry *make(uint64_t deadline)
 {
-    struct entry *e = entry_alloc(1, 0);
-    entry_fill(e, "k", "", 1, deadline);
+    struct entry *e = entry_alloc(1, 0, false);
+    struct table_item item = {.key = "k", .key_len = 1, .deadline_ms = deadline};
+    entry_fill(e, &item, 1);
     return e;
 }
 

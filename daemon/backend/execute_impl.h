@@ -1,0 +1,59 @@
+/* What the execute_*.c files share. */
+#ifndef BACKEND_EXECUTE_IMPL_H
+#define BACKEND_EXECUTE_IMPL_H
+
+#include "daemon/backend/execute.h"
+
+/* One operation on one session, under way. */
+struct step {
+    struct execute_rules *rules;
+    struct databases *databases;
+    struct table *table; /* NULL: nothing was ever stored there */
+    uint64_t hash;
+    struct call *call;
+    uint64_t now_ms;
+};
+
+/* The session that the step is about, or NULL. */
+static inline struct entry *step_find(const struct step *s)
+{
+    struct slice key = s->call->request.key;
+    return s->table ? table_find(s->table, s->hash, key.ptr, key.len, s->now_ms) : NULL;
+}
+
+/* True when the operation may go on; otherwise the reply says CONFLICT. */
+bool step_condition_holds(const struct step *s, const struct entry *e);
+
+/* When a session expires that gets this lifetime now; `old` is the one it replaces, if any. */
+uint64_t step_deadline(const struct step *s, struct lifetime lifetime, const struct entry *old);
+
+/* The lifetime of the request itself. */
+static inline struct lifetime request_lifetime(const struct request *r)
+{
+    return (struct lifetime){r->ttl_kind, r->ttl_ms};
+}
+
+/* Stores the item under the request's key, and answers STORED; a lifetime that is over already only removes what is
+ * there. False: no memory, and the reply says so. */
+bool step_store(struct step *s, struct table_item *item, struct entry **stored);
+
+/* Sets the deadline; a session whose time is over goes. True if it is still there. */
+bool step_touch(const struct step *s, struct entry *e, uint64_t deadline_ms);
+
+/* Answers VALUE or META with what there is to know of the session. */
+void step_reply(const struct step *s, struct entry *e);
+
+/* The time of day is this much ahead of the monotonic time, in ms. */
+uint64_t wall_offset(struct execute_rules *rules);
+
+/* Does the condition hold for the session `e`, NULL: none? Changes nothing. */
+bool condition_of(const struct step *s, const struct entry *e);
+
+/* execute_modify.c */
+void step_append(struct step *s); /* and PREPEND */
+void step_add(struct step *s);
+void step_invalidate(struct step *s, struct entry *e);
+/* Hands out leases; may create the session. The session, or NULL where there is none. */
+struct entry *step_lease(struct step *s, struct entry *e);
+
+#endif

@@ -1,0 +1,159 @@
+/* Sessions made of the ones before: longer values, numbers, stale copies, leases. */
+#include <string.h>
+
+#include "daemon/backend/execute_impl.h"
+#include "proto/number.h"
+
+/* What a session keeps that is stored anew with another value. */
+static struct table_item like(const struct step *s, const struct entry *old)
+{
+    const struct request *r = &s->call->request;
+    struct lifetime lifetime = {TTL_KEEP, 0};
+    if (!old) lifetime = r->create;
+    if (old && (r->effects & EFFECT_TOUCH)) lifetime = request_lifetime(r);
+    return (struct table_item){.flags = old ? entry_flags(old) : r->flags,
+                               .deadline_ms = step_deadline(s, lifetime, old)};
+}
+
+void step_append(struct step *s)
+{
+    const struct request *r = &s->call->request;
+    struct entry *old = step_find(s), *stored;
+    if (!step_condition_holds(s, old)) return;
+    struct table_item item = like(s, old);
+    struct slice before = old ? slice_of(entry_value(old), entry_value_len(old)) : slice_of(NULL, 0);
+    size_t size = before.len + r->value.len;
+    if (s->rules->value_max > 0 && size > s->rules->value_max) {
+        reply_error(&s->call->reply, ERR_TOO_LARGE, "the value would be longer than limits.value; not changed");
+        return;
+    }
+    struct slice front = r->op == OP_APPEND ? before : r->value, back = r->op == OP_APPEND ? r->value : before;
+    item.value = front.ptr;
+    item.value_len = front.len;
+    item.more = back.ptr;
+    item.more_len = back.len;
+    if (step_store(s, &item, &stored)) s->call->reply.size = size;
+}
+
+/* ---- numbers ---- */
+
+/* The one way to write a signed number of 64 bits: no blanks, no plus, no zeros in front, no -0. */
+static bool parse_signed(struct slice text, int64_t *n)
+{
+    bool negative = text.len > 0 && text.ptr[0] == '-';
+    struct slice digits = slice_of(text.ptr + negative, text.len - negative);
+    uint64_t magnitude = 0;
+    if (digits.len == 0 || (digits.ptr[0] == '0' && text.len > 1)) return false;
+    if (!number_parse(digits, negative ? UINT64_C(1) << 63 : INT64_MAX, &magnitude)) return false;
+    *n = negative ? (int64_t)(0 - magnitude) : (int64_t)magnitude;
+    return true;
+}
+
+/* Digits, perhaps with blanks behind them. */
+static bool parse_unsigned(struct slice text, uint64_t *n)
+{
+    while (text.len > 0 && text.ptr[text.len - 1] == ' ')
+        text.len--;
+    return number_parse(text, UINT64_MAX, n);
+}
+
+/* The sum for the request, or an error. */
+static bool add(const struct step *s, struct slice text, int64_t *sum)
+{
+    const struct request *r = &s->call->request;
+    uint64_t n = 0, delta = (uint64_t)r->number;
+    bool wraps = r->effects & EFFECT_WRAP;
+    if (wraps ? !parse_unsigned(text, &n) : !parse_signed(text, sum)) {
+        reply_error(&s->call->reply, ERR_NOT_A_NUMBER, "the value is not a number; not changed");
+        return false;
+    }
+    if (wraps) {
+        if (r->subtract)
+            n = n > delta ? n - delta : 0;
+        else
+            n += delta;
+        *sum = (int64_t)n;
+        return true;
+    }
+    if (!__builtin_add_overflow(*sum, r->number, sum)) return true;
+    reply_error(&s->call->reply, ERR_OVERFLOW, "the number would leave the range of 64 bits; not changed");
+    return false;
+}
+
+void step_add(struct step *s)
+{
+    struct call *call = s->call;
+    const struct request *r = &call->request;
+    struct entry *old = step_find(s), *stored;
+    if (!step_condition_holds(s, old)) return;
+    struct slice text = slice_text("0");
+    if (old) text = slice_of(entry_value(old), entry_value_len(old));
+    char digits[NUMBER_DIGITS + 1], *value = digits;
+    int64_t sum = 0;
+    bool is_initial = !old && r->value.len > 0;
+    if (is_initial) {
+        uint64_t n = 0;
+        (void)parse_unsigned(r->value, &n);
+        sum = (int64_t)n;
+    } else if (!add(s, text, &sum)) {
+        return;
+    }
+    bool wraps = r->effects & EFFECT_WRAP;
+    size_t len = wraps ? number_format(digits, (uint64_t)sum) : number_format_i64(digits, sum);
+    struct table_item item = like(s, old);
+    char padded[NUMBER_DIGITS + 1];
+    if (wraps && old && len < text.len && text.len <= sizeof padded) { /* the text keeps its length */
+        memset(padded, ' ', text.len);
+        memcpy(padded, digits, len);
+        value = padded;
+        len = text.len;
+    }
+    item.value = value;
+    item.value_len = len;
+    if (!step_store(s, &item, &stored)) return;
+    call->reply.kind = REPLY_NUMBER;
+    call->reply.number = sum;
+    call->reply.flags = item.flags;
+    uint64_t deadline = item.deadline_ms;
+    call->reply.expires_unix_ms = deadline == TABLE_NEVER ? UINT64_MAX : deadline + wall_offset(s->rules);
+}
+
+/* ---- staleness and leases ---- */
+
+void step_invalidate(struct step *s, struct entry *e)
+{
+    struct entry *stored;
+    struct table_item item = like(s, e);
+    item.value = entry_value(e);
+    item.value_len = entry_value_len(e);
+    item.stale = true;
+    if (step_store(s, &item, &stored)) s->call->reply.kind = REPLY_OK;
+}
+
+/* An empty session, whose first reader is to fill it. */
+static struct entry *vivify(struct step *s)
+{
+    const struct request *r = &s->call->request;
+    struct entry *stored;
+    struct table_item item = {.flags = r->flags, .deadline_ms = step_deadline(s, r->create, NULL)};
+    if (!step_store(s, &item, &stored)) return NULL;
+    s->call->reply = (struct reply){.marks = stored ? MARK_WON : 0};
+    if (stored) entry_set_leased(stored);
+    return stored;
+}
+
+struct entry *step_lease(struct step *s, struct entry *e)
+{
+    const struct request *r = &s->call->request;
+    struct reply *reply = &s->call->reply;
+    if (!e) return r->create.kind == TTL_DEFAULT ? NULL : vivify(s);
+    uint64_t deadline = entry_deadline(e);
+    bool is_old = r->recache_ms > 0 && deadline != TABLE_NEVER && deadline - s->now_ms < r->recache_ms;
+    if (entry_leased(e)) {
+        reply->marks |= MARK_LEASED;
+    } else if (entry_stale(e) || is_old) {
+        reply->marks |= MARK_WON;
+        entry_set_leased(e);
+    }
+    return e;
+}

@@ -1,0 +1,278 @@
+/*
+ * Operations on more than one session. Their shards are guarded as a whole, so nothing here is ever half done to
+ * others. A cursor of SCAN names its shard in the upper bits:  | shard, 16 bits | table_scan's cursor, 48 bits |
+ */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "daemon/backend/execute_impl.h"
+#include "proto/glob.h"
+#include "proto/keys.h"
+
+#define CURSOR_BITS   48
+#define EMPTY_PER_KEY 10 /* steps that SCAN takes at most, for each session it is to look at */
+#define SESSION_BYTES 64 /* what a session costs besides its bytes, about */
+
+struct wide {
+    struct execute_rules *rules;
+    struct databases *const *shards;
+    uint32_t count;
+    const struct execute_load *load;
+    uint64_t now_ms;
+};
+
+/* The shard of a hash, where what was due is done. */
+static struct databases *shard_of(const struct wide *w, uint64_t hash)
+{
+    struct databases *d = w->shards[execute_shard(hash, w->count)];
+    databases_catch_up(d, w->now_ms);
+    return d;
+}
+
+static void catch_up_all(const struct wide *w)
+{
+    for (uint32_t i = 0; i < w->count; i++)
+        databases_catch_up(w->shards[i], w->now_ms);
+}
+
+static uint64_t hash_of(const struct wide *w, struct slice key)
+{
+    return databases_hash(w->shards[0], key.ptr, key.len);
+}
+
+static void run(const struct wide *w, struct call *call);
+
+/* ---- counting, flushing ---- */
+
+static void len(const struct wide *w, struct call *call)
+{
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < w->count; i++) {
+        const struct table *t = databases_table(w->shards[i], call->request.database);
+        if (t) n += table_len(t, w->now_ms);
+    }
+    call->reply.kind = REPLY_LEN;
+    call->reply.number = (int64_t)n;
+}
+
+static void flush(const struct wide *w, struct call *call)
+{
+    const struct request *r = &call->request;
+    uint64_t at = w->now_ms + (r->number > 0 ? (uint64_t)r->number : 0);
+    for (uint32_t i = 0; i < w->count; i++)
+        for (unsigned n = 0; n < DATABASES_COUNT; n++)
+            if (n == r->database || (r->effects & EFFECT_ALL_DATABASES))
+                databases_flush(w->shards[i], n, at, w->now_ms);
+    call->reply.kind = REPLY_OK;
+}
+
+/* ---- walking ---- */
+
+struct scan {
+    struct slice pattern;
+    struct buffer keys;
+    uint64_t seen;
+    uint32_t count;
+};
+
+static void scan_one(void *ctx, const struct entry *e)
+{
+    struct scan *scan = ctx;
+    struct slice key = slice_of(entry_key(e), entry_key_len(e));
+    scan->seen++;
+    if (scan->pattern.len > 0 && !glob_match(scan->pattern, key)) return;
+    keys_append(&scan->keys, key);
+    scan->count++;
+}
+
+/* Goes on from the cursor until enough was seen; returns the next cursor. */
+static uint64_t walk(const struct wide *w, const struct request *r, struct scan *scan)
+{
+    uint64_t shard = r->cursor >> CURSOR_BITS, cursor = r->cursor & ((UINT64_C(1) << CURSOR_BITS) - 1);
+    uint64_t wanted = r->number < 1 ? 1 : (uint64_t)r->number;
+    uint64_t steps = wanted > UINT64_MAX / EMPTY_PER_KEY ? UINT64_MAX : wanted * EMPTY_PER_KEY;
+    for (; shard < w->count; shard++) {
+        const struct table *t = databases_table(w->shards[shard], r->database);
+        if (!t) continue;
+        do {
+            if (scan->seen >= wanted || steps-- == 0) return shard << CURSOR_BITS | cursor;
+            cursor = table_scan(t, cursor, w->now_ms, scan_one, scan);
+        } while (cursor != 0);
+    }
+    return 0;
+}
+
+static void scan(const struct wide *w, struct call *call)
+{
+    struct scan scan = {.pattern = call->request.value};
+    uint64_t cursor = walk(w, &call->request, &scan);
+    if (scan.keys.failed) {
+        buffer_free(&scan.keys);
+        reply_error(&call->reply, ERR_OUT_OF_MEMORY, "no memory for a list of keys just now");
+        return;
+    }
+    call->reply.kind = REPLY_KEYS;
+    call->reply.cursor = cursor;
+    call->reply.count = scan.count;
+    call->reply.body = slice_of(scan.keys.data, scan.keys.len);
+    call->reply.held = scan.keys.data;
+    call->reply.release = free;
+}
+
+static void random_key(const struct wide *w, struct call *call)
+{
+    uint64_t dice = clock_ns(w->rules->clock) * UINT64_C(0x9e3779b97f4a7c15);
+    dice ^= dice >> 29;
+    call->reply.kind = REPLY_NOT_FOUND;
+    for (uint32_t i = 0; i < w->count; i++) {
+        const struct databases *d = w->shards[(dice % w->count + i) % w->count];
+        const struct table *t = databases_table(d, call->request.database);
+        struct entry *e = t ? table_random(t, dice, w->now_ms) : NULL;
+        if (!e) continue;
+        call->reply.kind = REPLY_KEY;
+        call->reply.body = slice_of(entry_key(e), entry_key_len(e));
+        if (!call_keep_body(call)) reply_error(&call->reply, ERR_OUT_OF_MEMORY, "no memory for a key just now");
+        return;
+    }
+}
+
+/* ---- renaming ---- */
+
+static void rename_session(const struct wide *w, struct call *call)
+{
+    const struct request *r = &call->request;
+    uint64_t from_hash = hash_of(w, r->key), to_hash = hash_of(w, r->value);
+    struct databases *from = shard_of(w, from_hash), *to = shard_of(w, to_hash);
+    struct table *source = databases_table(from, r->database);
+    struct entry *e = source ? table_find(source, from_hash, r->key.ptr, r->key.len, w->now_ms) : NULL;
+    if (!e) {
+        call->reply.kind = REPLY_NOT_FOUND;
+        return;
+    }
+    struct table *target = databases_make(to, r->database, w->now_ms);
+    struct entry *there = target ? table_find(target, to_hash, r->value.ptr, r->value.len, w->now_ms) : NULL;
+    if (there && r->condition == COND_ABSENT) {
+        call->reply.kind = REPLY_CONFLICT;
+        call->reply.version = entry_version(there);
+        return;
+    }
+    call->reply.kind = REPLY_OK;
+    if (there == e) return; /* to its own name */
+    struct table_item item = {.key = r->value.ptr,
+                              .key_len = r->value.len,
+                              .value = entry_value(e),
+                              .value_len = entry_value_len(e),
+                              .deadline_ms = entry_deadline(e),
+                              .flags = entry_flags(e),
+                              .stale = entry_stale(e)};
+    struct entry *stored;
+    if (target && table_store(target, to_hash, &item, w->now_ms, &stored) == TABLE_OK)
+        table_remove(source, e);
+    else
+        reply_error(&call->reply, ERR_OUT_OF_MEMORY, "the store is full (limits.memory); not renamed");
+}
+
+/* ---- several as one ---- */
+
+static struct step step_of(const struct wide *w, struct call *call)
+{
+    uint64_t hash = hash_of(w, call->request.key);
+    struct databases *d = shard_of(w, hash);
+    return (struct step){w->rules, d, databases_table(d, call->request.database), hash, call, w->now_ms};
+}
+
+/* Would the conditions of all parts hold now? */
+static bool all_hold(const struct wide *w, struct call *call)
+{
+    for (struct call *part = call->parts; part; part = part->part_next) {
+        if (!op_has_one_key(part->request.op) || part->request.condition == COND_NONE) continue;
+        struct step s = step_of(w, part);
+        if (!condition_of(&s, step_find(&s))) return false;
+    }
+    return true;
+}
+
+/* Is there memory for everything that the parts store? What each replaces counts for it. */
+static bool memory_suffices(const struct wide *w, struct call *call)
+{
+    const struct budget *budget = w->shards[0]->budget;
+    size_t more = 0;
+    if (budget->limit == 0) return true;
+    for (struct call *part = call->parts; part; part = part->part_next) {
+        if (part->request.op != OP_PUT || part->reply.kind != REPLY_NONE) continue;
+        struct step s = step_of(w, part);
+        const struct entry *old = step_find(&s);
+        size_t size = part->request.value.len, held = old ? entry_value_len(old) : 0;
+        if (!old) size += part->request.key.len + SESSION_BYTES;
+        if (size > held) more += size - held;
+    }
+    return more == 0 || budget_used(budget) + more <= budget->limit;
+}
+
+static void batch(const struct wide *w, struct call *call)
+{
+    if ((call->request.effects & EFFECT_ALL) && !all_hold(w, call)) {
+        call->reply.kind = REPLY_CONFLICT;
+        return;
+    }
+    if (!memory_suffices(w, call)) {
+        reply_error(&call->reply, ERR_OUT_OF_MEMORY, "the store is full (limits.memory); nothing of it was done");
+        return;
+    }
+    for (struct call *part = call->parts; part; part = part->part_next)
+        if (part->reply.kind == REPLY_NONE) run(w, part);
+    call->reply.kind = REPLY_PARTS;
+}
+
+/* ---- any of them ---- */
+
+static void run(const struct wide *w, struct call *call)
+{
+    enum op op = call->request.op;
+    if (op == OP_BATCH) {
+        batch(w, call);
+        return;
+    }
+    if (op_has_one_key(op)) {
+        struct step s = step_of(w, call);
+        execute_work(execute_load_of(w->load, s.hash));
+        execute(w->rules, s.databases, s.hash, call, w->now_ms);
+        return;
+    }
+    execute_work(w->load->iterations);
+    if (op != OP_RENAME) catch_up_all(w);
+    switch (op) {
+    case OP_LEN: len(w, call); break;
+    case OP_SCAN: scan(w, call); break;
+    case OP_RANDOM: random_key(w, call); break;
+    case OP_FLUSH: flush(w, call); break;
+    case OP_RENAME: rename_session(w, call); break;
+    default: assert(false && "an operation on the table"); break;
+    }
+}
+
+void execute_wide(struct execute_rules *rules, struct databases *const *shards, uint32_t count, struct call *call,
+                  const struct execute_load *load, uint64_t now_ms)
+{
+    struct wide w = {rules, shards, count, load, now_ms};
+    run(&w, call);
+}
+
+void execute_touches(const struct databases *any, uint32_t count, const struct call *call,
+                     void (*touch)(void *ctx, uint32_t shard), void *ctx)
+{
+    const struct request *r = &call->request;
+    if (r->op == OP_BATCH) {
+        for (const struct call *part = call->parts; part; part = part->part_next)
+            execute_touches(any, count, part, touch, ctx);
+        return;
+    }
+    if (!op_needs_table(r->op)) return;
+    if (op_has_one_key(r->op) || r->op == OP_RENAME) {
+        touch(ctx, execute_shard(databases_hash(any, r->key.ptr, r->key.len), count));
+        if (r->op == OP_RENAME) touch(ctx, execute_shard(databases_hash(any, r->value.ptr, r->value.len), count));
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        touch(ctx, i);
+}

@@ -1,0 +1,61 @@
+/*
+ * Sixteen numbered tables that one thread (or lock) guards, as one: a shard of the sessions of all databases.
+ *
+ *     number -> table (made when something is first stored in it), NULL: empty
+ *     flush:  table -> leaving, dismantled in slices          the next one's versions go on where it ended
+ *
+ * Not thread-safe, but for the counters.
+ */
+#ifndef STORE_DATABASES_H
+#define STORE_DATABASES_H
+
+#include "daemon/store/table.h"
+
+#define DATABASES_COUNT 16
+
+struct databases {
+    struct table *tables[DATABASES_COUNT];
+    struct table *leaving[DATABASES_COUNT]; /* flushed, on their way out */
+    uint64_t versions[DATABASES_COUNT];     /* of the table that left last */
+    uint64_t flush_due_ms[DATABASES_COUNT]; /* UINT64_MAX: no flush is due */
+    uint64_t flush_next_ms;                 /* the earliest of them */
+    struct siphash_key hash_key;
+    struct budget *budget;
+    struct table_counters counters[DATABASES_COUNT]; /* any thread may read them */
+};
+
+/* `budget` is borrowed. */
+void databases_init(struct databases *d, const struct siphash_key *key, struct budget *budget);
+void databases_destroy(struct databases *d);
+
+static inline uint64_t databases_hash(const struct databases *d, const void *key, size_t len)
+{
+    return siphash13(&d->hash_key, key, len);
+}
+
+/* The table, or NULL if nothing was ever stored in it. */
+static inline struct table *databases_table(const struct databases *d, unsigned number)
+{
+    return d->tables[number];
+}
+
+/* The table, made if need be; NULL when memory is out. */
+struct table *databases_make(struct databases *d, unsigned number, uint64_t now_ms);
+
+/* Removes all sessions of a database, now or at a later time; the earlier of two such times counts. The memory
+ * comes back by and by (databases_sweep). */
+void databases_flush(struct databases *d, unsigned number, uint64_t at_ms, uint64_t now_ms);
+
+/* Does the flushes whose time has come. Before anything is executed at now_ms. */
+void databases_flush_due(struct databases *d, uint64_t now_ms);
+static inline void databases_catch_up(struct databases *d, uint64_t now_ms)
+{
+    if (__builtin_expect(d->flush_next_ms <= now_ms, 0)) databases_flush_due(d, now_ms);
+}
+
+/* As table_sweep, over all databases; flushed ones are dismantled. */
+bool databases_sweep(struct databases *d, uint64_t now_ms, size_t budget);
+/* As table_next_due. */
+uint64_t databases_next_due(const struct databases *d);
+
+#endif
