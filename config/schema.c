@@ -24,6 +24,13 @@ const struct schema_key schema_keys[] = {
     {"listen.text", SCHEMA_ADDRESSES, FIELD(listen.text), "127.0.0.1:7811",
      .help = "Where the text protocol is spoken, the one for netcat, the sluice command and the C library."},
 
+    {"listen.resp", SCHEMA_ADDRESSES, FIELD(listen.resp), "127.0.0.1:7812",
+     .help = "Where the protocol of Redis is spoken (RESP2 and RESP3), for the session clients that web frameworks "
+             "have. docs/clients.md tells what differs from Redis."},
+    {"listen.memcached", SCHEMA_ADDRESSES, FIELD(listen.memcached), "127.0.0.1:7813",
+     .help = "Where memcached's text protocol is spoken, classic and meta commands. docs/clients.md tells what "
+             "differs from memcached."},
+
     {"threads", SCHEMA_NUMBER, FIELD(threads), "auto", 1, SETTINGS_THREADS_MAX, SPECIAL("auto", 0),
      .unit = "threads",
      .help = "I/O threads: they read requests and write replies. auto takes as many as suit the processors at hand."},

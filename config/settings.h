@@ -34,7 +34,7 @@ enum settings_where { WORK_INSIDE, WORK_OUTSIDE };
 
 struct settings {
     struct {
-        struct settings_addresses text;
+        struct settings_addresses text, resp, memcached;
     } listen;
     uint32_t threads; /* I/O loops; 0: auto */
     enum settings_backend backend;

@@ -8,6 +8,7 @@
 #include "daemon/daemon.h"
 
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "config/config.h"
@@ -15,6 +16,8 @@
 #include "daemon/base/log.h"
 #include "daemon/dispatch.h"
 #include "daemon/net/server.h"
+#include "proto/memcached/memcached.h"
+#include "proto/resp/resp.h"
 #include "proto/text/text.h"
 
 struct daemon {
@@ -66,6 +69,7 @@ static bool start_backend(struct daemon *d)
         .clock = d->clock,
         .ttl_default_ms = s->ttl.default_ms,
         .ttl_max_lifetime_ms = s->ttl.max_lifetime_ms,
+        .value_max = s->limits.value,
         .sweep_interval_ms = s->ttl.sweep_interval_ms,
         .memory_limit = s->limits.memory,
         .work_iterations = s->work.iterations,
@@ -92,7 +96,10 @@ static bool start_server(struct daemon *d)
             {
                 .clock = d->clock,
                 .service = dispatch_service(&d->dispatch),
-                .limits = {.line = s->limits.line, .key = s->limits.key, .value = s->limits.value},
+                .limits = {.line = s->limits.line,
+                           .key = s->limits.key,
+                           .value = s->limits.value,
+                           .command = s->limits.value + s->limits.line},
                 .connections = s->limits.connections,
                 .output_soft = s->limits.output_soft,
                 .output_hard = s->limits.output_hard,
@@ -153,6 +160,31 @@ static uint64_t resident_bytes(void *ctx)
     return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+static uint64_t microseconds(struct timeval t)
+{
+    return (uint64_t)t.tv_sec * 1000000U + (uint64_t)t.tv_usec;
+}
+
+static void gather_facts(void *ctx, struct facts *f)
+{
+    struct daemon *d = ctx;
+    struct rusage usage;
+    f->version = SLUICE_VERSION;
+    f->backend = backend_name(d->settings);
+    f->pid = (uint64_t)getpid();
+    f->time_us = clock_wall_us(d->clock);
+    f->uptime_s = uptime_s(d);
+    f->started_unix_s = f->time_us / 1000000U - f->uptime_s;
+    f->memory_resident = resident_bytes(NULL);
+    f->memory_limit = d->settings->limits.memory;
+    if (getrusage(RUSAGE_SELF, &usage) == 0) {
+        f->cpu_user_us = microseconds(usage.ru_utime);
+        f->cpu_system_us = microseconds(usage.ru_stime);
+    }
+    server_add_facts(d->server, f);
+    d->dispatch.backend->design->add_facts(d->dispatch.backend, f);
+}
+
 static uint64_t lines_dropped(void *ctx)
 {
     (void)ctx;
@@ -197,9 +229,14 @@ static bool daemon_start(struct daemon *d)
     d->dispatch.metrics = d->metrics;
     d->dispatch.write_config = write_config;
     d->dispatch.config_ctx = s;
+    d->dispatch.gather_facts = gather_facts;
+    d->dispatch.facts_ctx = d;
+    d->dispatch.clock = d->clock;
     if (!start_server(d) || !start_backend(d)) return false;
     if (!register_metrics(d)) return fail("cannot start", "out of memory");
-    return listen_all(d, "text", &s->listen.text, &codec_text);
+    return listen_all(d, "text", &s->listen.text, &codec_text) &&
+           listen_all(d, "resp", &s->listen.resp, &codec_resp) &&
+           listen_all(d, "memcached", &s->listen.memcached, &codec_memcached);
 }
 
 int daemon_run(const struct settings *settings, const struct clock *clock)

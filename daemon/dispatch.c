@@ -39,6 +39,19 @@ static void answer_json(struct call *call, bool ok, struct buffer *json)
     call->reply.release = free;
 }
 
+static void answer_facts(const struct dispatch *d, struct call *call)
+{
+    struct facts *f = calloc(1, sizeof *f);
+    if (!f) {
+        reply_error(&call->reply, ERR_INTERNAL, "no memory to write the answer");
+        return;
+    }
+    d->gather_facts(d->facts_ctx, f);
+    call->reply.kind = REPLY_FACTS;
+    call->reply.held = f;
+    call->reply.release = free;
+}
+
 static void answer_local(const struct dispatch *d, struct call *call)
 {
     struct buffer json = {0};
@@ -46,6 +59,11 @@ static void answer_local(const struct dispatch *d, struct call *call)
     case OP_PING: call->reply.kind = REPLY_PONG; break;
     case OP_STATS: answer_json(call, stats_json(d->metrics, &json), &json); break;
     case OP_CONFIG: answer_json(call, d->write_config(d->config_ctx, &json), &json); break;
+    case OP_FACTS: answer_facts(d, call); break;
+    case OP_TIME:
+        call->reply.kind = REPLY_TIME;
+        call->reply.number = (int64_t)clock_wall_us(d->clock);
+        break;
     case OP_HELP:
         call->reply.kind = REPLY_TEXT;
         call->reply.body = text_help();
@@ -56,6 +74,23 @@ static void answer_local(const struct dispatch *d, struct call *call)
         break;
     default: reply_error(&call->reply, ERR_INTERNAL, "no such operation"); break;
     }
+}
+
+/* Answers what of a batch needs no table. True if that was all of it. */
+static bool answer_local_parts(const struct dispatch *d, struct call *call)
+{
+    bool all = true;
+    for (struct call *part = call->parts; part; part = part->part_next) {
+        if (part->reply.kind != REPLY_NONE) continue;
+        if (part->request.op == OP_BATCH)
+            all = answer_local_parts(d, part) && all;
+        else if (op_needs_table(part->request.op))
+            all = false;
+        else
+            answer_local(d, part);
+    }
+    if (all) call->reply.kind = REPLY_PARTS;
+    return all;
 }
 
 /* ---- operations on the table ---- */
@@ -81,6 +116,7 @@ static enum service_verdict submit(void *ctx, struct call *call)
         answer_local(d, call);
         return SERVICE_ANSWERED;
     }
+    if (call->request.op == OP_BATCH && answer_local_parts(d, call)) return SERVICE_ANSWERED;
     if (b->design->queues(b)) {
         if (admit(ctx, call) == SERVICE_ANSWERED) return SERVICE_ANSWERED;
         if (!call_own(call)) {

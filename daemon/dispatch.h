@@ -16,6 +16,10 @@ struct dispatch {
     /* For CONFIG: appends the settings in force as a JSON object. */
     bool (*write_config)(const void *ctx, struct buffer *out);
     const void *config_ctx;
+    /* For FACTS: fills in all but the asking connection's part. */
+    void (*gather_facts)(void *ctx, struct facts *f);
+    void *facts_ctx;
+    const struct clock *clock;
 };
 
 /* The service of this dispatch, which must be complete before the first call comes and outlive the last. */

@@ -111,20 +111,40 @@ static struct slice copy_to(char *to, struct slice s)
     return slice_of(to, s.len);
 }
 
-static bool own_one(struct call *call)
+/* True when `s` has bytes, and they are not in the call's own storage. */
+static bool is_foreign(const struct call *call, struct slice s)
 {
-    struct request *r = &call->request;
-    if (is_own(call, r->key) || is_own(call, r->tag) || is_own(call, r->value)) return true;
-    size_t size = 0;
-    if (__builtin_add_overflow(r->tag.len, r->key.len, &size) ||
-        __builtin_add_overflow(size, r->value.len, &size) || !call_reserve(call, size))
-        return false;
-    char *at = call->data;
+    return s.len > 0 && !is_own(call, s);
+}
+
+/* Copies tag, key and value behind each other to `at`, and points the request there. */
+static void own_at(struct request *r, char *at)
+{
     if (r->tag.len > 0) r->tag = copy_to(at, r->tag);
     at += r->tag.len;
     if (r->key.len > 0) r->key = copy_to(at, r->key);
     at += r->key.len;
     r->value = r->value.ptr != NULL ? copy_to(at, r->value) : slice_of(at, r->value.len);
+}
+
+static bool own_one(struct call *call)
+{
+    struct request *r = &call->request;
+    bool has_own = is_own(call, r->key) || is_own(call, r->tag) || is_own(call, r->value);
+    bool has_foreign = is_foreign(call, r->key) || is_foreign(call, r->tag) || is_foreign(call, r->value);
+    if (has_own && !has_foreign) return true;
+    size_t size = 0;
+    if (__builtin_add_overflow(r->tag.len, r->key.len, &size) || __builtin_add_overflow(size, r->value.len, &size))
+        return false;
+    if (has_own) { /* some of each: they meet in new storage */
+        char *data = malloc(size);
+        if (data == NULL) return false;
+        own_at(r, data);
+        adopt(call, data, size);
+        return true;
+    }
+    if (!call_reserve(call, size)) return false;
+    own_at(r, call->data);
     return true;
 }
 

@@ -21,6 +21,7 @@
 #include "daemon/base/siphash.h"
 #include "daemon/queue/mailbox.h"
 #include "proto/call.h"
+#include "proto/facts.h"
 
 enum backend_submit { BACKEND_DONE, BACKEND_QUEUED, BACKEND_FULL };
 
@@ -84,8 +85,8 @@ struct backend_design {
     void (*want_room)(struct backend *b, const struct call *call);
     /* End of the lane's batch of submits: wakes sleeping backend threads. */
     void (*flush)(struct backend *b, uint32_t lane);
-    /* Sessions stored in a database, those that are expired or flushed but not freed yet included. Any thread. */
-    uint64_t (*sessions)(const struct backend *b, unsigned database);
+    /* Any thread: fills in what the backend knows of its sessions. */
+    void (*add_facts)(const struct backend *b, struct facts *f);
     bool (*register_metrics)(struct backend *b, struct metrics *m);
     /* Nobody waits for an answer any more: from now on what is queued is completed without being executed, so that
      * stop does not have to work off the backlog of clients that are gone. No submit may follow. */

@@ -351,13 +351,11 @@ static void pool_flush(struct backend *b, uint32_t lane)
         worker_flush(p->workers[i]);
 }
 
-static uint64_t pool_sessions(const struct backend *b, unsigned database)
+static void pool_add_facts(const struct backend *b, struct facts *f)
 {
     const struct pool *p = (const struct pool *)b;
-    uint64_t n = 0;
     for (uint32_t i = 0; i < p->stripe_count; i++)
-        n += counter_get(&p->shards[i]->counters[database].sessions);
-    return n;
+        sweep_add_facts(p->shards[i], f);
 }
 
 static bool pool_register_metrics(struct backend *b, struct metrics *m)
@@ -379,7 +377,7 @@ const struct backend_design backend_mutex = {
     .load = pool_load,
     .want_room = pool_want_room,
     .flush = pool_flush,
-    .sessions = pool_sessions,
+    .add_facts = pool_add_facts,
     .register_metrics = pool_register_metrics,
     .abandon = pool_abandon,
     .stop = pool_stop,

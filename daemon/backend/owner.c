@@ -122,9 +122,9 @@ static void owner_flush(struct backend *b, uint32_t lane)
     worker_flush(owner_of(b)->worker);
 }
 
-static uint64_t owner_sessions(const struct backend *b, unsigned database)
+static void owner_add_facts(const struct backend *b, struct facts *f)
 {
-    return counter_get(&((const struct owner *)b)->databases.counters[database].sessions);
+    sweep_add_facts(&((const struct owner *)b)->databases, f);
 }
 
 static bool owner_register_metrics(struct backend *b, struct metrics *m)
@@ -152,7 +152,7 @@ const struct backend_design backend_owner = {
     .load = owner_load,
     .want_room = owner_want_room,
     .flush = owner_flush,
-    .sessions = owner_sessions,
+    .add_facts = owner_add_facts,
     .register_metrics = owner_register_metrics,
     .abandon = owner_abandon,
     .stop = owner_stop,

@@ -5,12 +5,16 @@
 #include <stdint.h>
 
 #include "daemon/store/databases.h"
+#include "proto/facts.h"
 
 #define SWEEP_SLICE 64 /* entries moved or freed per slice and database: some microseconds */
 
 /* Sweeps a slice; returns when the next one is worth it: now_ms (there is more now), a later time, at least
  * `interval_ms` from now, or UINT64_MAX (no session has a deadline). The caller guards the databases. */
 uint64_t sweep_slice(struct databases *d, uint64_t now_ms, uint64_t interval_ms);
+
+/* Any thread: adds what the databases' counters say. */
+void sweep_add_facts(const struct databases *d, struct facts *f);
 
 /* Registers what the databases' counters say under "sessions.", "memory." and "table.". */
 bool sweep_register_metrics(struct databases *d, struct metrics *m);

@@ -42,6 +42,7 @@ void conn_close(struct conn *c, enum close_reason reason)
     c->state = CONN_CLOSED;
     counter_add(&c->loop->stats->closed[c->reason], 1);
     drop_calls(c);
+    if (c->codec->release) c->codec->release(&c->decoder);
     c->loop->output.len = 0; /* replies to this connection, if anything: the next one must not get them */
     c->loop->output.failed = false;
     buffer_free(&c->in);
@@ -192,8 +193,9 @@ void conn_open(struct loop *loop, const struct loop_socket *socket)
     c->fd = socket->fd;
     c->transport = socket->transport;
     c->codec = socket->codec;
+    c->decoder.connection = atomic_fetch_add(loop->options.last_connection, 1) + 1;
     c->poll.data = c;
-    c->active_ms = loop_now_ms(loop);
+    c->opened_ms = c->active_ms = loop_now_ms(loop);
     loop->conn_count++;
     counter_set(&loop->stats->connections_open, loop->conn_count);
     counter_add(&loop->stats->connections_accepted, 1);

@@ -54,10 +54,11 @@ struct conn {
     size_t out_sent;   /* bytes at the front of `out` that are sent already */
     size_t charge;     /* bytes that the pipeline's calls hold or will hold */
     size_t answered;   /* of these, what the answered ones hold */
-    size_t gets;       /* GETs in the backend */
+    size_t gets;       /* requests in the backend that bring back a value; those in batches count one by one */
 
     struct conn *prev[3], *next[3]; /* per enum conn_list_id */
     struct deadline deadline;
+    uint64_t opened_ms;
     uint64_t active_ms;  /* last progress in either direction */
     uint64_t request_ms; /* when the unfinished request began; 0: there is none */
 };
@@ -81,6 +82,9 @@ uint64_t conn_check_deadline(struct conn *c, uint64_t now_ms);
 void conn_readable(struct conn *c);
 void conn_resume(struct conn *c);     /* decodes what was left over */
 bool conn_retry_held(struct conn *c); /* false: still no room */
+
+/* Executes or queues it (service.submit), and tells facts about this connection if the reply wants them. */
+enum service_verdict conn_submit(struct conn *c, struct call *call);
 
 /* conn_write.c */
 void conn_pipeline_add(struct conn *c, struct call *call); /* answered or not */

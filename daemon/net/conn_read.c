@@ -6,8 +6,13 @@
  *
  * One read and at most TURN_REQUESTS requests a turn, so that no pipeline starves its neighbours.
  */
+#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "daemon/net/conn.h"
 #include "daemon/net/loop_impl.h"
@@ -52,6 +57,58 @@ static void answer_and_end(struct conn *c, struct call *call, enum close_reason 
     c->reason = (uint8_t)reason;
 }
 
+/* ---- facts about the connection ---- */
+
+static uint16_t print_address(int fd, bool own, char *out, size_t size)
+{
+    struct sockaddr_storage storage;
+    struct sockaddr *address = (struct sockaddr *)&storage;
+    socklen_t len = sizeof storage;
+    char host[INET6_ADDRSTRLEN] = "";
+    int failed = own ? getsockname(fd, address, &len) : getpeername(fd, address, &len);
+    if (failed) return 0;
+    if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+        inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host);
+        snprintf(out, size, "%s:%u", host, ntohs(v4->sin_port));
+        return ntohs(v4->sin_port);
+    }
+    if (address->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
+        inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host);
+        snprintf(out, size, "[%s]:%u", host, ntohs(v6->sin6_port));
+        return ntohs(v6->sin6_port);
+    }
+    snprintf(out, size, "unix:%.50s", own ? ((const struct sockaddr_un *)address)->sun_path : "");
+    return 0;
+}
+
+/* Fills in what facts, of the call or its parts, say of the connection that asks. */
+static void describe(struct conn *c, struct call *call)
+{
+    for (struct call *part = call->parts; part; part = part->part_next)
+        describe(c, part);
+    if (call->reply.kind != REPLY_FACTS) return;
+    struct facts *f = call->reply.held;
+    f->port = print_address(c->fd, true, f->local, sizeof f->local);
+    print_address(c->fd, false, f->peer, sizeof f->peer);
+    f->connected_s = (loop_now_ms(c->loop) - c->opened_ms) / 1000;
+    f->fd = (uint64_t)c->fd;
+}
+
+enum service_verdict conn_submit(struct conn *c, struct call *call)
+{
+    const struct service *service = &c->loop->options.service;
+    bool has_facts = call->request.op == OP_FACTS || call->request.op == OP_BATCH;
+    enum service_verdict verdict = service->submit(service->ctx, call);
+    /* What needs no table is answered by now, in a batch too; of a queued one the parts are the backend's already.
+     */
+    if (has_facts && verdict == SERVICE_ANSWERED) describe(c, call);
+    return verdict;
+}
+
+/* ---- requests ---- */
+
 /* Gives a whole request to the service, or keeps it when there is no room. */
 static void submit(struct conn *c, struct call *call)
 {
@@ -61,7 +118,7 @@ static void submit(struct conn *c, struct call *call)
         enqueue_owned(c, call);
         return;
     }
-    switch (loop->options.service.submit(loop->options.service.ctx, call)) {
+    switch (conn_submit(c, call)) {
     case SERVICE_ANSWERED:
     case SERVICE_ADMITTED: take_reply(c, call); return;
     case SERVICE_QUEUED:
@@ -135,7 +192,7 @@ static size_t continue_body(struct conn *c, const char *in, size_t len)
     c->request_ms = 0;
     if (status == DECODE_CLOSE)
         answer_and_end(c, call, CLOSE_PROTOCOL);
-    else if (kept)
+    else if (kept && status == DECODE_REQUEST)
         take_request(c, call);
     else
         take_reply(c, call);
@@ -247,14 +304,54 @@ static void read_body(struct conn *c)
     c->body_left -= (size_t)n;
 }
 
+/* Decodes what is in c->in, and keeps of it what is left. */
+static void decode_kept(struct conn *c)
+{
+    size_t used = decode_input(c, c->in.data, c->in.len);
+    if (c->state != CONN_OPEN) return;
+    if (used == c->in.len)
+        buffer_free(&c->in);
+    else
+        buffer_consume(&c->in, used);
+    note_unfinished(c);
+}
+
+/* A request that is too large for loop->input, or whose size is known, grows in c->in: read there, not copied again
+ * with every read, and decoded when it can be whole. */
+static bool is_gathering(const struct conn *c)
+{
+    return c->in.len > 0 && (c->decoder.want > c->in.len || c->in.len + LOOP_READ_SIZE > c->loop->input_size);
+}
+
+static void gather(struct conn *c)
+{
+    size_t missing = c->decoder.want > c->in.len ? c->decoder.want - c->in.len : LOOP_READ_SIZE;
+    if (missing > TURN_BODY) missing = TURN_BODY;
+    char *room = buffer_reserve(&c->in, missing);
+    if (!room) {
+        out_of_memory(c, NULL);
+        return;
+    }
+    ssize_t n = c->transport->recv(c->fd, room, missing);
+    if (read_failed(c, n)) return;
+    c->in.len += (size_t)n;
+    if (c->in.len < c->decoder.want) return;
+    decode_kept(c);
+    if (c->state != CONN_CLOSED) conn_flush(c);
+}
+
 void conn_readable(struct conn *c)
 {
     struct loop *loop = c->loop;
+    if (is_gathering(c) && !c->receiving) {
+        gather(c);
+        return;
+    }
     if (c->receiving && c->body_left > 0 && body_is_kept(c)) {
         read_body(c);
         return;
     }
-    /* c->in is shorter than the longest unfinished request, for which loop->input has room beside a read. */
+    /* A longer c->in is gathered, so loop->input has room for it beside a read. */
     size_t kept = c->in.len;
     assert(kept < loop->input_size);
     if (kept) memcpy(loop->input, c->in.data, kept);
@@ -274,14 +371,7 @@ void conn_resume(struct conn *c)
 {
     c->pauses &= (uint8_t)~PAUSE_TURN;
     if (c->state != CONN_OPEN || c->pauses) return;
-    size_t used = decode_input(c, c->in.data, c->in.len);
-    if (c->state == CONN_OPEN) {
-        if (used == c->in.len)
-            buffer_free(&c->in);
-        else
-            buffer_consume(&c->in, used);
-        note_unfinished(c);
-    }
+    decode_kept(c);
     if (c->state != CONN_CLOSED) conn_flush(c);
     conn_update(c);
 }

@@ -45,15 +45,33 @@ static bool is_eased(const struct conn *c)
     return c->charge + unsent(c) <= c->loop->options.output_soft / 2 && !values_might_overflow(c);
 }
 
-static bool awaits_value(const struct call *call)
+/* How many values the request brings back. */
+static size_t values_of(const struct call *call)
 {
-    return call->request.op == OP_GET && !call->answered;
+    size_t n = call->request.op == OP_GET || (call->request.effects & EFFECT_RETURN_OLD);
+    for (const struct call *part = call->parts; part; part = part->part_next)
+        n += values_of(part);
+    return n;
+}
+
+static size_t awaited_values(const struct call *call)
+{
+    return call->answered ? 0 : values_of(call);
+}
+
+/* Bytes that the replies refer to. */
+static size_t held_bytes(const struct call *call)
+{
+    size_t n = call->reply.held ? call->reply.body.len : 0;
+    for (const struct call *part = call->parts; part; part = part->part_next)
+        n += held_bytes(part);
+    return n;
 }
 
 static void book(struct conn *c, struct call *call, size_t body)
 {
     c->charge -= call->charge;
-    call->charge = sizeof *call + (call->capacity > CALL_INLINE ? call->capacity : 0) + body;
+    call->charge = call_bytes(call) + body;
     c->charge += call->charge;
     if (call->answered) c->answered += call->charge;
 }
@@ -67,15 +85,15 @@ void conn_pipeline_add(struct conn *c, struct call *call)
         c->first = call;
     c->last = call;
     book(c, call, 0);
-    c->gets += awaits_value(call);
+    c->gets += awaited_values(call);
     if (call->answered) loop_list_add(c->loop, LIST_DIRTY, c);
 }
 
 void conn_answered(struct conn *c, struct call *call)
 {
-    c->gets -= awaits_value(call);
+    c->gets -= awaited_values(call);
     call->answered = true;
-    book(c, call, call->reply.held ? call->reply.body.len : 0);
+    book(c, call, held_bytes(call));
     loop_list_add(c->loop, LIST_DIRTY, c);
 }
 
@@ -108,7 +126,7 @@ static void encode_answered(struct conn *c)
         if (call->answered)
             c->answered -= call->charge;
         else
-            loop->options.service.submit(loop->options.service.ctx, call);
+            conn_submit(c, call);
         c->codec->encode(output_of(c), call);
         loop_stats_reply(loop->stats, call, loop_now_ns(loop));
         c->first = call->pipe_next;

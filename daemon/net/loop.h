@@ -21,6 +21,7 @@
 #include "daemon/net/transport.h"
 #include "daemon/queue/mailbox.h"
 #include "proto/codec.h"
+#include "proto/facts.h"
 
 struct loop;
 
@@ -29,14 +30,15 @@ struct loop_options {
     const struct clock *clock;
     struct service service;
     struct codec_limits limits;
-    uint32_t connections;            /* most connections on all loops together */
-    uint64_t output_soft;            /* bytes held for a connection: at this, it is not read */
-    uint64_t output_hard;            /* ... and at this, it is closed */
-    uint64_t idle_timeout_ms;        /* 0: off */
-    uint64_t request_timeout_ms;     /* 0: off */
-    _Atomic uint64_t *largest_value; /* the largest value ever put through any loop; the loops keep it */
-    _Atomic uint32_t *open;          /* connections open on all loops; the listener adds, the loop subtracts */
-    void (*drained)(void *ctx);      /* the thread's last act after a drain */
+    uint32_t connections;              /* most connections on all loops together */
+    uint64_t output_soft;              /* bytes held for a connection: at this, it is not read */
+    uint64_t output_hard;              /* ... and at this, it is closed */
+    uint64_t idle_timeout_ms;          /* 0: off */
+    uint64_t request_timeout_ms;       /* 0: off */
+    _Atomic uint64_t *last_connection; /* the number that the latest connection got; the loops count it up */
+    _Atomic uint64_t *largest_value;   /* the largest value ever put through any loop; the loops keep it */
+    _Atomic uint32_t *open;            /* connections open on all loops; the listener adds, the loop subtracts */
+    void (*drained)(void *ctx);        /* the thread's last act after a drain */
     void *drained_ctx;
 };
 
@@ -71,5 +73,8 @@ void loop_join(struct loop *loop);
 void loop_free(struct loop *loop);
 
 bool loop_register_metrics(struct loop *loop, struct metrics *m);
+
+/* Any thread: adds what this loop counted. */
+void loop_add_facts(const struct loop *loop, struct facts *f);
 
 #endif

@@ -153,3 +153,8 @@ void loop_conn_closed(struct loop *loop)
     atomic_fetch_sub(loop->options.open, 1);
     loop_end_if_drained(loop);
 }
+
+void loop_add_facts(const struct loop *loop, struct facts *f)
+{
+    loop_stats_add_facts(loop->stats, f);
+}

@@ -25,6 +25,15 @@ static enum outcome outcome_of(const struct reply *reply)
     }
 }
 
+/* What a batch is made of counts as if each part had come by itself. */
+static void count_parts(struct loop_stats *s, const struct call *call)
+{
+    for (const struct call *part = call->parts; part; part = part->part_next) {
+        counter_add(&s->operations[part->request.op][outcome_of(&part->reply)], 1);
+        count_parts(s, part);
+    }
+}
+
 void loop_stats_reply(struct loop_stats *s, const struct call *call, uint64_t now_ns)
 {
     enum op op = call->request.op;
@@ -33,6 +42,7 @@ void loop_stats_reply(struct loop_stats *s, const struct call *call, uint64_t no
         return;
     }
     counter_add(&s->operations[op][outcome_of(&call->reply)], 1);
+    if (call->reply.kind == REPLY_PARTS) count_parts(s, call);
     if (!op_needs_table(op)) return;
     if (now_ns) {
         histogram_record(&s->latency[op], now_ns - call->arrived_ns);
@@ -49,6 +59,20 @@ void loop_stats_batch(struct loop_stats *s, uint64_t now_ns)
         s->batch[op] = 0;
     }
     s->batch_arrived_ns = 0;
+}
+
+void loop_stats_add_facts(const struct loop_stats *s, struct facts *f)
+{
+    f->connections_total += counter_get(&s->connections_accepted);
+    f->bytes_in += counter_get(&s->bytes_in);
+    f->bytes_out += counter_get(&s->bytes_out);
+    f->hits += counter_get(&s->operations[OP_GET][OUTCOME_OK]);
+    f->misses += counter_get(&s->operations[OP_GET][OUTCOME_NOT_FOUND]);
+    for (int op = 0; op <= OP_TABLE_LAST; op++) {
+        f->overloaded += counter_get(&s->operations[op][OUTCOME_OVERLOADED]);
+        for (int outcome = OUTCOME_OK; outcome <= OUTCOME_CONFLICT; outcome++)
+            f->operations[op] += counter_get(&s->operations[op][outcome]);
+    }
 }
 
 static bool register_operation(struct loop_stats *s, struct metrics *m, enum op op)

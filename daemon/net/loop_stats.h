@@ -4,6 +4,7 @@
 
 #include "daemon/base/metrics.h"
 #include "proto/call.h"
+#include "proto/facts.h"
 
 /* How an operation ended, as STATS names it. */
 enum outcome {
@@ -47,5 +48,8 @@ bool loop_stats_register(struct loop_stats *s, struct metrics *m);
  * read serves all replies of a batch that was read at once. */
 void loop_stats_reply(struct loop_stats *s, const struct call *call, uint64_t now_ns);
 void loop_stats_batch(struct loop_stats *s, uint64_t now_ns);
+
+/* Any thread: adds what was counted. */
+void loop_stats_add_facts(const struct loop_stats *s, struct facts *f);
 
 #endif

@@ -25,6 +25,7 @@ struct server {
     _Atomic uint32_t drained;
     _Atomic uint32_t open;
     _Atomic uint64_t largest_value;
+    _Atomic uint64_t last_connection;
     struct loop **loops;
     uint32_t loop_count;
     struct listener *listeners;
@@ -121,6 +122,7 @@ struct server *server_create(const struct server_options *options, const char **
         loop_options.lane = i;
         loop_options.open = &s->open;
         loop_options.largest_value = &s->largest_value;
+        loop_options.last_connection = &s->last_connection;
         loop_options.drained = on_loop_drained;
         loop_options.drained_ctx = s;
         s->loops[i] = loop_start(&loop_options, error);
@@ -183,6 +185,18 @@ bool server_register_metrics(struct server *s, struct metrics *m)
     for (uint32_t i = 0; i < s->loop_count; i++)
         ok = ok && loop_register_metrics(s->loops[i], m);
     return ok;
+}
+
+void server_add_facts(const struct server *s, struct facts *f)
+{
+    f->threads = s->loop_count;
+    f->connections = atomic_load(&s->open);
+    f->connections_max = s->options.loop.connections;
+    f->connections_refused = counter_get(&s->target.refused);
+    f->idle_timeout_s = s->options.loop.idle_timeout_ms / 1000;
+    f->value_max = s->options.loop.limits.value;
+    for (uint32_t i = 0; i < s->loop_count; i++)
+        loop_add_facts(s->loops[i], f);
 }
 
 bool server_raise_file_limit(uint32_t connections, uint32_t threads, char *error, size_t error_size)

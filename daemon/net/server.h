@@ -51,6 +51,9 @@ void server_room(void *server, uint32_t lane);
 
 bool server_register_metrics(struct server *s, struct metrics *m);
 
+/* Any thread: fills in what the network room knows. */
+void server_add_facts(const struct server *s, struct facts *f);
+
 /* Raises the limit on open files to what `connections` on `threads` loops need. False: `error` says what is
  * missing. */
 bool server_raise_file_limit(uint32_t connections, uint32_t threads, char *error, size_t error_size);

@@ -48,6 +48,9 @@ enum resp_form {
     RESP_INFO,          /* FACTS -> INFO's text; sections from the tag */
     RESP_CONFIG,        /* FACTS -> CONFIG GET's map; pattern from the tag */
     RESP_CLIENT,        /* FACTS -> CLIENT LIST's or INFO's line; the connection's own words from the tag */
+    RESP_REFCOUNT,      /* META -> :1; NOT_FOUND -> nil */
+    RESP_FREQUENCY,     /* META -> Redis's error that it is not tracked; NOT_FOUND -> nil */
+    RESP_IDLE,          /* the same for the idle time */
     RESP_ENCODING,      /* VALUE -> OBJECT ENCODING's word; NOT_FOUND -> nil */
     RESP_RAW,           /* OWN -> the body is the reply's bytes, rendered already */
 };

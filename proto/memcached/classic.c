@@ -1,0 +1,272 @@
+/* The classic commands: a line -> a request. */
+#include "proto/memcached/impl.h"
+#include "proto/number.h"
+
+#define BAD_FORMAT "CLIENT_ERROR bad command line format"
+
+static struct mc_line ask(struct call *call, enum op op, uint32_t form)
+{
+    call->request.op = op;
+    call->form |= form;
+    return (struct mc_line){DECODE_REQUEST, 0};
+}
+
+/* ---- tokens ---- */
+
+bool mc_token(struct slice *line, struct slice *token)
+{
+    while (line->len > 0 && *line->ptr == ' ')
+        line->ptr++, line->len--;
+    if (line->len == 0) return false;
+    const char *space = memchr(line->ptr, ' ', line->len);
+    size_t len = space ? (size_t)(space - line->ptr) : line->len;
+    *token = slice_of(line->ptr, len);
+    line->ptr += len;
+    line->len -= len;
+    return true;
+}
+
+bool mc_key_ok(const struct codec_limits *limits, struct slice key)
+{
+    return key.len > 0 && key.len <= MC_KEY_MAX && key.len <= limits->key;
+}
+
+bool mc_unsigned(struct slice text, uint64_t max, uint64_t *n)
+{
+    if (text.len > 0 && text.ptr[0] == '+') text = slice_of(text.ptr + 1, text.len - 1);
+    return number_parse(text, max, n);
+}
+
+bool mc_signed(struct slice text, int64_t min, int64_t max, int64_t *n)
+{
+    bool negative = text.len > 0 && text.ptr[0] == '-';
+    uint64_t magnitude = 0;
+    if (negative) text = slice_of(text.ptr + 1, text.len - 1);
+    if (!mc_unsigned(text, negative ? (uint64_t)-min : (uint64_t)max, &magnitude)) return false;
+    *n = negative ? -(int64_t)magnitude : (int64_t)magnitude;
+    return true;
+}
+
+struct lifetime mc_lifetime(int64_t seconds)
+{
+    if (seconds == 0) return (struct lifetime){TTL_NEVER, 0};
+    if (seconds < 0) return (struct lifetime){TTL_RELATIVE, 0};
+    return (struct lifetime){seconds > MC_RELATIVE_S ? TTL_ABSOLUTE : TTL_RELATIVE, (uint64_t)seconds * 1000};
+}
+
+static bool take_lifetime(struct slice text, struct request *r)
+{
+    int64_t seconds = 0;
+    if (!mc_signed(text, INT32_MIN, INT32_MAX, &seconds)) return false;
+    struct lifetime lifetime = mc_lifetime(seconds);
+    r->ttl_kind = lifetime.kind;
+    r->ttl_ms = lifetime.ms;
+    return true;
+}
+
+static bool is(struct slice token, const char *word)
+{
+    return slice_equal(token, slice_text(word));
+}
+
+/* ---- get, gets, gat, gats ---- */
+
+static void take_get(struct request *r, struct slice key, struct lifetime lifetime, bool touches)
+{
+    r->op = OP_GET;
+    r->key = r->tag = key;
+    if (!touches) return;
+    r->effects = EFFECT_TOUCH;
+    r->ttl_kind = lifetime.kind;
+    r->ttl_ms = lifetime.ms;
+}
+
+static struct mc_line get(const struct codec_limits *limits, struct slice rest, uint32_t cas, bool touches,
+                          struct call *call)
+{
+    struct slice key, next;
+    int64_t seconds = 0;
+    if (touches) {
+        struct slice text;
+        struct slice keys = rest;
+        if (!mc_token(&keys, &text) || !mc_token(&keys, &key)) return mc_answer(call, "ERROR");
+        (void)mc_token(&rest, &text);
+        if (!mc_signed(text, INT32_MIN, INT32_MAX, &seconds))
+            return mc_answer(call, "CLIENT_ERROR invalid exptime argument");
+    }
+    struct lifetime lifetime = mc_lifetime(seconds);
+    if (!mc_token(&rest, &key)) return mc_answer(call, "ERROR");
+    if (!mc_key_ok(limits, key)) return mc_answer(call, BAD_FORMAT);
+    struct slice others = rest;
+    if (!mc_token(&others, &next)) {
+        take_get(&call->request, key, lifetime, touches);
+        return ask(call, OP_GET, MC_VALUE | cas);
+    }
+    do {
+        if (!mc_key_ok(limits, key)) return mc_answer(call, BAD_FORMAT);
+        struct call *part = call_add_part(call);
+        if (!part) return mc_answer(call, "SERVER_ERROR out of memory reading request");
+        take_get(&part->request, key, lifetime, touches);
+        part->form = MC_VALUE | cas;
+    } while (mc_token(&rest, &key));
+    return ask(call, OP_BATCH, MC_VALUES);
+}
+
+/* ---- set, add, replace, append, prepend, cas ---- */
+
+static struct mc_line refuse_value(struct call *call, const char *line, uint64_t bytes)
+{
+    struct mc_line answer = mc_answer(call, line);
+    answer.skip = bytes + 2;
+    return answer;
+}
+
+static bool take_numbers(const struct mc_tokens *t, bool is_cas, struct request *r, int64_t *bytes)
+{
+    uint64_t flags = 0;
+    if (!mc_unsigned(t->at[2], UINT32_MAX, &flags) || !take_lifetime(t->at[3], r)) return false;
+    if (!mc_signed(t->at[4], INT32_MIN, INT32_MAX, bytes)) return false;
+    r->flags = (uint32_t)flags;
+    if (!is_cas) return true;
+    r->condition = COND_VERSION;
+    return mc_unsigned(t->at[5], UINT64_MAX, &r->if_version);
+}
+
+static struct mc_line store(const struct codec_limits *limits, const struct mc_tokens *t, struct call *call)
+{
+    struct request *r = &call->request;
+    struct slice name = t->at[0];
+    bool is_cas = is(name, "cas");
+    size_t wanted = is_cas ? 6 : 5;
+    int64_t bytes = 0;
+    if (t->count != wanted && t->count != wanted + 1) return mc_answer(call, "ERROR");
+    if (t->count == wanted + 1 && is(t->at[wanted], "noreply")) call->form |= MC_QUIET;
+    if (!mc_key_ok(limits, t->at[1]) || !take_numbers(t, is_cas, r, &bytes)) return mc_answer(call, BAD_FORMAT);
+    if (bytes < 0 || bytes > INT32_MAX - 2) return mc_answer(call, "CLIENT_ERROR bad data chunk");
+    if ((uint64_t)bytes > limits->value)
+        return refuse_value(call, "SERVER_ERROR object too large for cache", (uint64_t)bytes);
+    r->op = OP_PUT;
+    if (is(name, "add")) r->condition = COND_ABSENT;
+    if (is(name, "replace")) r->condition = COND_PRESENT;
+    if (is(name, "append") || is(name, "prepend")) {
+        r->op = is(name, "append") ? OP_APPEND : OP_PREPEND;
+        r->condition = COND_PRESENT;
+        r->ttl_kind = TTL_KEEP;
+    }
+    r->key = t->at[1];
+    r->value = slice_of(NULL, (size_t)bytes);
+    call->form |= MC_STORED | (is_cas ? MC_IS_CAS : 0);
+    return (struct mc_line){DECODE_BODY, 0};
+}
+
+/* ---- the others ---- */
+
+static struct mc_line delete (const struct codec_limits *limits, const struct mc_tokens *t, struct call *call)
+{
+    if (t->count < 2 || t->count > 4) return mc_answer(call, "ERROR");
+    bool quiet = t->count > 2 && is(t->at[t->count - 1], "noreply"), zero = t->count > 2 && is(t->at[2], "0");
+    if (quiet) call->form |= MC_QUIET;
+    if ((t->count == 3 && !zero && !quiet) || (t->count == 4 && !(zero && quiet)))
+        return mc_answer(call, BAD_FORMAT ".  Usage: delete <key> [noreply]");
+    if (!mc_key_ok(limits, t->at[1])) return mc_answer(call, BAD_FORMAT);
+    call->request.key = t->at[1];
+    return ask(call, OP_DELETE, MC_DELETED);
+}
+
+static struct mc_line touch(const struct codec_limits *limits, const struct mc_tokens *t, struct call *call)
+{
+    if (t->count != 3 && t->count != 4) return mc_answer(call, "ERROR");
+    if (t->count == 4 && is(t->at[3], "noreply")) call->form |= MC_QUIET;
+    if (!mc_key_ok(limits, t->at[1])) return mc_answer(call, BAD_FORMAT);
+    if (!take_lifetime(t->at[2], &call->request)) return mc_answer(call, "CLIENT_ERROR invalid exptime argument");
+    call->request.key = t->at[1];
+    return ask(call, OP_TOUCH, MC_TOUCHED);
+}
+
+static struct mc_line count(const struct codec_limits *limits, const struct mc_tokens *t, bool subtract,
+                            struct call *call)
+{
+    uint64_t delta = 0;
+    if (t->count != 3 && t->count != 4) return mc_answer(call, "ERROR");
+    if (t->count == 4 && is(t->at[3], "noreply")) call->form |= MC_QUIET;
+    if (!mc_key_ok(limits, t->at[1])) return mc_answer(call, BAD_FORMAT);
+    if (!mc_unsigned(t->at[2], UINT64_MAX, &delta))
+        return mc_answer(call, "CLIENT_ERROR invalid numeric delta argument");
+    struct request *r = &call->request;
+    r->key = t->at[1];
+    r->number = (int64_t)delta;
+    r->subtract = subtract;
+    r->condition = COND_PRESENT;
+    r->effects = EFFECT_WRAP;
+    return ask(call, OP_ADD, MC_NUMBER);
+}
+
+static struct mc_line flush(const struct mc_tokens *t, struct call *call)
+{
+    struct request *r = &call->request;
+    int64_t delay = 0;
+    bool quiet = t->count > 1 && is(t->at[t->count - 1], "noreply");
+    size_t arguments = t->count - 1 - quiet;
+    if (t->count > 3) return mc_answer(call, "ERROR");
+    if (quiet) call->form |= MC_QUIET;
+    if (arguments == 1 && !mc_signed(t->at[1], INT32_MIN, INT32_MAX, &delay)) return mc_answer(call, BAD_FORMAT);
+    if (arguments > 1) return mc_answer(call, "ERROR");
+    r->number = delay > 0 ? delay * 1000 : 0;
+    return ask(call, OP_FLUSH, MC_OK);
+}
+
+static struct mc_line stats(const struct mc_tokens *t, struct call *call)
+{
+    if (t->count == 1) return ask(call, OP_FACTS, MC_STATS);
+    if (is(t->at[1], "items")) return ask(call, OP_FACTS, MC_STATS_ITEMS);
+    if (is(t->at[1], "reset")) return mc_answer(call, "RESET");
+    if (is(t->at[1], "slabs") || is(t->at[1], "sizes") || is(t->at[1], "conns") || is(t->at[1], "settings"))
+        return mc_answer(call, "END");
+    return mc_answer(call, "ERROR");
+}
+
+static struct mc_line verbosity(const struct mc_tokens *t, struct call *call)
+{
+    if (t->count < 2 || t->count > 3) return mc_answer(call, "ERROR");
+    if (is(t->at[t->count - 1], "noreply")) call->form |= MC_QUIET;
+    uint64_t level = 0;
+    if (t->count == 3 || !is(t->at[1], "noreply"))
+        if (!mc_unsigned(t->at[1], UINT32_MAX, &level)) return mc_answer(call, BAD_FORMAT);
+    return mc_answer(call, "OK");
+}
+
+/* Commands that are told by their tokens. */
+static struct mc_line other(const struct codec_limits *limits, const struct mc_tokens *t, struct call *call)
+{
+    struct slice name = t->at[0];
+    if (is(name, "set") || is(name, "add") || is(name, "replace") || is(name, "append") || is(name, "prepend") ||
+        is(name, "cas"))
+        return store(limits, t, call);
+    if (is(name, "delete")) return delete (limits, t, call);
+    if (is(name, "touch")) return touch(limits, t, call);
+    if (is(name, "incr") || is(name, "decr")) return count(limits, t, name.ptr[0] == 'd', call);
+    if (is(name, "flush_all")) return flush(t, call);
+    if (is(name, "stats")) return stats(t, call);
+    if (is(name, "version")) return mc_answer(call, "VERSION " MC_VERSION);
+    if (is(name, "verbosity")) return verbosity(t, call);
+    if (is(name, "shutdown")) return mc_answer(call, "ERROR: shutdown not enabled");
+    if (is(name, "quit") && t->count == 1) return ask(call, OP_QUIT, MC_NOTHING);
+    return mc_answer(call, "ERROR");
+}
+
+struct mc_line mc_classic(const struct codec_limits *limits, struct slice line, struct call *call)
+{
+    struct mc_tokens tokens = {.count = 0};
+    struct slice rest = line, name;
+    if (!mc_token(&rest, &name)) return mc_answer(call, "ERROR");
+    if (is(name, "get")) return get(limits, rest, 0, false, call);
+    if (is(name, "gets")) return get(limits, rest, MC_CAS, false, call);
+    if (is(name, "gat")) return get(limits, rest, 0, true, call);
+    if (is(name, "gats")) return get(limits, rest, MC_CAS, true, call);
+    if (name.len == 2 && name.ptr[0] == 'm' && strchr("gsdan", name.ptr[1]) != NULL)
+        return mc_meta(limits, name.ptr[1], rest, call);
+    tokens.at[tokens.count++] = name;
+    while (tokens.count < MC_TOKENS_MAX && mc_token(&rest, &tokens.at[tokens.count]))
+        tokens.count++;
+    return other(limits, &tokens, call);
+}

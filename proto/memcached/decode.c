@@ -1,0 +1,125 @@
+/*
+ * Framing: lines that end in LF, and the data blocks behind some of them.
+ *
+ *     LINE --- a request ----------------------------------> REQUEST
+ *       |  \-- refused, data follows --> SKIP -------------> ANSWERED
+ *       +----- a value follows -------> BODY --decode_end--> REQUEST, or ANSWERED: no CRLF behind it
+ */
+#include "proto/memcached/impl.h"
+#include "proto/memcached/memcached.h"
+
+enum { LINE, BODY, SKIP, CLOSED };
+
+#define LINE_USUAL 2048 /* longer ones must be lists of keys */
+
+struct mc_line mc_answer(struct call *call, const char *line)
+{
+    call->request.key = call->request.value = slice_of(NULL, 0);
+    call->request.op = OP_PING;
+    call->request.tag = slice_of(NULL, 0);
+    call->reply = (struct reply){.kind = REPLY_OWN, .body = slice_text(line)};
+    call->form = (call->form & MC_QUIET) | MC_LINE;
+    return (struct mc_line){DECODE_ANSWERED, 0};
+}
+
+static enum decode_status close_stream(struct decoder *d, struct call *call, const char *line)
+{
+    mc_answer(call, line);
+    if (line[0] == '\0') call->form = MC_NOTHING;
+    d->state = CLOSED;
+    return DECODE_CLOSE;
+}
+
+/* Drops the data block of a request that is answered already. */
+static enum decode_status skip(struct decoder *d, size_t len, size_t *used, struct call *call)
+{
+    size_t drop = d->skip < len ? (size_t)d->skip : len;
+    d->skip -= drop;
+    *used += drop;
+    if (d->skip > 0) return DECODE_MORE;
+    d->state = LINE;
+    mc_answer(call, d->error_text);
+    if (d->error) call->form |= MC_QUIET;
+    return DECODE_ANSWERED;
+}
+
+static enum decode_status memcached_decode_end(struct decoder *d, const char *in, size_t len, size_t *used,
+                                               struct call *call)
+{
+    *used = 0;
+    if (len < 2) return DECODE_MORE;
+    *used = 2;
+    d->state = LINE;
+    if (in[0] == '\r' && in[1] == '\n') return DECODE_REQUEST;
+    mc_answer(call, "CLIENT_ERROR bad data chunk");
+    return DECODE_ANSWERED;
+}
+
+static enum decode_status take_line(struct decoder *d, const struct codec_limits *limits, struct slice text,
+                                    const char *in, size_t len, size_t *used, struct call *call)
+{
+    struct mc_line line = mc_classic(limits, text, call);
+    size_t size = call->request.value.len, end_used = 0;
+    switch (line.status) {
+    case DECODE_ANSWERED:
+        if (line.skip == 0) break;
+        d->state = SKIP;
+        d->skip = line.skip;
+        d->error_text = call->reply.body.ptr; /* a literal */
+        d->error = (call->form & MC_QUIET) != 0;
+        call->reply = (struct reply){0};
+        return skip(d, len, used, call);
+    case DECODE_BODY:
+        d->state = BODY;
+        if (len < size + 2) return DECODE_BODY;
+        call->request.value.ptr = in;
+        line.status = memcached_decode_end(d, in + size, len - size, &end_used, call);
+        *used += size + end_used;
+        break;
+    case DECODE_CLOSE: d->state = CLOSED; break;
+    default: break;
+    }
+    return line.status;
+}
+
+static bool is_list_of_keys(const char *in, size_t len)
+{
+    while (len > 0 && *in == ' ')
+        in++, len--;
+    return len >= 5 && (memcmp(in, "get ", 4) == 0 || memcmp(in, "gets ", 5) == 0);
+}
+
+static enum decode_status memcached_decode(struct decoder *d, const struct codec_limits *limits, const char *in,
+                                           size_t len, size_t *used, struct call *call)
+{
+    *used = 0;
+    if (d->state == SKIP) return skip(d, len, used, call);
+    if (d->state == CLOSED) {
+        *used = len;
+        return DECODE_MORE;
+    }
+    if (len == 0) return DECODE_MORE;
+    if ((unsigned char)in[0] == 0x80)
+        return close_stream(d, call,
+                            "SERVER_ERROR the binary protocol is not spoken here: switch the client to text");
+    size_t window = len < limits->line ? len : limits->line;
+    const char *lf = window > d->scanned ? memchr(in + d->scanned, '\n', window - d->scanned) : NULL;
+    if (!lf) {
+        d->scanned = window;
+        if (window >= limits->line) return close_stream(d, call, "CLIENT_ERROR line too long");
+        if (window > LINE_USUAL && !is_list_of_keys(in, window)) return close_stream(d, call, "");
+        return DECODE_MORE;
+    }
+    size_t length = (size_t)(lf - in), whole = length + 1;
+    if (length > 0 && in[length - 1] == '\r') length--;
+    d->scanned = 0;
+    *used = whole;
+    return take_line(d, limits, slice_of(in, length), in + whole, len - whole, used, call);
+}
+
+const struct codec codec_memcached = {
+    .name = "memcached",
+    .decode = memcached_decode,
+    .decode_end = memcached_decode_end,
+    .encode = mc_encode,
+};

@@ -1,0 +1,288 @@
+/*
+ * Framing: where commands begin and end in a stream of bytes.
+ *
+ *     *3 CRLF $3 CRLF SET CRLF ...   ->  arguments, in place        a command that is not whole yet: DECODE_MORE,
+ * and SET key "a value" CRLF         ->  arguments, unescaped       decoder.want says how many bytes it will have
+ *
+ * A bulk or a command over the limits is skipped in step and refused; what breaks the framing closes.
+ */
+#include <ctype.h>
+#include <stdlib.h>
+
+#include "proto/resp/state.h"
+
+enum {
+    COMMAND, /* at a command, or somewhere in it */
+    SKIP,    /* in a bulk of a refused command: `skip` bytes to drop, then `scanned` more bulks */
+    CLOSED,  /* DECODE_CLOSE was said */
+};
+
+#define ARGS_MAX   65536       /* Redis allows 2^20, and a command of that many is a mistake or an attack */
+#define ARGS_USUAL 32          /* on the stack */
+#define INLINE_MAX (64 * 1024) /* as in Redis, like the next two */
+#define NUMBER_MAX (64 * 1024) /* bytes to look for the end of a length in */
+#define BULK_MAX   (512LL << 20)
+
+struct input {
+    const char *in;
+    size_t len;
+    size_t at; /* read so far */
+};
+
+static enum decode_status close_stream(struct decoder *d, struct call *call, const char *text)
+{
+    d->state = CLOSED;
+    resp_fail(call, "ERR Protocol error: %s", text);
+    return DECODE_CLOSE;
+}
+
+enum line { LINE_MORE, LINE_OK, LINE_TOO_LONG };
+
+/* The number behind the type byte, up to CR and the byte behind it. *text: its digits. */
+static enum line take_number(struct input *in, struct slice *text)
+{
+    size_t left = in->len - in->at;
+    const char *from = in->in + in->at;
+    const char *cr = memchr(from, '\r', left < NUMBER_MAX ? left : NUMBER_MAX);
+    if (!cr) return left < NUMBER_MAX ? LINE_MORE : LINE_TOO_LONG;
+    size_t size = (size_t)(cr - from) + 2;
+    if (size > left) return LINE_MORE;
+    *text = slice_of(from + 1, size - 3);
+    in->at += size;
+    return LINE_OK;
+}
+
+/* ---- commands too large ---- */
+
+/* Goes on dropping; when all is dropped the command is refused. */
+static enum decode_status skip(struct decoder *d, const char *bytes, size_t len, size_t *used, struct call *call)
+{
+    struct input in = {bytes, len, 0};
+    for (;;) {
+        size_t drop = d->skip < in.len - in.at ? (size_t)d->skip : in.len - in.at;
+        struct slice text;
+        int64_t n = 0;
+        in.at += drop;
+        d->skip -= drop;
+        *used = in.at;
+        if (d->skip > 0) return DECODE_MORE;
+        if (d->scanned == 0) break;
+        if (in.at == in.len) return DECODE_MORE;
+        if (in.in[in.at] != '$') return close_stream(d, call, "expected '$'");
+        enum line line = take_number(&in, &text);
+        if (line == LINE_MORE) return DECODE_MORE;
+        if (line == LINE_TOO_LONG || !resp_integer(text, &n) || n < 0 || n > BULK_MAX)
+            return close_stream(d, call, "invalid bulk length");
+        d->scanned--;
+        d->skip = (uint64_t)n + 2;
+    }
+    d->state = COMMAND;
+    resp_abort_transaction(d);
+    return resp_fail(call, "ERR %s", d->error_text);
+}
+
+static enum decode_status begin_skip(struct decoder *d, const struct input *in, size_t bulk, size_t bulks_left,
+                                     const char *why, size_t *used, struct call *call)
+{
+    d->state = SKIP;
+    d->skip = bulk + 2;
+    d->scanned = bulks_left;
+    d->error_text = why;
+    size_t more = 0;
+    enum decode_status status = skip(d, in->in + in->at, in->len - in->at, &more, call);
+    *used = in->at + more;
+    return status;
+}
+
+/* ---- arrays of bulk strings ---- */
+
+struct arguments {
+    struct slice usual[ARGS_USUAL];
+    struct slice *at;
+};
+
+static enum decode_status take_bulks(struct decoder *d, const struct codec_limits *limits, struct input *in,
+                                     size_t count, struct arguments *arguments, size_t *used, struct call *call)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct slice text;
+        int64_t n = 0;
+        if (in->at == in->len) return DECODE_MORE;
+        if (in->in[in->at] != '$') {
+            char what[] = "expected '$', got '?'";
+            what[sizeof what - 3] = in->in[in->at];
+            return close_stream(d, call, what);
+        }
+        enum line line = take_number(in, &text);
+        if (line == LINE_MORE) return DECODE_MORE;
+        if (line == LINE_TOO_LONG) return close_stream(d, call, "too big bulk count string");
+        if (!resp_integer(text, &n) || n < 0 || n > BULK_MAX) return close_stream(d, call, "invalid bulk length");
+        size_t size = (size_t)n;
+        if (size > limits->value)
+            return begin_skip(d, in, size, count - i - 1, "the value is too large (limits.value)", used, call);
+        if (in->at + size + 2 > limits->command)
+            return begin_skip(d, in, size, count - i - 1, "the command is too large (limits.value)", used, call);
+        if (in->len - in->at < size + 2) {
+            d->want = in->at + size + 2;
+            return DECODE_MORE;
+        }
+        const char *end = in->in + in->at + size;
+        if (end[0] != '\r' || end[1] != '\n') return close_stream(d, call, "expected CRLF behind a bulk string");
+        arguments->at[i] = slice_of(in->in + in->at, size);
+        in->at += size + 2;
+    }
+    return DECODE_REQUEST;
+}
+
+static enum decode_status take_array(struct decoder *d, const struct codec_limits *limits, const char *bytes,
+                                     size_t len, size_t *used, struct call *call)
+{
+    struct input in = {bytes, len, 0};
+    struct slice text;
+    int64_t count = 0;
+    enum line line = take_number(&in, &text);
+    if (line == LINE_MORE) return DECODE_MORE;
+    if (line == LINE_TOO_LONG) return close_stream(d, call, "too big mbulk count string");
+    if (!resp_integer(text, &count) || count > ARGS_MAX) return close_stream(d, call, "invalid multibulk length");
+    if (count <= 0) {
+        *used = in.at;
+        return DECODE_MORE;
+    }
+    struct arguments arguments;
+    arguments.at = arguments.usual;
+    if (count > ARGS_USUAL) arguments.at = malloc((size_t)count * sizeof *arguments.at);
+    if (!arguments.at) return close_stream(d, call, "out of memory");
+    enum decode_status status = take_bulks(d, limits, &in, (size_t)count, &arguments, used, call);
+    if (status == DECODE_REQUEST) {
+        *used = in.at;
+        status = resp_command(d, limits, &(struct resp_args){arguments.at, (size_t)count}, call);
+    }
+    if (arguments.at != arguments.usual) free(arguments.at);
+    return status;
+}
+
+/* ---- inline commands ---- */
+
+static int hex(char c)
+{
+    return isdigit((unsigned char)c) ? c - '0' : tolower((unsigned char)c) - 'a' + 10;
+}
+
+/* One escaped byte behind a backslash in double quotes. */
+static const char *unescape(const char *p, const char *end, char *out)
+{
+    if (*p == 'x' && end - p >= 3 && isxdigit((unsigned char)p[1]) && isxdigit((unsigned char)p[2])) {
+        *out = (char)(hex(p[1]) * 16 + hex(p[2]));
+        return p + 3;
+    }
+    switch (*p) {
+    case 'n': *out = '\n'; break;
+    case 'r': *out = '\r'; break;
+    case 't': *out = '\t'; break;
+    case 'b': *out = '\b'; break;
+    case 'a': *out = '\a'; break;
+    default: *out = *p; break;
+    }
+    return p + 1;
+}
+
+/* One argument at `p`, which is no blank, written to *out; NULL: its quotes do not close, or something follows
+ * them. */
+static const char *take_word(const char *p, const char *end, char **out)
+{
+    char quote = 0;
+    for (;; p++) {
+        if (p == end) return quote ? NULL : p;
+        if (!quote) {
+            if (isspace((unsigned char)*p)) return p;
+            if (*p == '"' || *p == '\'') {
+                quote = *p;
+            } else {
+                *(*out)++ = *p;
+            }
+            continue;
+        }
+        if (*p == quote) { /* the end of the argument, too */
+            p++;
+            return p == end || isspace((unsigned char)*p) ? p : NULL;
+        }
+        if (*p == '\\' && quote == '"' && end - p >= 2) {
+            p = unescape(p + 1, end, (*out)++) - 1;
+        } else if (*p == '\\' && quote == '\'' && end - p >= 2 && p[1] == '\'') {
+            *(*out)++ = *++p;
+        } else {
+            *(*out)++ = *p;
+        }
+    }
+}
+
+/* Splits the line into arguments, whose bytes go to `out`. -1: unbalanced quotes. */
+static int split(struct slice line, char *out, struct slice *argv)
+{
+    const char *p = line.ptr, *end = line.ptr + line.len;
+    int argc = 0;
+    for (;;) {
+        while (p < end && isspace((unsigned char)*p))
+            p++;
+        if (p == end) return argc;
+        char *start = out;
+        p = take_word(p, end, &out);
+        if (!p) return -1;
+        argv[argc++] = slice_of(start, (size_t)(out - start));
+    }
+}
+
+static enum decode_status take_inline(struct decoder *d, const struct codec_limits *limits, const char *in,
+                                      size_t len, size_t *used, struct call *call)
+{
+    const char *lf = memchr(in, '\n', len < INLINE_MAX ? len : INLINE_MAX);
+    if (!lf) return len < INLINE_MAX ? DECODE_MORE : close_stream(d, call, "too big inline request");
+    struct slice line = slice_of(in, (size_t)(lf - in));
+    *used = line.len + 1;
+    if (line.len > 0 && line.ptr[line.len - 1] == '\r') line.len--;
+    /* At most every second byte begins an argument. */
+    size_t slots = (line.len / 2 + 1) * sizeof(struct slice);
+    char *memory = malloc(slots + line.len + 1);
+    if (!memory) return close_stream(d, call, "out of memory");
+    struct slice *argv = (struct slice *)(void *)memory;
+    int argc = split(line, memory + slots, argv);
+    enum decode_status status = DECODE_MORE;
+    if (argc < 0)
+        status = close_stream(d, call, "unbalanced quotes in request");
+    else if (argc > 0)
+        status = resp_command(d, limits, &(struct resp_args){argv, (size_t)argc}, call);
+    if (status == DECODE_REQUEST && !call_own(call)) status = resp_fail(call, "ERR out of memory");
+    free(memory);
+    return status;
+}
+
+enum decode_status resp_decode(struct decoder *d, const struct codec_limits *limits, const char *in, size_t len,
+                               size_t *used, struct call *call)
+{
+    size_t blank = 0;
+    *used = 0;
+    d->want = 0;
+    if (d->state == SKIP) return skip(d, in, len, used, call);
+    if (d->state == CLOSED) {
+        *used = len;
+        return DECODE_MORE;
+    }
+    /* Nothing is asked by an empty line or an empty array. */
+    while (blank < len) {
+        size_t step = 0;
+        enum decode_status status = in[blank] == '*' ? take_array(d, limits, in + blank, len - blank, &step, call)
+                                                     : take_inline(d, limits, in + blank, len - blank, &step, call);
+        blank += step;
+        *used = blank;
+        if (status != DECODE_MORE || step == 0 || d->state != COMMAND) return status;
+    }
+    return DECODE_MORE;
+}
+
+/* Values come with their commands, so there is never one to wait for. */
+enum decode_status resp_decode_end(struct decoder *d, const char *in, size_t len, size_t *used, struct call *call)
+{
+    (void)d, (void)in, (void)len, (void)call;
+    *used = 0;
+    return DECODE_REQUEST;
+}

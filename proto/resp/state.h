@@ -1,0 +1,70 @@
+/* Inside the RESP codec: what a connection remembers, and how decode.c, command.c and the commands meet. */
+#ifndef PROTO_RESP_STATE_H
+#define PROTO_RESP_STATE_H
+
+#include "proto/resp/command.h"
+
+#define RESP_COMPATIBLE "7.0.15" /* the Redis whose behaviour this is */
+#define RESP_NAME_MAX   64
+
+/* Made when there is something to remember. */
+struct resp_state {
+    bool in_multi;
+    bool aborted;            /* EXEC will refuse: a command was wrong when it was queued */
+    uint8_t database_before; /* MULTI: DISCARD goes back to it */
+    size_t bytes;            /* that the transaction holds */
+    struct call transaction;
+    char name[RESP_NAME_MAX + 1];
+    char library[RESP_NAME_MAX + 1];
+    char library_version[RESP_NAME_MAX + 1];
+};
+
+/* The state, made if need be; NULL when memory is out. */
+struct resp_state *resp_state_of(struct decoder *d);
+void resp_release(struct decoder *d);
+
+static inline bool resp_in_multi(const struct decoder *d)
+{
+    return d->memory && ((const struct resp_state *)d->memory)->in_multi;
+}
+
+/* A command came while MULTI is open that cannot be queued. */
+void resp_abort_transaction(struct decoder *d);
+
+/* Puts the command into the open transaction: +QUEUED, or why not. */
+enum decode_status resp_queue(struct decoder *d, const struct codec_limits *limits,
+                              const struct resp_command *command, const struct resp_args *args, struct call *call);
+
+/* Takes a whole command: finds it, checks its arity, lets it take its arguments or queues it. */
+enum decode_status resp_command(struct decoder *d, const struct codec_limits *limits, const struct resp_args *args,
+                                struct call *call);
+
+/* All commands, for COMMAND. */
+const struct resp_command *resp_commands(size_t *count);
+
+/* The bytes become the request's tag, for the rendering of the reply. */
+bool resp_tag(struct call *call, const void *bytes, size_t len);
+
+enum decode_status resp_decode(struct decoder *d, const struct codec_limits *limits, const char *in, size_t len,
+                               size_t *used, struct call *call);
+enum decode_status resp_decode_end(struct decoder *d, const char *in, size_t len, size_t *used, struct call *call);
+void resp_encode(struct buffer *out, const struct call *call);
+
+/* info.c */
+void resp_render_info(struct buffer *out, const struct call *call);
+void resp_render_config(struct buffer *out, const struct call *call);
+void resp_render_client(struct buffer *out, const struct call *call);
+
+/* encode.c: pieces of replies. `is_3`: RESP3. */
+void resp_put_bulk(struct buffer *out, struct slice body);
+void resp_put_number(struct buffer *out, char type, int64_t n); /* ':', '*', '%', '$' */
+void resp_put_nil(struct buffer *out, bool is_3);
+/* Text for people: verbatim in RESP3. */
+void resp_put_verbatim(struct buffer *out, struct slice text, bool is_3);
+/* The head of a map of n pairs. */
+static inline void resp_put_map(struct buffer *out, int64_t n, bool is_3)
+{
+    resp_put_number(out, is_3 ? '%' : '*', is_3 ? n : 2 * n);
+}
+
+#endif

@@ -1,0 +1,99 @@
+/*
+ * MULTI ... EXEC: commands are parsed when they come and kept as the parts of one call, which EXEC sends as a
+ * batch. What is wrong with a command's name or arity is said at once and spoils the transaction; anything else
+ * that is wrong is the reply of its part.
+ */
+#include <stdlib.h>
+
+#include "proto/resp/state.h"
+
+#define TRANSACTION_BYTES (16U << 20) /* beyond one command's size */
+
+struct resp_state *resp_state_of(struct decoder *d)
+{
+    if (d->memory) return d->memory;
+    struct resp_state *s = calloc(1, sizeof *s);
+    if (s) call_init(&s->transaction);
+    d->memory = s;
+    return s;
+}
+
+void resp_release(struct decoder *d)
+{
+    struct resp_state *s = d->memory;
+    if (s) call_clear(&s->transaction);
+    free(s);
+    d->memory = NULL;
+}
+
+void resp_abort_transaction(struct decoder *d)
+{
+    if (resp_in_multi(d)) ((struct resp_state *)d->memory)->aborted = true;
+}
+
+static void end(struct resp_state *s)
+{
+    call_clear(&s->transaction);
+    s->in_multi = s->aborted = false;
+    s->bytes = 0;
+}
+
+enum decode_status resp_queue(struct decoder *d, const struct codec_limits *limits,
+                              const struct resp_command *command, const struct resp_args *args, struct call *call)
+{
+    struct resp_state *s = d->memory;
+    if (s->bytes > limits->command + TRANSACTION_BYTES) {
+        s->aborted = true;
+        return resp_fail(call, "ERR the transaction is too large");
+    }
+    struct call *part = call_add_part(&s->transaction);
+    if (part) {
+        part->request.database = d->database;
+        enum decode_status status = command->take(d, limits, args, part);
+        if (d->version == 3) part->form |= RESP_FORM_3;
+        if (status != DECODE_REQUEST || call_own(part)) {
+            s->bytes += call_bytes(part);
+            return resp_literal(call, "+QUEUED\r\n");
+        }
+    }
+    s->aborted = true;
+    return resp_fail(call, "ERR out of memory");
+}
+
+RESP_TAKE(multi)
+{
+    (void)limits, (void)args;
+    struct resp_state *s = resp_state_of(d);
+    if (!s) return resp_fail(call, "ERR out of memory");
+    if (s->in_multi) return resp_fail(call, "ERR MULTI calls can not be nested");
+    s->in_multi = true;
+    s->database_before = d->database;
+    return resp_literal(call, "+OK\r\n");
+}
+
+RESP_TAKE(exec)
+{
+    (void)limits, (void)args;
+    struct resp_state *s = d->memory;
+    if (!resp_in_multi(d)) return resp_fail(call, "ERR EXEC without MULTI");
+    if (s->aborted) {
+        d->database = s->database_before;
+        end(s);
+        return resp_fail(call, "EXECABORT Transaction discarded because of previous errors.");
+    }
+    call_take_parts(call, &s->transaction);
+    end(s);
+    if (call->part_count == 0) return resp_literal(call, "*0\r\n");
+    call->form = RESP_LIST;
+    return DECODE_REQUEST;
+}
+
+RESP_TAKE(discard)
+{
+    (void)limits, (void)args;
+    struct resp_state *s = d->memory;
+    if (!resp_in_multi(d)) return resp_fail(call, "ERR DISCARD without MULTI");
+    d->database = s->database_before;
+    end(s);
+    return resp_literal(call, "+OK\r\n");
+}
