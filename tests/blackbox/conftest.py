@@ -59,10 +59,10 @@ def daemon(request):
 def start_daemon():
     started = []
 
-    def start(*sets, config=None, backend=None, env=None, listen=None, ready=True):
+    def start(*sets, config=None, backend=None, env=None, listen=None, ready=True, others=()):
         """Starts a daemon; `backend` names a point of the matrix. With ready=False it may fail to start."""
         chosen = harness.MATRIX.get(backend) or harness.BACKENDS.get(backend) or ()
-        d = harness.Daemon(tuple(chosen) + sets, config, env, listen)
+        d = harness.Daemon(tuple(chosen) + sets, config, env, listen, others)
         started.append(d)
         return d.wait_ready() if ready else d
 

@@ -59,11 +59,13 @@ def quoted(text):
 class Daemon:
     """A running sluiced: .host .port .unix_path .pid .stderr_lines; .connect() and .stop() are what tests need."""
 
-    def __init__(self, sets=(), config=None, env=None, listen=None):
+    def __init__(self, sets=(), config=None, env=None, listen=None, others=()):
+        """`others`: which of "resp" and "memcached" to listen for, too, on 127.0.0.1; see port_of."""
         self.sets = tuple(sets)
         self.directory = Path(tempfile.mkdtemp(prefix="sluice-"))  # short: a Unix socket path has 107 bytes
         self.host, self.unix_path = "127.0.0.1", str(self.directory / "s")
-        self.addresses = []  # as the daemon logged them, in the order of listening
+        self.listeners = {}  # addresses by listener's name
+        self.addresses = []  # of the text listener, as the daemon logged them, in the order of listening
         self.stderr_lines = []
         self.command = [str(SLUICED)]
         if config is not None:
@@ -74,6 +76,8 @@ class Daemon:
             listen = (f"{self.host}:0", f"unix:{self.unix_path}")
         if listen:
             self.command += ["--set", "listen.text=[" + ", ".join(quoted(a) for a in listen) + "]"]
+        for name in ("resp", "memcached"):
+            self.command += ["--set", f"listen.{name}={f'{self.host}:0' if name in others else 'off'}"]
         for item in sets:
             self.command += ["--set", item]
         self.changed = threading.Condition()
@@ -115,8 +119,16 @@ class Daemon:
         self.wait_line(r'msg="?ready\b')
         for line in self.stderr_lines:
             if re.search(r'msg="?listening\b', line):
-                self.addresses.append(re.search(r'address="?([^" ]+)', line).group(1))
+                address = re.search(r'address="?([^" ]+)', line).group(1)
+                listener = re.search(r'listener="?([^" ]+)', line).group(1)
+                self.listeners.setdefault(listener, []).append(address)
+                if listener == "text":
+                    self.addresses.append(address)
         return self
+
+    def port_of(self, listener):
+        """The TCP port of a listener: "text", "resp", "memcached"."""
+        return int(next(a for a in self.listeners[listener] if a.startswith(self.host + ":")).rpartition(":")[2])
 
     @property
     def port(self):

@@ -26,7 +26,7 @@ static void serve_exchange(struct scripted *s, int fd)
 
 static struct sluice *open_to(const struct scripted *s)
 {
-    struct sluice_options options = {.port = s->port};
+    struct sluice_options options = {.port = s->port, .retry = {.attempts = 1, .throttle = -1}};
     struct sluice *client = NULL;
 
     assert_int_equal(sluice_open(&options, &client), SLUICE_OK);

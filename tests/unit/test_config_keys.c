@@ -33,6 +33,8 @@ static const struct row rows[] = {
 
 static const struct row word_rows[] = {
     {"listen.text", "127.0.0.1:7811", "off", "[::1]:65535", "", NULL, V4},
+    {"listen.resp", "127.0.0.1:7812", "off", "[::1]:65535", "", NULL, V4},
+    {"listen.memcached", "127.0.0.1:7813", "off", "[::1]:65535", "", NULL, V4},
     {"backend", "backpressure", "mutex", "backpressure", NULL, "shards", "mutex, owner or backpressure"},
     {"mutex.lock", "mutex", "mutex", "rwlock", NULL, "spin", "mutex or rwlock"},
     {"queue.policy", "auto", "auto", "reject", NULL, "default", "auto, wait or reject"},

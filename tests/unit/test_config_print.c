@@ -222,7 +222,7 @@ static void visit_every_key(void **state)
     config_visit(&s, collect, &v);
     assert_int_equal(v.count, schema_count);
     assert_memory_equal(&v.settings, &s, sizeof s);
-    assert_int_equal(v.literals, 5); /* listen.text, stripes, bound, iterations, connections; auto is a text */
+    assert_int_equal(v.literals, 7); /* the listeners, stripes, bound, iterations, connections; auto is a text */
 }
 
 static void failing_to_write_is_told(void **state)

@@ -242,7 +242,7 @@ static void cross_checks(void **state)
 static void listener_checks(void **state)
 {
     (void)state;
-    CHECK("listen.text=off", NULL, NULL,
+    CHECK("listen.text=off", "listen.resp=off", "listen.memcached=off",
           "f.yaml: every listener is off, expected at least one address, such as listen.text: 127.0.0.1:7811");
     CHECK("listen.text=[a:1,a:2,b:1,a:0,a:0,unix:/x,unix:/y]", NULL, NULL, NOTHING);
     CHECK("listen.text=[a:1,b:1,A:1]", NULL, NULL,

@@ -19,7 +19,7 @@ class Daemon:
         """`settings` are --set options; io_works: the I/O thread executes the work itself (mutex.workers: 0)."""
         self.places = ctx.places
         self.io_works = io_works
-        defaults = {"listen.text": "127.0.0.1:0", "threads": 1, "shutdown.grace": "1s"}
+        defaults = {"listen.text": "127.0.0.1:0", "listen.resp": "off", "listen.memcached": "off", "threads": 1, "shutdown.grace": "1s"}
         self.settings = {**defaults, **settings}
         self.command = [str(ctx.build / "sluiced")]
         for key, value in self.settings.items():
