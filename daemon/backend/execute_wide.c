@@ -211,7 +211,8 @@ static bool memory_suffices(const struct wide *w, struct call *call)
 
 static void batch(const struct wide *w, struct call *call)
 {
-    if ((call->request.effects & EFFECT_ALL) && !all_hold(w, call)) {
+    bool all = call->request.effects & EFFECT_ALL;
+    if (all && !all_hold(w, call)) {
         call->reply.kind = REPLY_CONFLICT;
         return;
     }
@@ -219,8 +220,10 @@ static void batch(const struct wide *w, struct call *call)
         reply_error(&call->reply, ERR_OUT_OF_MEMORY, "the store is full (limits.memory); nothing of it was done");
         return;
     }
-    for (struct call *part = call->parts; part; part = part->part_next)
+    for (struct call *part = call->parts; part; part = part->part_next) {
+        if (all) part->request.condition = COND_NONE; /* it held: no part stands in another's way */
         if (part->reply.kind == REPLY_NONE) run(w, part);
+    }
     call->reply.kind = REPLY_PARTS;
 }
 

@@ -160,25 +160,26 @@ struct parameter {
     const char *text;
 };
 
-static bool is_asked(struct slice patterns, const char *name)
+/* The name as the client wrote it, or ours where a pattern stands for it; empty: nobody asked for it. */
+static struct slice asked_name(struct slice patterns, const char *name)
 {
     struct slice pattern;
     while (keys_next(&patterns, &pattern)) {
         char lower[64];
         size_t len = pattern.len < sizeof lower ? pattern.len : sizeof lower;
         for (size_t i = 0; i < len; i++)
-            lower[i] =
-                pattern.ptr[i] >= 'A' && pattern.ptr[i] <= 'Z' ? (char)(pattern.ptr[i] + 32) : pattern.ptr[i];
-        if (glob_match(slice_of(lower, len), slice_text(name))) return true;
+            lower[i] = pattern.ptr[i] >= 'A' && pattern.ptr[i] <= 'Z' ? (char)(pattern.ptr[i] + 32) : pattern.ptr[i];
+        if (resp_is(pattern, name)) return pattern;
+        if (glob_match(slice_of(lower, len), slice_text(name))) return slice_text(name);
     }
-    return false;
+    return slice_of(NULL, 0);
 }
 
-static void put_parameter(struct buffer *out, const struct parameter *p)
+static void put_parameter(struct buffer *out, struct slice name, const struct parameter *p)
 {
     char digits[24];
     int n = snprintf(digits, sizeof digits, "%llu", (ull)p->number);
-    resp_put_bulk(out, slice_text(p->name));
+    resp_put_bulk(out, name);
     resp_put_bulk(out, p->text ? slice_text(p->text) : slice_of(digits, (size_t)n));
 }
 
@@ -204,10 +205,12 @@ void resp_render_config(struct buffer *out, const struct call *call)
     enum { PARAMETERS = sizeof all / sizeof all[0] };
     int64_t count = 0;
     for (size_t i = 0; i < PARAMETERS; i++)
-        count += is_asked(call->request.tag, all[i].name);
+        count += asked_name(call->request.tag, all[i].name).len > 0;
     resp_put_map(out, count, call->form & RESP_FORM_3);
-    for (size_t i = 0; i < PARAMETERS; i++)
-        if (is_asked(call->request.tag, all[i].name)) put_parameter(out, &all[i]);
+    for (size_t i = 0; i < PARAMETERS; i++) {
+        struct slice name = asked_name(call->request.tag, all[i].name);
+        if (name.len > 0) put_parameter(out, name, &all[i]);
+    }
 }
 
 /* ---- CLIENT LIST, CLIENT INFO: this connection ---- */

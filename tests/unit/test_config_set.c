@@ -251,8 +251,8 @@ static void listener_checks(void **state)
           "f.yaml: listen.text names unix:/x?mode=0600 twice, expected each address once");
     CHECK("listen.text=[\"[::1]:1\",\"[0:0::1]:1\"]", NULL, NULL,
           "f.yaml: listen.text names [0:0::1]:1 twice, expected each address once");
-    CHECK("listen.text=off", "work.where=outside", "limits.line=512",
-          "f.yaml: every listener is off, expected at least one address, such as listen.text: 127.0.0.1:7811",
+    CHECK("listen.text=127.0.0.1:7812", "work.where=outside", "limits.line=512",
+          "f.yaml: listen.text and listen.resp both listen on 127.0.0.1:7812, expected each address once",
           "f.yaml: work.where is outside, but backend is backpressure, expected inside: only the mutex backend can "
           "work outside",
           "f.yaml: limits.line is 512, but limits.key is 512, expected line to be at least 768 (a key and what "
