@@ -1,0 +1,30 @@
+/*
+ * What of admission may change while the daemon runs. Whoever changes it (CONFIG SET, a reload) writes the values
+ * and then counts `generation` up; every I/O thread compares the generation once per turn, and takes the new values
+ * over at that point. Requests that wait stay where they are.
+ */
+#ifndef ADMIT_TUNING_H
+#define ADMIT_TUNING_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+/* In the order of policy.h's list. */
+enum policy_id {
+    POLICY_ID_WAIT,
+    POLICY_ID_REJECT,
+    POLICY_ID_DROP_OLDEST,
+    POLICY_ID_CODEL,
+    POLICY_ID_CODEL_RFC,
+    POLICY_ID_ADAPTIVE,
+    POLICY_ID_COUNT
+};
+
+struct tuning {
+    _Atomic uint32_t generation;
+    _Atomic uint32_t policy;     /* enum policy_id */
+    _Atomic uint32_t bound;      /* requests that may wait, on all I/O threads together */
+    _Atomic uint64_t target_ns;  /* time that a request may wait; 0: no such limit */
+};
+
+#endif
