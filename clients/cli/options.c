@@ -308,7 +308,7 @@ struct sluice_options options_connection(const struct options *options)
         .connect_timeout_ms = options->timeout_ms,
         .request_timeout_ms = options->timeout_ms,
         .reply_max = TEXT_COUNT_MAX,
-        /* Who asks for no retries wants to see what the server says, so nothing is held back either. */
-        .retry = {.attempts = options->retries + 1, .throttle = options->retries == 0 ? -1 : 0},
+        /* A person's few requests: always sent, so that what is seen is what the server says. */
+        .retry = {.attempts = options->retries + 1, .throttle = -1},
     };
 }

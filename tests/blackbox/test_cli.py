@@ -98,6 +98,22 @@ class Fake:
         assert not self.thread.is_alive()
 
 
+class Scripted(Fake):
+    """The same for one connection, with the next of its answers for each request line."""
+
+    def __init__(self, answers):
+        self.asked = 0
+        super().__init__(answers)
+
+    def run(self):
+        conn, _ = self.listener.accept()
+        with conn, conn.makefile("rb") as lines:
+            conn.settimeout(PATIENCE)
+            for _ in lines:
+                conn.sendall(self.answer[self.asked])
+                self.asked += 1
+
+
 # ---- one-shot ----
 
 
@@ -215,10 +231,25 @@ def test_server_error(cli):
 def test_other_answers(tmp_path, answer, code, words):
     fake = Fake(answer, connections=2)
     cli = Cli(tmp_path, fake.url)
-    assert cli("get", "k", code=code) == b""
+    assert cli("get", "k", "--retries", "0", code=code) == b""
     assert words in cli.err and fake.url[9:] in cli.err
-    assert cli.json("get", "k", code=code)["status"] not in ("ok", "not-found")
+    assert cli.json("get", "k", "--retries", "0", code=code)["status"] not in ("ok", "not-found")
     fake.close()
+
+
+@pytest.mark.parametrize("args, answers, code, asked", [
+    ((), [b"OVERLOADED 1\r\n", b"OVERLOADED 1\r\n", b"NOT_FOUND\r\n"], NOT_FOUND, 3),
+    ((), [b"OVERLOADED 1\r\n"] * 4, OVERLOADED, 3),
+    ((), [b"OVERLOADED -1\r\n"] * 4, OVERLOADED, 1),
+    (("--retries", "1"), [b"OVERLOADED 1\r\n"] * 4, OVERLOADED, 2),
+    (("--retries", "0"), [b"OVERLOADED 1\r\n"] * 4, OVERLOADED, 1),
+])
+def test_tries_again(tmp_path, args, answers, code, asked):
+    fake = Scripted(answers)
+    cli = Cli(tmp_path, fake.url)
+    cli("get", "k", *args, code=code)
+    fake.close()
+    assert fake.asked == asked
 
 
 @pytest.mark.parametrize("args", [("put", "k", "v"), ("touch", "k", "5m"), ("delete", "k")], ids=lambda a: a[0])
