@@ -31,6 +31,8 @@ static const char intro[] =
     "\n"
     "- **Durations**: a whole number with `ms`, `s`, `m`, `h` or `d`; a plain number is seconds. `30m`, `500ms`, "
     "`90`.\n"
+    "- **Short durations**: the same with `us`, `ms` or `s`. `800us`, `5ms`.\n"
+    "- **Processors**: `any`, or numbers and ranges: `0-3,6`.\n"
     "- **Sizes**: a whole number with `KiB`, `MiB` or `GiB` (powers of 1024); a plain number is bytes. `64KiB`, "
     "`512`.\n"
     "- **Addresses**: one address, a list of up to 16, or `off`.\n"
@@ -69,11 +71,10 @@ static const char example[] =
 
 static const char *type_text(const struct schema_key *key)
 {
-    static const char *const names[] = {[SCHEMA_NUMBER] = "whole number",
-                                        [SCHEMA_SIZE] = "size",
-                                        [SCHEMA_DURATION] = "duration",
-                                        [SCHEMA_WORD] = "word",
-                                        [SCHEMA_ADDRESSES] = "addresses"};
+    static const char *const names[] = {
+        [SCHEMA_NUMBER] = "whole number",  [SCHEMA_SIZE] = "size", [SCHEMA_DURATION] = "duration",
+        [SCHEMA_SHORT] = "short duration", [SCHEMA_WORD] = "word", [SCHEMA_ADDRESSES] = "addresses",
+        [SCHEMA_CPUS] = "processors"};
     return names[key->type];
 }
 

@@ -35,6 +35,9 @@ const struct schema_key schema_keys[] = {
      .unit = "threads",
      .help = "I/O threads: they read requests and write replies. auto takes as many as suit the processors at hand."},
 
+    {"threads_cpus", SCHEMA_CPUS, FIELD(threads_cpus), "any",
+     .help = "The processors that the I/O threads may run on, as in 0-3,6."},
+
     {"backend", SCHEMA_WORD, FIELD(backend), "backpressure", WORDS("mutex", "owner", "backpressure"),
      .help = "The concurrency design that guards the sessions. mutex: worker threads around a lock. owner: one "
              "thread owns all sessions, and when its queue is full, connections are not read until there is room. "
@@ -49,13 +52,38 @@ const struct schema_key schema_keys[] = {
     {"mutex.lock", SCHEMA_WORD, FIELD(mutex.lock), "mutex", WORDS("mutex", "rwlock"),
      .help = "The kind of lock. rwlock exists for comparison: it lets readers in together."},
 
+    {"owner.cpus", SCHEMA_CPUS, FIELD(owner.cpus), "any",
+     .help = "The processors that the owner thread may run on, as in 1 or 4-7."},
+
     {"queue.bound", SCHEMA_NUMBER, FIELD(queue.bound), "1024", 1, 1048576, .unit = "requests",
-     .help = "Requests that may wait for the backend; the workers of a mutex pool share them out. A longer queue "
-             "absorbs longer bursts, and makes accepted requests wait longer under overload."},
-    {"queue.policy", SCHEMA_WORD, FIELD(queue.policy), "auto", WORDS("auto", "wait", "reject"),
-     .help = "What happens when the queue is full. wait: connections are not read until there is room. reject: "
-             "requests are answered OVERLOADED at once. auto goes by backend: wait for mutex and owner, "
-             "reject for backpressure."},
+     .help = "Requests that may wait for the backend. The I/O threads, and the workers of a mutex pool, share them "
+             "out, at least one each. A longer queue absorbs longer bursts, and makes accepted requests wait longer "
+             "under overload. Can be changed while the daemon runs."},
+    {"queue.policy", SCHEMA_WORD, FIELD(queue.policy), "auto",
+     WORDS("auto", "wait", "reject", "drop-oldest", "codel", "codel-rfc", "adaptive"),
+     .help = "What happens under overload; docs/overload.md explains the choice. wait: when the queue is full, "
+             "connections are not read until there is room. reject: when it is full, requests are answered OVERLOADED "
+             "at once. drop-oldest: the request that has waited longest is answered OVERLOADED instead. codel: while "
+             "the queue does not drain, requests that have waited longer than twice the target are answered "
+             "OVERLOADED. codel-rfc: by the law of RFC 8289, for comparison. adaptive: as reject, and finds the right "
+             "target itself. auto goes by backend: wait for mutex and owner, reject for backpressure. Can be changed "
+             "while the daemon runs."},
+    {"queue.target", SCHEMA_SHORT, FIELD(queue.target_us), "off", 0, 60000000, SPECIAL("off", 0),
+     .help = "The time that a request may wait. reject and drop-oldest: whoever would wait longer, by what the "
+             "requests before it are expected to cost, finds the queue full; never shorter than 10 average requests "
+             "take. codel, codel-rfc, adaptive: the wait they aim at, in place of their own choice. Can be changed "
+             "while the daemon runs."},
+
+    {"class.get", SCHEMA_WORD, FIELD(class.get), "normal", WORDS("critical", "normal", "sheddable"),
+     .help = "GET, and what only reads one session in other protocols."},
+    {"class.put", SCHEMA_WORD, FIELD(class.put), "normal", WORDS("critical", "normal", "sheddable"),
+     .help = "PUT, and what changes a session's value in other protocols."},
+    {"class.delete", SCHEMA_WORD, FIELD(class.delete), "critical", WORDS("critical", "normal", "sheddable"),
+     .help = "DELETE: who logs out should be logged out."},
+    {"class.touch", SCHEMA_WORD, FIELD(class.touch), "normal", WORDS("critical", "normal", "sheddable"),
+     .help = "TOUCH, and whatever sets a lifetime."},
+    {"class.other", SCHEMA_WORD, FIELD(class.other), "normal", WORDS("critical", "normal", "sheddable"),
+     .help = "LEN, scans, and other requests on many sessions."},
 
     {"ttl.default", SCHEMA_DURATION, FIELD(ttl.default_ms), "30m", 1, DAYS(3650), SPECIAL("never", UINT64_MAX),
      .help = "Lifetime of a session that was put with the lifetime \"-\". With never, such sessions stay until "
@@ -120,7 +148,11 @@ static const struct schema_section sections[] = {
                "host:port (port 0: any free one), \"[v6]:port\" in quotes, or unix:/path, a Unix socket with the "
                "permission bits 0660 unless they are given, as in unix:/path?mode=0600."},
     {"mutex", "For the mutex backend only."},
+    {"owner", "For the owner and backpressure backends only."},
     {"queue", "The bounded queue in front of the backend."},
+    {"class",
+     "Who is turned away first under overload: the class of requests that do not name one themselves. When "
+     "the queue is full, a request of a higher class takes the place of the newest one of the lowest class."},
     {"ttl", "Lifetimes of sessions."},
     {"work", "Artificial work, for experiments."},
     {"limits", "What one client, and all of them together, can make the daemon hold."},

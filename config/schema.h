@@ -19,8 +19,10 @@ enum schema_type {
     SCHEMA_NUMBER,    /* whole number; uint32_t or uint64_t */
     SCHEMA_SIZE,      /* bytes, with units; uint64_t */
     SCHEMA_DURATION,  /* milliseconds, with units; uint64_t */
+    SCHEMA_SHORT,     /* microseconds, with units; uint64_t */
     SCHEMA_WORD,      /* one of `words`, the field gets its index; int or an enum */
     SCHEMA_ADDRESSES, /* struct settings_addresses: `off`, one address or a list */
+    SCHEMA_CPUS,      /* struct settings_cpus: `any`, or numbers and ranges */
 };
 
 struct schema_key {

@@ -27,9 +27,25 @@ struct settings_addresses {
     struct settings_address at[SETTINGS_ADDRESSES_MAX];
 };
 
+#define SETTINGS_CPUS_MAX 256
+
+/* A set of processors; empty: any. */
+struct settings_cpus {
+    uint64_t bits[SETTINGS_CPUS_MAX / 64];
+};
+
 enum settings_backend { BACKEND_MUTEX, BACKEND_OWNER, BACKEND_BACKPRESSURE };
 enum settings_lock { LOCK_MUTEX, LOCK_RWLOCK };
-enum settings_policy { POLICY_BY_BACKEND, POLICY_WAIT, POLICY_REJECT };
+enum settings_policy {
+    POLICY_BY_BACKEND,
+    POLICY_WAIT,
+    POLICY_REJECT,
+    POLICY_DROP_OLDEST,
+    POLICY_CODEL,
+    POLICY_CODEL_RFC,
+    POLICY_ADAPTIVE
+};
+enum settings_class { CLASS_CRITICAL, CLASS_NORMAL, CLASS_SHEDDABLE };
 enum settings_where { WORK_INSIDE, WORK_OUTSIDE };
 
 struct settings {
@@ -37,6 +53,7 @@ struct settings {
         struct settings_addresses text, resp, memcached;
     } listen;
     uint32_t threads; /* I/O loops; 0: auto */
+    struct settings_cpus threads_cpus;
     enum settings_backend backend;
     struct {
         uint32_t workers; /* SETTINGS_AUTO: auto; 0: the I/O threads take the lock */
@@ -44,9 +61,16 @@ struct settings {
         enum settings_lock lock;
     } mutex;
     struct {
+        struct settings_cpus cpus;
+    } owner;
+    struct {
         uint32_t bound;
         enum settings_policy policy;
+        uint64_t target_us; /* 0: off */
     } queue;
+    struct {
+        enum settings_class get, put, delete, touch, other;
+    } class;
     struct {
         uint64_t default_ms; /* UINT64_MAX: never */
         uint64_t sweep_interval_ms;

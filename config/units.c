@@ -16,6 +16,8 @@ const struct unit units_duration[] = {
     {"ms", 1}, {"", 1000}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}, {NULL, 0},
 };
 
+const struct unit units_short[] = {{"us", 1}, {"ms", 1000}, {"", 1000000}, {"s", 1000000}, {NULL, 0}};
+
 static bool digit(char c)
 {
     return c >= '0' && c <= '9';

@@ -25,6 +25,7 @@ enum units_status {
 extern const struct unit units_none[];
 extern const struct unit units_size[];
 extern const struct unit units_duration[];
+extern const struct unit units_short[]; /* durations in microseconds */
 
 enum units_status units_parse(const struct unit *units, const char *text, size_t len, uint64_t *out, size_t *rest);
 

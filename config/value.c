@@ -6,11 +6,13 @@
 #include <string.h>
 
 #include "config/address.h"
+#include "config/cpus.h"
 #include "config/units.h"
 
 static const struct unit *units_of(const struct schema_key *key)
 {
     if (key->type == SCHEMA_SIZE) return units_size;
+    if (key->type == SCHEMA_SHORT) return units_short;
     return key->type == SCHEMA_DURATION ? units_duration : units_none;
 }
 
@@ -88,6 +90,10 @@ static void explain_unit(const struct schema_key *key, const char *unit, size_t 
     } else if (key->type == SCHEMA_SIZE) {
         config_reason_set(why, "unknown unit \"%s\", sizes take KiB, MiB, GiB or no unit (bytes); expected %s",
                           clean, expected);
+    } else if (key->type == SCHEMA_SHORT) {
+        config_reason_set(why,
+                          "unknown unit \"%s\", short durations take us, ms, s or no unit (seconds); expected %s",
+                          clean, expected);
     } else {
         config_reason_set(why,
                           "unknown unit \"%s\", durations take ms, s, m, h, d or no unit (seconds); expected %s",
@@ -109,8 +115,10 @@ static bool parse_amount(struct settings *settings, const struct schema_key *key
         store(settings, key, value);
         return true;
     }
-    static const char *const nouns[] = {
-        [SCHEMA_NUMBER] = "whole number", [SCHEMA_SIZE] = "size", [SCHEMA_DURATION] = "duration"};
+    static const char *const nouns[] = {[SCHEMA_NUMBER] = "whole number",
+                                        [SCHEMA_SIZE] = "size",
+                                        [SCHEMA_DURATION] = "duration",
+                                        [SCHEMA_SHORT] = "duration"};
     char expected[128];
     config_value_expected(key, expected, sizeof expected);
     const char *near = schema_suggest_word(key, text, len);
@@ -188,6 +196,12 @@ static bool parse_addresses(struct settings *settings, const struct schema_key *
     return true;
 }
 
+static struct settings_cpus *cpus_of(struct settings *settings, const struct schema_key *key)
+{
+    assert(key->type == SCHEMA_CPUS && key->size == sizeof(struct settings_cpus));
+    return (struct settings_cpus *)(void *)((char *)settings + key->offset);
+}
+
 bool config_value_parse(struct settings *settings, const struct schema_key *key, const char *text, size_t len,
                         struct config_reason *why)
 {
@@ -199,9 +213,11 @@ bool config_value_parse(struct settings *settings, const struct schema_key *key,
     switch (key->type) {
     case SCHEMA_NUMBER:
     case SCHEMA_SIZE:
-    case SCHEMA_DURATION: return parse_amount(settings, key, text, len, why);
+    case SCHEMA_DURATION:
+    case SCHEMA_SHORT: return parse_amount(settings, key, text, len, why);
     case SCHEMA_WORD: return parse_word(settings, key, text, len, why);
     case SCHEMA_ADDRESSES: return parse_addresses(settings, key, text, len, why);
+    case SCHEMA_CPUS: return config_cpus_parse(cpus_of(settings, key), text, len, why);
     }
     return false;
 }
@@ -227,6 +243,10 @@ const char *config_value_format(const struct settings *settings, const struct sc
                                 enum config_value_style style, char out[CONFIG_VALUE_MAX])
 {
     if (key->type == SCHEMA_ADDRESSES) return format_addresses(config_value_addresses(settings, key), style, out);
+    if (key->type == SCHEMA_CPUS) {
+        const char *field = (const char *)settings + key->offset;
+        return config_cpus_format((const struct settings_cpus *)(const void *)field, out);
+    }
     uint64_t value = fetch(settings, key);
     if (key->type == SCHEMA_WORD) return strcpy(out, key->words[value]);
     if (key->special && value == key->special_value) return strcpy(out, key->special);
@@ -242,6 +262,10 @@ const char *config_value_expected(const struct schema_key *key, char *out, size_
 {
     if (key->type == SCHEMA_ADDRESSES) {
         snprintf(out, capacity, "host:port, [v6]:port, unix:/path, a list of these, or off");
+        return out;
+    }
+    if (key->type == SCHEMA_CPUS) {
+        snprintf(out, capacity, "any, or numbers and ranges below %d, as in 0-3,6", SETTINGS_CPUS_MAX);
         return out;
     }
     if (key->type == SCHEMA_WORD) {

@@ -8,24 +8,32 @@
 #include "daemon/daemon.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "config/config.h"
-#include "daemon/admin/stats.h"
+#include "daemon/admit/gate.h"
 #include "daemon/base/log.h"
 #include "daemon/dispatch.h"
+#include "daemon/live.h"
 #include "daemon/net/server.h"
 #include "proto/memcached/memcached.h"
 #include "proto/resp/resp.h"
 #include "proto/text/text.h"
 
+#define RECEIVE_BUFFER (64 * 1024)
+
 struct daemon {
-    const struct settings *settings;
+    const struct settings *settings; /* as it was started */
+    const struct daemon_source *source;
     const struct clock *clock;
     uint64_t started_ns;
     struct metrics *metrics;
-    struct dispatch dispatch;
+    struct live *live; /* the settings in force */
+    struct backend *backend;
+    struct dispatch *dispatch;
     struct server *server;
 };
 
@@ -43,13 +51,6 @@ static uint32_t threads_of(const struct settings *s)
     return s->backend != BACKEND_MUTEX && n > 1 ? n - 1 : n;
 }
 
-static const struct admit_policy *policy_of(const struct settings *s)
-{
-    if (s->queue.policy == POLICY_WAIT) return &admit_wait;
-    if (s->queue.policy == POLICY_REJECT) return &admit_reject;
-    return s->backend == BACKEND_BACKPRESSURE ? &admit_reject : &admit_wait;
-}
-
 static const char *backend_name(const struct settings *s)
 {
     static const char *const names[] = {"mutex", "owner", "backpressure"};
@@ -62,84 +63,39 @@ static bool fail(const char *what, const char *why)
     return false;
 }
 
-static bool start_backend(struct daemon *d)
-{
-    const struct settings *s = d->settings;
-    struct backend_options options = {
-        .clock = d->clock,
-        .ttl_default_ms = s->ttl.default_ms,
-        .ttl_max_lifetime_ms = s->ttl.max_lifetime_ms,
-        .value_max = s->limits.value,
-        .sweep_interval_ms = s->ttl.sweep_interval_ms,
-        .memory_limit = s->limits.memory,
-        .work_iterations = s->work.iterations,
-        .work_outside = s->work.where == WORK_OUTSIDE,
-        .queue_bound = s->queue.bound,
-        .workers = s->mutex.workers == SETTINGS_AUTO ? cores() : s->mutex.workers,
-        .stripes = s->mutex.stripes,
-        .lock = s->mutex.lock == LOCK_RWLOCK ? BACKEND_LOCK_RWLOCK : BACKEND_LOCK_MUTEX,
-        .lanes = {.count = threads_of(s), .complete = server_complete, .room = server_room, .ctx = d->server},
-    };
-    const struct backend_design *design = s->backend == BACKEND_MUTEX ? &backend_mutex : &backend_owner;
-    const char *error = NULL;
-    d->dispatch.backend = design->start(&options, &error);
-    return d->dispatch.backend || fail("cannot start the backend", error);
-}
-
-static bool start_server(struct daemon *d)
-{
-    const struct settings *s = d->settings;
-    struct server_options options = {
-        .threads = threads_of(s),
-        .grace_ms = s->shutdown.grace_ms,
-        .loop =
-            {
-                .clock = d->clock,
-                .service = dispatch_service(&d->dispatch),
-                .limits = {.line = s->limits.line,
-                           .key = s->limits.key,
-                           .value = s->limits.value,
-                           .command = s->limits.value + s->limits.line},
-                .connections = s->limits.connections,
-                .output_soft = s->limits.output_soft,
-                .output_hard = s->limits.output_hard,
-                .idle_timeout_ms = s->limits.idle_timeout_ms,
-                .request_timeout_ms = s->limits.request_timeout_ms,
-            },
-    };
-    const char *error = NULL;
-    d->server = server_create(&options, &error);
-    return d->server || fail("cannot start the network", error);
-}
-
-static bool listen_all(struct daemon *d, const char *name, const struct settings_addresses *addresses,
-                       const struct codec *codec)
-{
-    for (size_t i = 0; i < addresses->count; i++) {
-        const struct settings_address *a = &addresses->at[i];
-        struct server_address address = {a->kind == ADDRESS_UNIX, a->host, a->port, a->path, a->mode};
-        char error[512];
-        if (!server_listen(d->server, name, &address, codec, error, sizeof error))
-            return fail("cannot start", error);
-    }
-    return true;
-}
-
 /* ---- what it tells about itself ---- */
 
-static void visit_setting(void *ctx, const char *key, const char *value, bool is_literal)
+static bool write_config(void *ctx, struct buffer *out)
 {
-    stats_object_set(ctx, key, value, is_literal);
+    return live_write(((struct daemon *)ctx)->live, out);
 }
 
-static bool write_config(const void *settings, struct buffer *out)
+/* The rules have changed: where there was no room there may be now. */
+static void tell_loops(struct daemon *d)
 {
-    struct stats_object *object = stats_object_create();
-    if (!object) return false;
-    config_visit(settings, visit_setting, object);
-    bool ok = stats_object_render(object, out);
-    stats_object_destroy(object);
-    return ok;
+    for (uint32_t lane = 0; lane < threads_of(d->settings); lane++)
+        server_room(d->server, lane);
+}
+
+static const char *set_config(void *ctx, struct slice key, struct slice value, char error[LOCAL_ERROR_MAX])
+{
+    struct daemon *d = ctx;
+    const char *wrong = live_set(d->live, key, value, error, LOCAL_ERROR_MAX);
+    if (!wrong) tell_loops(d);
+    return wrong;
+}
+
+/* SIGHUP. */
+static void reload(void *ctx)
+{
+    struct daemon *d = ctx;
+    struct settings *settings = malloc(sizeof *settings);
+    if (settings && d->source->load(d->source->ctx, settings)) {
+        live_replace(d->live, settings);
+        tell_loops(d);
+        log_info("settings read again");
+    }
+    free(settings);
 }
 
 static uint64_t uptime_s(void *ctx)
@@ -182,7 +138,156 @@ static void gather_facts(void *ctx, struct facts *f)
         f->cpu_system_us = microseconds(usage.ru_stime);
     }
     server_add_facts(d->server, f);
-    d->dispatch.backend->design->add_facts(d->dispatch.backend, f);
+    d->backend->design->add_facts(d->backend, f);
+}
+
+/* ---- building it ---- */
+
+static uint32_t workers_of(const struct settings *s)
+{
+    return s->mutex.workers == SETTINGS_AUTO ? cores() : s->mutex.workers;
+}
+
+/* Each thread of the backend has a ring with room for what all gates in front of it let through. The workers of a
+ * pool are given shares of the number. */
+static uint32_t ring_bound_of(const struct settings *s)
+{
+    uint32_t rings = s->backend == BACKEND_MUTEX && workers_of(s) > 0 ? workers_of(s) : 1;
+    return threads_of(s) * GATE_WINDOW_MOST * rings;
+}
+
+static struct thread_cpus cpus_of(const struct settings_cpus *cpus)
+{
+    struct thread_cpus result;
+    _Static_assert(sizeof result == sizeof *cpus, "both are a bit per processor");
+    memcpy(&result, cpus, sizeof result);
+    return result;
+}
+
+/* Is the backend's thread on one processor with all I/O threads? */
+static bool shares_processor(const struct settings *s)
+{
+    struct thread_cpus io = cpus_of(&s->threads_cpus), owner = cpus_of(&s->owner.cpus), both;
+    bool any =
+        thread_cpus_count(&io) == thread_cpus_count(NULL) || thread_cpus_count(&owner) == thread_cpus_count(NULL);
+    for (size_t i = 0; i < sizeof both.bits / sizeof both.bits[0]; i++)
+        both.bits[i] = io.bits[i] | owner.bits[i];
+    return !any && thread_cpus_count(&both) < 2;
+}
+
+/* Backend threads: a batch of calls is done. */
+static void complete(void *ctx, uint32_t lane, struct mail_batch *batch)
+{
+    server_complete(((struct daemon *)ctx)->server, lane, batch);
+}
+
+static void room(void *ctx, uint32_t lane)
+{
+    server_room(((struct daemon *)ctx)->server, lane);
+}
+
+static bool start_dispatch(struct daemon *d)
+{
+    const struct settings *s = d->settings;
+    static const enum priority classes[] = {[CLASS_CRITICAL] = PRIORITY_CRITICAL,
+                                            [CLASS_NORMAL] = PRIORITY_NORMAL,
+                                            [CLASS_SHEDDABLE] = PRIORITY_SHEDDABLE};
+    struct dispatch_options options = {
+        .backend = d->backend,
+        .lanes = threads_of(s),
+        .clock = d->clock,
+        .tuning = live_tuning(d->live),
+        .room = room,
+        .room_ctx = d,
+        .classes = {.get = classes[s->class.get],
+                    .put = classes[s->class.put],
+                    .delete = classes[s->class.delete],
+                    .touch = classes[s->class.touch],
+                    .other = classes[s->class.other]},
+        .local = {.clock = d->clock,
+                  .metrics = d->metrics,
+                  .ctx = d,
+                  .write_config = write_config,
+                  .set_config = set_config,
+                  .gather_facts = gather_facts},
+    };
+    d->dispatch = dispatch_create(&options);
+    return d->dispatch || fail("cannot start admission", "out of memory");
+}
+
+static bool start_backend(struct daemon *d)
+{
+    const struct settings *s = d->settings;
+    struct backend_options options = {
+        .clock = d->clock,
+        .ttl_default_ms = s->ttl.default_ms,
+        .ttl_max_lifetime_ms = s->ttl.max_lifetime_ms,
+        .value_max = s->limits.value,
+        .sweep_interval_ms = s->ttl.sweep_interval_ms,
+        .memory_limit = s->limits.memory,
+        .work_iterations = s->work.iterations,
+        .work_outside = s->work.where == WORK_OUTSIDE,
+        .queue_bound = ring_bound_of(s),
+        .cpus = cpus_of(&s->owner.cpus),
+        .shares_processor = shares_processor(s),
+        .workers = workers_of(s),
+        .stripes = s->mutex.stripes,
+        .lock = s->mutex.lock == LOCK_RWLOCK ? BACKEND_LOCK_RWLOCK : BACKEND_LOCK_MUTEX,
+        .lanes = {.count = threads_of(s), .complete = complete, .ctx = d},
+    };
+    const struct backend_design *design = s->backend == BACKEND_MUTEX ? &backend_mutex : &backend_owner;
+    const char *error = NULL;
+    d->backend = design->start(&options, &error);
+    return d->backend || fail("cannot start the backend", error);
+}
+
+/* Does it refuse what it cannot do? Then it should see soon what has arrived. */
+static bool refuses(const struct daemon *d)
+{
+    return atomic_load(&live_tuning(d->live)->policy) != POLICY_ID_WAIT;
+}
+
+static bool start_server(struct daemon *d)
+{
+    const struct settings *s = d->settings;
+    struct server_options options = {
+        .threads = threads_of(s),
+        .grace_ms = s->shutdown.grace_ms,
+        .receive_buffer = refuses(d) ? RECEIVE_BUFFER : 0,
+        .hangup = reload,
+        .hangup_ctx = d,
+        .loop =
+            {
+                .clock = d->clock,
+                .service = dispatch_service(d->dispatch),
+                .cpus = cpus_of(&s->threads_cpus),
+                .limits = {.line = s->limits.line,
+                           .key = s->limits.key,
+                           .value = s->limits.value,
+                           .command = s->limits.value + s->limits.line},
+                .connections = s->limits.connections,
+                .output_soft = s->limits.output_soft,
+                .output_hard = s->limits.output_hard,
+                .idle_timeout_ms = s->limits.idle_timeout_ms,
+                .request_timeout_ms = s->limits.request_timeout_ms,
+            },
+    };
+    const char *error = NULL;
+    d->server = server_create(&options, &error);
+    return d->server || fail("cannot start the network", error);
+}
+
+static bool listen_all(struct daemon *d, const char *name, const struct settings_addresses *addresses,
+                       const struct codec *codec)
+{
+    for (size_t i = 0; i < addresses->count; i++) {
+        const struct settings_address *a = &addresses->at[i];
+        struct server_address address = {a->kind == ADDRESS_UNIX, a->host, a->port, a->path, a->mode};
+        char error[512];
+        if (!server_listen(d->server, name, &address, codec, error, sizeof error))
+            return fail("cannot start", error);
+    }
+    return true;
 }
 
 static uint64_t lines_dropped(void *ctx)
@@ -194,11 +299,10 @@ static uint64_t lines_dropped(void *ctx)
 static bool register_metrics(struct daemon *d)
 {
     struct metrics *m = d->metrics;
-    struct backend *b = d->dispatch.backend;
+    struct backend *b = d->backend;
     return metrics_text(m, "version", SLUICE_VERSION) && metrics_gauge_read(m, "uptime_s", uptime_s, d) &&
-           metrics_text(m, "backend", backend_name(d->settings)) &&
-           metrics_text(m, "queue.policy", d->dispatch.policy->name) && b->design->register_metrics(b, m) &&
-           server_register_metrics(d->server, m) &&
+           metrics_text(m, "backend", backend_name(d->settings)) && dispatch_register_metrics(d->dispatch, m) &&
+           b->design->register_metrics(b, m) && server_register_metrics(d->server, m) &&
            metrics_gauge_read(m, "memory.resident", resident_bytes, NULL) &&
            metrics_gauge_read(m, "log.dropped", lines_dropped, NULL);
 }
@@ -225,23 +329,18 @@ static bool daemon_start(struct daemon *d)
         return fail("cannot start with these limits", error);
     d->metrics = metrics_create();
     if (!d->metrics) return fail("cannot start", "out of memory");
-    d->dispatch.policy = policy_of(s);
-    d->dispatch.metrics = d->metrics;
-    d->dispatch.write_config = write_config;
-    d->dispatch.config_ctx = s;
-    d->dispatch.gather_facts = gather_facts;
-    d->dispatch.facts_ctx = d;
-    d->dispatch.clock = d->clock;
-    if (!start_server(d) || !start_backend(d)) return false;
+    d->live = live_create(s);
+    if (!d->live) return fail("cannot start", "out of memory");
+    if (!start_backend(d) || !start_dispatch(d) || !start_server(d)) return false;
     if (!register_metrics(d)) return fail("cannot start", "out of memory");
     return listen_all(d, "text", &s->listen.text, &codec_text) &&
            listen_all(d, "resp", &s->listen.resp, &codec_resp) &&
            listen_all(d, "memcached", &s->listen.memcached, &codec_memcached);
 }
 
-int daemon_run(const struct settings *settings, const struct clock *clock)
+int daemon_run(const struct settings *settings, const struct daemon_source *source, const struct clock *clock)
 {
-    struct daemon d = {.settings = settings, .clock = clock, .started_ns = clock_ns(clock)};
+    struct daemon d = {.settings = settings, .source = source, .clock = clock, .started_ns = clock_ns(clock)};
     log_start((enum log_level)settings->log.level, (enum log_format)settings->log.format);
     bool started = daemon_start(&d);
     if (started) {
@@ -252,12 +351,13 @@ int daemon_run(const struct settings *settings, const struct clock *clock)
     } else if (d.server) {
         server_stop(d.server);
     }
-    struct backend *backend = d.dispatch.backend;
-    if (backend) {
-        backend->design->abandon(backend); /* no connection is left: what is still queued is for nobody */
-        backend->design->stop(backend);
+    if (d.backend) {
+        d.backend->design->abandon(d.backend); /* no connection is left: what is still queued is for nobody */
+        d.backend->design->stop(d.backend);
     }
     if (d.server) server_free(d.server);
+    if (d.dispatch) dispatch_destroy(d.dispatch);
+    if (d.live) live_destroy(d.live);
     if (d.metrics) metrics_destroy(d.metrics);
     if (started) log_info("stopped", LOG_STR("version", SLUICE_VERSION));
     log_stop();

@@ -1,144 +1,354 @@
 #include "daemon/dispatch.h"
 
-#include <stdio.h>
+#include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "daemon/admin/stats.h"
-#include "proto/text/text.h"
+#include "daemon/admit/gate.h"
 
-#define STRINGIFY_(x) #x
-#define STRINGIFY(x)  STRINGIFY_(x)
+#define SAMPLE_EVERY 64   /* executed in place: so many fast operations per one that is timed */
+#define SLOW_NS      5000 /* what costs more on average is always timed */
 
-static struct admit_view view_of(const struct dispatch *d, const struct call *call)
+/* What belongs to one I/O thread. */
+struct lane {
+    _Alignas(64) struct gate *gates; /* one per station; one where the lane executes calls itself */
+    uint32_t gate_count;
+    uint32_t generation; /* of the tuning that the gates have */
+    bool room;           /* something came back, or the rules have changed */
+    bool submitted;      /* something for the backend since the last flush */
+    uint32_t untimed;    /* calls executed in place since one was timed */
+    struct costs costs;  /* of calls executed in place */
+    struct gate_stats stats;
+};
+
+struct dispatch {
+    struct dispatch_options options;
+    uint32_t station_count;        /* 0: executed in place */
+    struct gate_station *stations; /* at least one */
+    struct lane *lanes;
+};
+
+static const struct backend_design *design_of(const struct dispatch *d)
 {
-    struct backend_load load = d->backend->design->load(d->backend, call);
-    return (struct admit_view){load.depth, load.bound, load.cost_ns};
+    return d->options.backend->design;
 }
 
-static enum service_verdict admit(void *ctx, struct call *call)
+/* ---- which gate, which class ---- */
+
+static enum priority class_by_operation(const struct dispatch_classes *c, const struct call *call)
 {
-    const struct dispatch *d = ctx;
-    struct admit_view view = view_of(d, call);
-    if (d->policy->arrival(&view) != ADMIT_REFUSE) return SERVICE_ADMITTED;
-    admit_refuse(&view, &call->reply);
+    switch (call->request.op) {
+    case OP_GET:
+    case OP_META: return call->request.effects & EFFECT_DELETE ? c->delete : c->get;
+    case OP_PUT:
+    case OP_APPEND:
+    case OP_PREPEND:
+    case OP_ADD: return c->put;
+    case OP_DELETE: return c->delete;
+    case OP_TOUCH: return c->touch;
+    default: break;
+    }
+    enum priority best = call->parts ? PRIORITY_SHEDDABLE : c->other;
+    for (const struct call *part = call->parts; part; part = part->part_next) {
+        enum priority own = class_by_operation(c, part);
+        if (own < best) best = own; /* a batch is as important as the most important of its parts */
+    }
+    return best;
+}
+
+/* The request gets its class, and is told which gate it comes through. */
+static struct gate *gate_for(const struct dispatch *d, struct call *call)
+{
+    struct request *r = &call->request;
+    if (r->priority == PRIORITY_DEFAULT) r->priority = class_by_operation(&d->options.classes, call);
+    call->wait.station = d->station_count > 1 ? design_of(d)->station_of(d->options.backend, call) : 0;
+    return &d->lanes[call->lane].gates[call->wait.station];
+}
+
+/* ---- submitting ---- */
+
+static enum service_verdict out_of_memory(struct call *call)
+{
+    reply_error(&call->reply, ERR_OUT_OF_MEMORY, "no memory for this request just now; not executed");
     return SERVICE_ANSWERED;
 }
 
-/* ---- operations that need no table ---- */
-
-static void answer_json(struct call *call, bool ok, struct buffer *json)
+/* Executes it on this thread. What is slow is timed each time, what is fast now and then. */
+static void execute_in_place(const struct dispatch *d, struct gate *g, struct call *call, uint64_t now_ns)
 {
-    if (!ok || json->failed) {
-        buffer_free(json);
-        reply_error(&call->reply, ERR_INTERNAL, "no memory to write the answer");
-        return;
+    struct lane *lane = &d->lanes[call->lane];
+    bool timed = costs_mean(&lane->costs) > SLOW_NS || ++lane->untimed >= SAMPLE_EVERY;
+    if (timed) now_ns = clock_ns(d->options.clock);
+    call->taken_ns = call->done_ns = now_ns;
+    enum backend_submit outcome = design_of(d)->submit(d->options.backend, call);
+    assert(outcome == BACKEND_DONE);
+    (void)outcome;
+    if (timed) {
+        lane->untimed = 0;
+        call->done_ns = clock_ns(d->options.clock);
+        call->wait.cost_ns = call->done_ns - call->taken_ns;
+        costs_note(&lane->costs, &call, 1, call->wait.cost_ns);
     }
-    call->reply.kind = REPLY_JSON;
-    call->reply.body = slice_of(json->data, json->len);
-    call->reply.held = json->data;
-    call->reply.release = free;
+    gate_executed(g, call, now_ns);
 }
 
-static void answer_facts(const struct dispatch *d, struct call *call)
+/* Gives it to the backend, which has room for as much as all gates let through together. */
+static void send(const struct dispatch *d, struct gate *g, struct call *call)
 {
-    struct facts *f = calloc(1, sizeof *f);
-    if (!f) {
-        reply_error(&call->reply, ERR_INTERNAL, "no memory to write the answer");
-        return;
-    }
-    d->gather_facts(d->facts_ctx, f);
-    call->reply.kind = REPLY_FACTS;
-    call->reply.held = f;
-    call->reply.release = free;
+    enum backend_submit outcome = design_of(d)->submit(d->options.backend, call);
+    assert(outcome == BACKEND_QUEUED);
+    (void)outcome;
+    gate_sent(g, call);
+    d->lanes[call->lane].submitted = true;
 }
 
-static void answer_local(const struct dispatch *d, struct call *call)
+static enum service_verdict submit_to_table(struct dispatch *d, struct call *call, uint64_t now_ns)
 {
-    struct buffer json = {0};
-    switch (call->request.op) {
-    case OP_PING: call->reply.kind = REPLY_PONG; break;
-    case OP_STATS: answer_json(call, stats_json(d->metrics, &json), &json); break;
-    case OP_CONFIG: answer_json(call, d->write_config(d->config_ctx, &json), &json); break;
-    case OP_FACTS: answer_facts(d, call); break;
-    case OP_TIME:
-        call->reply.kind = REPLY_TIME;
-        call->reply.number = (int64_t)clock_wall_us(d->clock);
-        break;
-    case OP_HELP:
-        call->reply.kind = REPLY_TEXT;
-        call->reply.body = text_help();
-        break;
-    case OP_VERSION:
-        call->reply.kind = REPLY_VERSION;
-        call->reply.body = slice_text("sluice " SLUICE_VERSION " protocol " STRINGIFY(TEXT_PROTOCOL_VERSION));
-        break;
-    default: reply_error(&call->reply, ERR_INTERNAL, "no such operation"); break;
-    }
-}
-
-/* Answers what of a batch needs no table. True if that was all of it. */
-static bool answer_local_parts(const struct dispatch *d, struct call *call)
-{
-    bool all = true;
-    for (struct call *part = call->parts; part; part = part->part_next) {
-        if (part->reply.kind != REPLY_NONE) continue;
-        if (part->request.op == OP_BATCH)
-            all = answer_local_parts(d, part) && all;
-        else if (op_needs_table(part->request.op))
-            all = false;
-        else
-            answer_local(d, part);
-    }
-    if (all) call->reply.kind = REPLY_PARTS;
-    return all;
-}
-
-/* ---- operations on the table ---- */
-
-/* The queue was full: refuses, or says whether the call must wait. */
-static enum service_verdict when_full(const struct dispatch *d, struct call *call)
-{
-    struct backend *b = d->backend;
-    if (d->policy->full == ADMIT_REFUSE) {
-        struct admit_view view = view_of(d, call);
-        admit_refuse(&view, &call->reply);
-        return SERVICE_ANSWERED;
-    }
-    b->design->want_room(b, call);
-    return b->design->submit(b, call) == BACKEND_QUEUED ? SERVICE_QUEUED : SERVICE_HOLD;
-}
-
-static enum service_verdict submit(void *ctx, struct call *call)
-{
-    const struct dispatch *d = ctx;
-    struct backend *b = d->backend;
-    if (!op_needs_table(call->request.op)) {
-        answer_local(d, call);
-        return SERVICE_ANSWERED;
-    }
-    if (call->request.op == OP_BATCH && answer_local_parts(d, call)) return SERVICE_ANSWERED;
-    if (b->design->queues(b)) {
-        if (admit(ctx, call) == SERVICE_ANSWERED) return SERVICE_ANSWERED;
-        if (!call_own(call)) {
-            reply_error(&call->reply, ERR_OUT_OF_MEMORY, "no memory for this request just now; not executed");
-            return SERVICE_ANSWERED;
+    struct gate *g = gate_for(d, call);
+    switch (gate_judge(g, call, now_ns)) {
+    case GATE_REFUSE: return SERVICE_ANSWERED;
+    case GATE_HOLD: return call_own(call) ? SERVICE_HOLD : out_of_memory(call);
+    case GATE_LINE:
+        if (!call_own(call)) return out_of_memory(call);
+        switch (gate_enter(g, call, now_ns)) {
+        case GATE_HOLD: return SERVICE_HOLD;
+        case GATE_REFUSE: return SERVICE_ANSWERED;
+        default: return SERVICE_QUEUED;
         }
+    case GATE_PASS: break;
     }
-    switch (b->design->submit(b, call)) {
-    case BACKEND_DONE: return SERVICE_ANSWERED;
-    case BACKEND_QUEUED: return SERVICE_QUEUED;
-    case BACKEND_FULL: break;
+    if (d->station_count == 0) {
+        execute_in_place(d, g, call, now_ns);
+        return SERVICE_ANSWERED;
     }
-    return when_full(d, call);
+    if (!call_own(call)) return out_of_memory(call);
+    send(d, g, call);
+    return SERVICE_QUEUED;
 }
 
-static void flush(void *ctx, uint32_t lane)
+static enum service_verdict submit(void *ctx, struct call *call, uint64_t now_ns)
 {
-    const struct dispatch *d = ctx;
-    d->backend->design->flush(d->backend, lane);
+    struct dispatch *d = ctx;
+    if (!op_needs_table(call->request.op)) {
+        local_answer(&d->options.local, call);
+        return SERVICE_ANSWERED;
+    }
+    if (call->request.op == OP_BATCH && local_answer_parts(&d->options.local, call)) return SERVICE_ANSWERED;
+    return submit_to_table(d, call, now_ns);
+}
+
+static enum service_verdict admit(void *ctx, struct call *call, uint64_t now_ns)
+{
+    struct dispatch *d = ctx;
+    struct gate *g = gate_for(d, call);
+    return gate_judge(g, call, now_ns) == GATE_REFUSE ? SERVICE_ANSWERED : SERVICE_ADMITTED;
+}
+
+/* ---- the end of a batch ---- */
+
+static void returned(void *ctx, struct call *call, uint64_t now_ns)
+{
+    struct dispatch *d = ctx;
+    d->lanes[call->lane].room = true;
+    gate_returned(&d->lanes[call->lane].gates[call->wait.station], call, now_ns);
+}
+
+static void tune(const struct dispatch *d, struct lane *lane)
+{
+    const struct tuning *t = d->options.tuning;
+    uint32_t generation = atomic_load(&t->generation);
+    if (lane->generation == generation) return;
+    lane->generation = generation;
+    lane->room = true;
+    uint32_t bound = (atomic_load(&t->bound) + lane->gate_count - 1) / lane->gate_count; /* shared out evenly */
+    for (uint32_t i = 0; i < lane->gate_count; i++)
+        gate_tune(&lane->gates[i], admit_policy((enum policy_id)atomic_load(&t->policy)), bound,
+                  atomic_load(&t->target_ns));
+}
+
+static void append(struct service_batch *batch, struct call *calls)
+{
+    struct call **end = &batch->answered;
+    while (*end)
+        end = &(*end)->next;
+    *end = calls;
+}
+
+/* Executes calls from the line, within this turn's budget. */
+static void work_off(const struct dispatch *d, struct gate *g, uint64_t now_ns, struct service_batch *batch)
+{
+    struct call *call, *first = NULL, **end = &first;
+    gate_begin_turn(g);
+    while ((call = gate_next(g, now_ns)) != NULL) {
+        execute_in_place(d, g, call, now_ns);
+        if (call->done_ns > now_ns) now_ns = call->done_ns;
+        call->next = NULL;
+        *end = call;
+        end = &call->next;
+    }
+    if (first) append(batch, first);
+    gate_begin_turn(g);
+}
+
+/* Tells other I/O threads that hold calls of the room there is, and gives them a chance to take it: this one comes
+ * back to its own when its next call does. */
+static void tell_starved(const struct dispatch *d, struct gate *g, struct service_batch *batch)
+{
+    uint64_t others = gate_others_starved(g);
+    if (others && (g->out > 0 || g->line.count > 0)) batch->room = false;
+    for (; others; others &= others - 1)
+        d->options.room(d->options.room_ctx, (uint32_t)__builtin_ctzll(others));
+}
+
+static void serve(const struct dispatch *d, struct gate *g, uint64_t now_ns, struct service_batch *batch)
+{
+    struct call *call;
+    uint32_t before = g->line.count;
+    if (d->station_count == 0)
+        work_off(d, g, now_ns, batch);
+    else
+        while ((call = gate_next(g, now_ns)) != NULL)
+            send(d, g, call);
+    struct call *answered = gate_answered(g);
+    if (answered) append(batch, answered);
+    batch->room = batch->room || g->line.count < before;
+    tell_starved(d, g, batch);
+    batch->more = batch->more || gate_has_more(g);
+    gate_publish(g);
+}
+
+static struct service_batch flush(void *ctx, uint32_t index, uint64_t now_ns)
+{
+    struct dispatch *d = ctx;
+    struct lane *lane = &d->lanes[index];
+    struct service_batch batch = {0};
+    tune(d, lane);
+    batch.room = lane->room;
+    lane->room = false;
+    for (uint32_t i = 0; i < lane->gate_count; i++)
+        serve(d, &lane->gates[i], now_ns, &batch);
+    if (lane->submitted) design_of(d)->flush(d->options.backend, index);
+    lane->submitted = false;
+    return batch;
 }
 
 struct service dispatch_service(struct dispatch *d)
 {
-    return (struct service){.ctx = d, .admit = admit, .submit = submit, .flush = flush};
+    return (struct service){.ctx = d, .admit = admit, .submit = submit, .returned = returned, .flush = flush};
+}
+
+/* ---- life cycle ---- */
+
+static void drop(struct call *call)
+{
+    call_clear(call);
+    free(call);
+}
+
+void dispatch_destroy(struct dispatch *d)
+{
+    for (uint32_t i = 0; d->lanes && i < d->options.lanes; i++) {
+        for (uint32_t j = 0; d->lanes[i].gates && j < d->lanes[i].gate_count; j++)
+            gate_free(&d->lanes[i].gates[j], drop);
+        free(d->lanes[i].gates);
+    }
+    free(d->lanes);
+    free(d->stations);
+    free(d);
+}
+
+static bool make_stations(struct dispatch *d)
+{
+    const struct backend *b = d->options.backend;
+    d->station_count = design_of(d)->stations(b);
+    d->stations = calloc(d->station_count ? d->station_count : 1, sizeof *d->stations);
+    if (!d->stations) return false;
+    d->stations[0].gates = d->options.lanes;
+    for (uint32_t i = 0; i < d->station_count; i++)
+        d->stations[i] = (struct gate_station){.gates = d->options.lanes, .ring = design_of(d)->ring(b, i)};
+    return true;
+}
+
+static bool make_gates(struct dispatch *d, struct lane *lane)
+{
+    uint32_t count = d->station_count ? d->station_count : 1;
+    costs_init(&lane->costs);
+    lane->gates = calloc(count, sizeof *lane->gates);
+    if (!lane->gates) return false;
+    for (; lane->gate_count < count; lane->gate_count++) {
+        uint32_t i = lane->gate_count;
+        struct gate_options options = {.station = &d->stations[i],
+                                       .lane = (uint32_t)(lane - d->lanes),
+                                       .costs = &lane->costs,
+                                       .in_place = !d->station_count,
+                                       .stats = &lane->stats};
+        if (d->station_count) options.costs = design_of(d)->costs(d->options.backend, i);
+        gate_init(&lane->gates[i], &options);
+    }
+    lane->generation = atomic_load(&d->options.tuning->generation) - 1;
+    tune(d, lane);
+    return true;
+}
+
+struct dispatch *dispatch_create(const struct dispatch_options *options)
+{
+    struct dispatch *d = calloc(1, sizeof *d);
+    if (!d) return NULL;
+    d->options = *options;
+    size_t size = options->lanes * sizeof(struct lane);
+    d->lanes = aligned_alloc(_Alignof(struct lane), size);
+    if (d->lanes) memset(d->lanes, 0, size);
+    bool ok = d->lanes && make_stations(d);
+    for (uint32_t i = 0; ok && i < options->lanes; i++)
+        ok = make_gates(d, &d->lanes[i]);
+    if (ok) return d;
+    dispatch_destroy(d);
+    return NULL;
+}
+
+/* ---- metrics ---- */
+
+static uint64_t read_depth(void *ctx)
+{
+    const struct dispatch *d = ctx;
+    uint64_t depth = 0;
+    for (uint32_t i = 0; i < (d->station_count ? d->station_count : 1); i++)
+        depth += gate_station_depth(&d->stations[i]);
+    return depth;
+}
+
+static uint64_t read_bound(void *ctx)
+{
+    return atomic_load(&((const struct dispatch *)ctx)->options.tuning->bound);
+}
+
+static uint64_t read_target(void *ctx)
+{
+    return atomic_load(&((const struct dispatch *)ctx)->options.tuning->target_ns);
+}
+
+static const char *read_policy(void *ctx)
+{
+    const struct tuning *t = ((const struct dispatch *)ctx)->options.tuning;
+    return admit_policy((enum policy_id)atomic_load(&t->policy))->name;
+}
+
+bool dispatch_register_metrics(struct dispatch *d, struct metrics *m)
+{
+    bool ok = metrics_text_read(m, "queue.policy", read_policy, d) &&
+              metrics_gauge_read(m, "queue.depth", read_depth, d) &&
+              metrics_gauge_read(m, "queue.bound", read_bound, d) &&
+              metrics_gauge_read(m, "queue.target_ns", read_target, d);
+    for (uint32_t i = 0; ok && i < d->options.lanes; i++) {
+        struct gate_stats *s = &d->lanes[i].stats;
+        ok = metrics_maximum(m, "queue.max", &s->deepest) &&
+             metrics_counter(m, "queue.supplanted", &s->supplanted) &&
+             metrics_counter(m, "queue.stale", &s->stale) && metrics_counter(m, "queue.late", &s->late) &&
+             metrics_counter(m, "queue.expired", &s->expired) &&
+             metrics_histogram(m, "queue.wait_ns", &s->wait_ns) &&
+             metrics_histogram(m, "queue.service_ns", &s->service_ns) &&
+             metrics_histogram(m, "queue.sojourn_ns", &s->sojourn_ns);
+        if (d->station_count == 0) ok = ok && metrics_maximum(m, "queue.cost_ns", &d->lanes[i].costs.mean_ns);
+    }
+    return ok;
 }

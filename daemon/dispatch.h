@@ -1,28 +1,48 @@
 /*
  * Dispatch: where a call meets admission and the backend. It gives the network room its `service`, so that the
- * rooms on either side know nothing of each other. Its functions run on I/O threads; it holds no mutable state.
+ * rooms on either side know nothing of each other.
+ *
+ *     service.submit --> gate (per I/O thread and thread of the backend) --pass--> backend
+ *     service.flush  --> gate: who is next? ----------------------------------------^
+ *
+ * Its functions run on I/O threads. What it keeps belongs to one I/O thread each; the tuning is read by all.
  */
 #ifndef DISPATCH_H
 #define DISPATCH_H
 
-#include "daemon/admit/admit.h"
+#include "daemon/admit/tuning.h"
 #include "daemon/backend/backend.h"
+#include "daemon/local.h"
 #include "daemon/net/service.h"
 
-struct dispatch {
-    struct backend *backend;
-    const struct admit_policy *policy;
-    struct metrics *metrics; /* for STATS */
-    /* For CONFIG: appends the settings in force as a JSON object. */
-    bool (*write_config)(const void *ctx, struct buffer *out);
-    const void *config_ctx;
-    /* For FACTS: fills in all but the asking connection's part. */
-    void (*gather_facts)(void *ctx, struct facts *f);
-    void *facts_ctx;
-    const struct clock *clock;
+struct dispatch;
+
+/* The class of requests that do not name one, by what they do. */
+struct dispatch_classes {
+    enum priority get, put, delete, touch, other;
 };
 
-/* The service of this dispatch, which must be complete before the first call comes and outlive the last. */
+struct dispatch_options {
+    struct backend *backend;
+    uint32_t lanes; /* I/O threads */
+    const struct clock *clock;
+    const struct tuning *tuning;
+    struct dispatch_classes classes;
+    /* An I/O thread that holds calls may find room for them. Called on other I/O threads. */
+    void (*room)(void *ctx, uint32_t lane);
+    void *room_ctx;
+    struct local local; /* operations that need no table */
+};
+
+/* NULL when memory is out. */
+struct dispatch *dispatch_create(const struct dispatch_options *options);
+
+/* After the I/O threads have ended, and after the backend has completed its last call. */
+void dispatch_destroy(struct dispatch *d);
+
+/* Of a dispatch that lives as long as the service is used. */
 struct service dispatch_service(struct dispatch *d);
+
+bool dispatch_register_metrics(struct dispatch *d, struct metrics *m);
 
 #endif

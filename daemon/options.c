@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "config/config.h"
+#include "daemon/base/log.h"
 #include "daemon/daemon.h"
 
 enum action { ACTION_RUN, ACTION_CHECK, ACTION_PRINT, ACTION_HELP, ACTION_VERSION };
@@ -30,6 +31,7 @@ static void print_help(void)
          "  -h, --help           this\n"
          "  -v, --version        the version\n"
          "\n"
+         "SIGHUP reads the settings again and takes over those that may change at run time.\n"
          "SIGTERM or SIGINT answers what was accepted and exits 0; a second one exits at once.\n");
     config_print_help(stdout);
 }
@@ -70,7 +72,7 @@ static bool parse(struct arguments *args, int argc, char **argv)
 }
 
 /* All errors are printed, not only the first. */
-static bool load(struct settings *settings, const struct arguments *args)
+static bool load(struct settings *settings, const struct arguments *args, void (*tell)(const char *error))
 {
     struct config_errors *errors = config_errors_create();
     if (!errors) return false;
@@ -81,9 +83,24 @@ static bool load(struct settings *settings, const struct arguments *args)
     config_validate(settings, args->file ? args->file : "settings", errors);
     size_t count = config_errors_count(errors);
     for (size_t i = 0; i < count; i++)
-        fprintf(stderr, "%s\n", config_errors_at(errors, i));
+        tell(config_errors_at(errors, i));
     config_errors_destroy(errors);
     return count == 0;
+}
+
+static void print_error(const char *error)
+{
+    fprintf(stderr, "%s\n", error);
+}
+
+static void log_config_error(const char *error)
+{
+    log_error("the configuration is not taken over", LOG_STR("error", error));
+}
+
+static bool load_again(const void *args, struct settings *settings)
+{
+    return load(settings, args, log_config_error);
 }
 
 /* What was printed may not have arrived: a full disk, say. */
@@ -105,11 +122,12 @@ static int act(const struct arguments *args, const struct clock *clock)
         puts("sluiced " SLUICE_VERSION);
         return finish_output(0);
     }
-    if (!load(&settings, args)) return 1;
+    if (!load(&settings, args, print_error)) return 1;
+    struct daemon_source source = {load_again, args};
     switch (args->action) {
     case ACTION_CHECK: printf("%s: ok\n", args->file); return finish_output(0);
     case ACTION_PRINT: config_print_yaml(&settings, stdout, true); return finish_output(0);
-    default: return daemon_run(&settings, clock);
+    default: return daemon_run(&settings, &source, clock);
     }
 }
 

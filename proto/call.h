@@ -22,6 +22,17 @@
 
 #define CALL_INLINE 384 /* bytes of storage inside a call; larger needs are allocated */
 
+/* Of a call that waits to be executed: its places in the waiting line, and what is expected of it (daemon/admit).
+ */
+struct call_wait {
+    struct call *flow_next, *flow_prev;   /* among the calls of its connection, oldest first */
+    struct call *class_next, *class_prev; /* among the calls of its class, oldest first */
+    uint64_t ticket;                      /* its number in order of entry */
+    uint64_t cost_ns;                     /* what it will cost, as estimated on entry */
+    uint64_t estimate_ns;                 /* how long it was expected to wait then */
+    uint32_t station;                     /* which thread of the backend it is for */
+};
+
 struct call {
     struct request request;
     struct reply reply;
@@ -31,7 +42,10 @@ struct call {
     uint32_t lane;          /* index of the I/O thread that made it */
     bool answered;          /* the reply is final; I/O thread only */
     size_t charge;          /* bytes booked on the connection for this call; I/O thread only */
-    uint64_t arrived_ns;    /* monotonic: when its bytes were read */
+    uint64_t arrived_ns;    /* monotonic: when its bytes arrived, as far as can be told */
+    uint64_t taken_ns;      /* when its execution began; 0: it was not executed */
+    uint64_t done_ns;       /* when that ended, or its batch's did */
+    struct call_wait wait;  /* the I/O thread's */
     uint32_t form;          /* the codec's: how it wants to render the reply */
     uint32_t part_count;
     struct call *parts; /* of a BATCH: owned, in order, linked by part_next */

@@ -23,8 +23,8 @@
  *
  * After DECODE_BODY the caller takes exactly call->request.value.len raw bytes from the stream itself (into the
  * call's storage, or nowhere if the request is refused), then calls decode_end until it stops saying
- * DECODE_MORE: DECODE_REQUEST means that the value ended as it must, DECODE_ANSWERED that it did not. So a large value is refused before it is
- * copied, and read straight to its place if it is not.
+ * DECODE_MORE: DECODE_REQUEST means that the value ended as it must, DECODE_ANSWERED that it did not. So a large
+ * value is refused before it is copied, and read straight to its place if it is not.
  */
 #ifndef PROTO_CODEC_H
 #define PROTO_CODEC_H

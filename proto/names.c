@@ -7,11 +7,13 @@
 const char *op_name(enum op op)
 {
     static const char *const names[OP_COUNT] = {
-        [OP_GET] = "get",         [OP_PUT] = "put",       [OP_DELETE] = "delete",   [OP_TOUCH] = "touch",
-        [OP_META] = "meta",       [OP_APPEND] = "append", [OP_PREPEND] = "prepend", [OP_ADD] = "add",
-        [OP_RENAME] = "rename",   [OP_LEN] = "len",       [OP_SCAN] = "scan",       [OP_RANDOM] = "random",
-        [OP_FLUSH] = "flush",     [OP_BATCH] = "batch",   [OP_PING] = "ping",       [OP_STATS] = "stats",
-        [OP_CONFIG] = "config",   [OP_FACTS] = "facts",   [OP_TIME] = "time",       [OP_HELP] = "help",
+        [OP_GET] = "get",         [OP_PUT] = "put",       [OP_DELETE] = "delete",
+        [OP_TOUCH] = "touch",     [OP_META] = "meta",     [OP_APPEND] = "append",
+        [OP_PREPEND] = "prepend", [OP_ADD] = "add",       [OP_RENAME] = "rename",
+        [OP_LEN] = "len",         [OP_SCAN] = "scan",     [OP_RANDOM] = "random",
+        [OP_FLUSH] = "flush",     [OP_BATCH] = "batch",   [OP_PING] = "ping",
+        [OP_STATS] = "stats",     [OP_CONFIG] = "config", [OP_CONFIG_SET] = "config_set",
+        [OP_FACTS] = "facts",     [OP_TIME] = "time",     [OP_HELP] = "help",
         [OP_VERSION] = "version", [OP_QUIT] = "quit",
     };
     assert((unsigned)op < OP_COUNT);

@@ -27,8 +27,9 @@ enum op {
     OP_PING,
     OP_STATS,
     OP_CONFIG,
-    OP_FACTS, /* a struct facts (facts.h) about the daemon */
-    OP_TIME,  /* the time of day */
+    OP_CONFIG_SET, /* changes the setting request.key to request.value */
+    OP_FACTS,      /* a struct facts (facts.h) about the daemon */
+    OP_TIME,       /* the time of day */
     OP_HELP,
     OP_VERSION,
     OP_QUIT,

@@ -132,6 +132,14 @@ enum sluice_status sluice_config(struct sluice *s, const struct sluice_request_o
     return call_plain(s, OP_CONFIG, options, result);
 }
 
+enum sluice_status sluice_config_set(struct sluice *s, struct sluice_bytes key, struct sluice_bytes value,
+                                     const struct sluice_request_options *options, struct sluice_result *result)
+{
+    struct request request = {.op = OP_CONFIG_SET, .key = sluice__slice(key), .value = sluice__slice(value)};
+
+    return call(s, &request, SLUICE_TTL_DEFAULT, options, result);
+}
+
 enum sluice_status sluice_help(struct sluice *s, const struct sluice_request_options *options,
                                struct sluice_result *result)
 {

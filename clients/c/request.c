@@ -101,6 +101,9 @@ static enum sluice_status check(struct sluice *s, const struct request *request)
     if (op_has_key(request->op) && !text_key_valid(request->key)) {
         return sluice__fail(s, SLUICE_BAD_ARGUMENT, "a key is 1 to 512 bytes without spaces or control characters");
     }
+    if (request->op == OP_CONFIG_SET && (!text_key_valid(request->key) || !text_key_valid(request->value))) {
+        return sluice__fail(s, SLUICE_BAD_ARGUMENT, "a setting is a key and a value without spaces");
+    }
     if (request->value.len > TEXT_COUNT_MAX) {
         return sluice__fail(s, SLUICE_BAD_ARGUMENT, "a value is at most 2 GiB");
     }

@@ -39,6 +39,7 @@ static bool answers(enum op op, enum reply_kind kind)
     case OP_PING: return kind == REPLY_PONG;
     case OP_STATS: return kind == REPLY_JSON;
     case OP_CONFIG: return kind == REPLY_JSON;
+    case OP_CONFIG_SET: return kind == REPLY_OK;
     case OP_HELP: return kind == REPLY_TEXT;
     case OP_VERSION: return kind == REPLY_VERSION;
     case OP_QUIT: return kind == REPLY_BYE;

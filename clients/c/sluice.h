@@ -238,6 +238,10 @@ enum sluice_status sluice_stats(struct sluice *s, const struct sluice_request_op
                                 struct sluice_result *result);
 enum sluice_status sluice_config(struct sluice *s, const struct sluice_request_options *options,
                                  struct sluice_result *result);
+/* Changes one of the settings that may change while the server runs: "queue.bound", "64". Taken from this machine
+ * only. */
+enum sluice_status sluice_config_set(struct sluice *s, struct sluice_bytes key, struct sluice_bytes value,
+                                     const struct sluice_request_options *options, struct sluice_result *result);
 enum sluice_status sluice_help(struct sluice *s, const struct sluice_request_options *options,
                                struct sluice_result *result);
 enum sluice_status sluice_version(struct sluice *s, const struct sluice_request_options *options,

@@ -46,6 +46,7 @@ bool command_parse(struct command *command, const struct options *options, int a
         command->value_from_input = strcmp(argv[2], "-") == 0 && options->literal != 1;
         if (!command->value_from_input) command->value = sluice_text(argv[2]);
     }
+    if (verb == VERB_CONFIG_SET) command->value = sluice_text(argv[2]);
     if (verb == VERB_TOUCH && sluice_parse_ttl(argv[2], &command->ttl_ms) != SLUICE_OK) {
         usage_error_set(error, "touch: expected " LIFETIMES ", got '%.100s'", argv[2]);
         return false;
@@ -97,6 +98,7 @@ enum sluice_status command_run(const struct command *command, struct sluice *s, 
     case VERB_PING: return sluice_ping(s, options, result);
     case VERB_STATS: return sluice_stats(s, options, result);
     case VERB_CONFIG: return sluice_config(s, options, result);
+    case VERB_CONFIG_SET: return sluice_config_set(s, command->key, command->value, options, result);
     case VERB_HELP: return sluice_help(s, options, result);
     case VERB_VERSION: return sluice_version(s, options, result);
     case VERB_NONE:

@@ -88,6 +88,7 @@ static void print_success(const struct output *o, const struct command *command,
     case VERB_GET: print_value(o, r); break;
     case VERB_PUT:
     case VERB_TOUCH: fprintf(o->out, "OK %" PRIu64 "\n", r->version); break;
+    case VERB_CONFIG_SET:
     case VERB_DELETE: fputs("OK\n", o->out); break;
     case VERB_LEN: fprintf(o->out, "%" PRIu64 "\n", r->count); break;
     case VERB_PING: fputs("PONG\n", o->out); break;

@@ -16,6 +16,7 @@ enum verb {
     VERB_PING,
     VERB_STATS,
     VERB_CONFIG,
+    VERB_CONFIG_SET,
     VERB_HELP,
     VERB_VERSION,
     VERB_WATCH,

@@ -1,39 +1,103 @@
 /*
- * Admission: may this call enter, and if not, what is it told? A policy is a pure function of what the queue
- * looks like; it holds no state and reads no clock, so it is tested without either.
+ * Admission: may this call wait for the backend, and if not, what is it told?
+ *
+ *     arrival    full?    a call is at the door: is there room, by count and by time?
+ *     departure  stale?   a call is about to leave the waiting line: has it waited too long to be worth it?
+ *     executed            how long a call waited in the end
+ *
+ * A policy is a pure function of time, of what the line looks like, and of a little state: it reads no clock and
+ * takes no lock, so it is tested, and simulated, without either. One file each: policy_*.c. The gate (gate.h) asks.
  */
 #ifndef ADMIT_ADMIT_H
 #define ADMIT_ADMIT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-#include "proto/reply.h"
+#include "daemon/admit/tuning.h"
 
-enum admit_verdict {
-    ADMIT_ENTER,
-    ADMIT_WAIT,   /* keep the call and stop reading its connection until there is room */
-    ADMIT_REFUSE, /* answer OVERLOADED */
+/* What becomes of a call that finds no room. */
+enum admit_when_full {
+    ADMIT_HOLD,     /* it is kept, and its connection is not read until there is room */
+    ADMIT_REFUSE,   /* it is answered OVERLOADED */
+    ADMIT_SUPPLANT, /* the call that has waited longest is answered OVERLOADED in its place */
 };
 
-/* What a call would meet. A moment old. */
+/* What a call meets. */
 struct admit_view {
-    uint32_t depth;   /* calls waiting */
-    uint32_t bound;   /* calls that may wait; 0: there is no queue, nothing is ever full */
-    uint64_t cost_ns; /* moving average of one call's service time */
+    uint64_t now_ns;
+    uint32_t waiting;   /* calls that wait */
+    uint32_t bound;     /* calls that may */
+    uint64_t wait_ns;   /* how long it takes, by estimate, until those who wait are done */
+    uint64_t cost_ns;   /* what this call costs, by estimate; on departure 0 */
+    uint64_t mean_ns;   /* what a call costs on average */
+    uint64_t target_ns; /* time that a call may wait, as configured; 0: not said */
+};
+
+/* Of one policy at one gate. All zero: the start. */
+struct admit_state {
+    struct {
+        uint64_t interval_end_ns;
+        uint64_t least_ns; /* shortest wait in this interval */
+        bool overloaded;   /* it was above the target in the last one */
+    } codel;
+    struct {
+        uint64_t above_since_ns; /* an interval after the wait went above the target; 0: it is below */
+        uint64_t next_ns;        /* when the next call is dropped */
+        uint32_t count, last_count;
+        bool dropping;
+    } rfc8289;
+    struct {
+        uint64_t bound_ns; /* the time bound that it has found; 0: not yet */
+        uint64_t interval_end_ns;
+        uint64_t longest_ns;   /* longest wait that was let in during this interval */
+        uint32_t calls, above; /* executed in this interval; of these, who waited longer than the target */
+    } adaptive;
 };
 
 struct admit_policy {
     const char *name;
-    /* On arrival, when only the header is known. */
-    enum admit_verdict (*arrival)(const struct admit_view *view);
-    /* When the queue turned out to be full after all. */
-    enum admit_verdict full;
+    enum admit_when_full when_full;
+    /* At the door: is there no room for this call? */
+    bool (*full)(struct admit_state *s, const struct admit_view *v);
+    /* About to leave the line after `waited_ns`: is it to be answered OVERLOADED instead? NULL: never. */
+    bool (*stale)(struct admit_state *s, const struct admit_view *v, uint64_t waited_ns);
+    /* `calls` were executed, each after it had waited `waited_ns`. NULL: of no interest. */
+    void (*executed)(struct admit_state *s, const struct admit_view *v, uint64_t waited_ns, uint32_t calls);
 };
 
-extern const struct admit_policy admit_wait;   /* backpressure through the connection */
-extern const struct admit_policy admit_reject; /* refuse at once when the queue is full */
+/* By enum policy_id. */
+const struct admit_policy *admit_policy(enum policy_id id);
 
-/* Makes `reply` an OVERLOADED whose hint is the time the backlog needs, 1 to 1000 ms. */
-void admit_refuse(const struct admit_view *view, struct reply *reply);
+extern const struct admit_policy policy_wait;
+extern const struct admit_policy policy_reject;
+extern const struct admit_policy policy_drop_oldest;
+extern const struct admit_policy policy_codel;
+extern const struct admit_policy policy_rfc8289;
+extern const struct admit_policy policy_adaptive;
+
+/* What the policies have in common. */
+
+static inline bool admit_count_full(const struct admit_view *v)
+{
+    return v->waiting >= v->bound;
+}
+
+/*
+ * A time bound is never below this many mean services: shorter, and the queue runs empty between two arrivals, so
+ * that the backend idles (Poisson arrivals at 1.2 times capacity need 10 places for 99.5 % of the peak).
+ */
+#define ADMIT_LEAST_SERVICES 10
+
+static inline uint64_t admit_time_bound(uint64_t bound_ns, uint64_t mean_ns)
+{
+    return bound_ns > mean_ns * ADMIT_LEAST_SERVICES ? bound_ns : mean_ns * ADMIT_LEAST_SERVICES;
+}
+
+/* Would this call, by estimate, be done later than `bound_ns` from now? */
+static inline bool admit_time_full(const struct admit_view *v, uint64_t bound_ns)
+{
+    return v->wait_ns + v->cost_ns > admit_time_bound(bound_ns, v->mean_ns);
+}
 
 #endif

@@ -9,7 +9,6 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-/* In the order of policy.h's list. */
 enum policy_id {
     POLICY_ID_WAIT,
     POLICY_ID_REJECT,
@@ -22,9 +21,9 @@ enum policy_id {
 
 struct tuning {
     _Atomic uint32_t generation;
-    _Atomic uint32_t policy;     /* enum policy_id */
-    _Atomic uint32_t bound;      /* requests that may wait, on all I/O threads together */
-    _Atomic uint64_t target_ns;  /* time that a request may wait; 0: no such limit */
+    _Atomic uint32_t policy;    /* enum policy_id */
+    _Atomic uint32_t bound;     /* requests that may wait, on all I/O threads together */
+    _Atomic uint64_t target_ns; /* time that a request may wait; 0: not said */
 };
 
 #endif

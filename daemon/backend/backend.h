@@ -19,7 +19,10 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/metrics.h"
 #include "daemon/base/siphash.h"
+#include "daemon/base/thread.h"
+#include "daemon/queue/costs.h"
 #include "daemon/queue/mailbox.h"
+#include "daemon/queue/ring.h"
 #include "proto/call.h"
 #include "proto/facts.h"
 
@@ -32,7 +35,8 @@ struct backend_lanes {
     uint32_t count;
     /* Takes (empties) a batch of completed calls of this lane and wakes the lane. */
     void (*complete)(void *ctx, uint32_t lane, struct mail_batch *batch);
-    /* There is room again, after the lane was refused (BACKEND_FULL) and asked with want_room. */
+    /* There is room again, after the lane was refused (BACKEND_FULL) and asked with want_room. NULL where nobody
+     * asks. */
     void (*room)(void *ctx, uint32_t lane);
     void *ctx;
 };
@@ -52,8 +56,10 @@ struct backend_options {
     const struct siphash_key *hash_key; /* copied; NULL: a random one, as every server should have */
     bool work_outside;                  /* mutex only: work before taking the lock */
     uint32_t queue_bound;
-    uint32_t workers; /* mutex only; 0: lanes execute on their own thread */
-    uint32_t stripes; /* mutex only */
+    struct thread_cpus cpus; /* owner only: where its thread may run */
+    bool shares_processor;   /* everything runs on one processor: nobody waits awake */
+    uint32_t workers;        /* mutex only; 0: lanes execute on their own thread */
+    uint32_t stripes;        /* mutex only */
     enum backend_lock lock;
     struct backend_lanes lanes;
 };
@@ -81,6 +87,13 @@ struct backend_design {
     bool (*queues)(const struct backend *b);
     /* What `call` would meet. */
     struct backend_load (*load)(const struct backend *b, const struct call *call);
+    /* The threads that execute what is queued, by number: how many (0: submit executes on the calling thread), and
+     * which one a call is for. Calls of one connection are for one of them. */
+    uint32_t (*stations)(const struct backend *b);
+    uint32_t (*station_of)(const struct backend *b, const struct call *call);
+    /* What calls cost a station, and the ring that they wait in. Any thread may look at any time. */
+    const struct costs *(*costs)(const struct backend *b, uint32_t station);
+    const struct ring *(*ring)(const struct backend *b, uint32_t station);
     /* After BACKEND_FULL: asks for lanes.room(lane). Then submit once more, as room may have come meanwhile. */
     void (*want_room)(struct backend *b, const struct call *call);
     /* End of the lane's batch of submits: wakes sleeping backend threads. */

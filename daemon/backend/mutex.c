@@ -23,7 +23,8 @@ struct stripe {
     _Alignas(64) pthread_mutex_t mutex;
     pthread_rwlock_t rwlock;
     struct databases databases;
-    bool calm; /* the sweeper will not look for longer than an interval; guarded by the lock */
+    uint64_t time_ms; /* of the latest change; guarded by the lock */
+    bool calm;        /* the sweeper will not look for longer than an interval; guarded by the lock */
 };
 
 struct pool {
@@ -76,6 +77,18 @@ static uint64_t time_inside(const struct pool *p, uint64_t now_ms)
     return p->work.iterations > 0 ? clock_ms(p->clock) : now_ms;
 }
 
+/*
+ * The time for an operation on this stripe, whose lock is held: never before that of the latest change. Threads
+ * read the clock once for a whole batch, and a client that has seen one thread's answer must not be shown, by
+ * another, how things were before it.
+ */
+static uint64_t stripe_time(struct stripe *s, bool reads_only, uint64_t now_ms)
+{
+    if (now_ms <= s->time_ms) return s->time_ms;
+    if (!reads_only) s->time_ms = now_ms;
+    return now_ms;
+}
+
 /* Something changed that the sweeper may not know of: it looks again if it would not have for long. */
 static bool note_change(struct stripe *s)
 {
@@ -110,8 +123,10 @@ static void execute_locked(struct pool *p, struct call *call, uint64_t now_ms)
     if (p->work_outside) execute_work(p->work.iterations);
     for (uint32_t i = 0; i < p->stripe_count; i++)
         if (is_marked(&touched, i)) stripe_lock(p, &p->stripes[i], false);
-    execute_wide(&p->rules, p->shards, p->stripe_count, call, p->work_outside ? &no_work : &p->work,
-                 time_inside(p, now_ms));
+    now_ms = time_inside(p, now_ms);
+    for (uint32_t i = 0; i < p->stripe_count; i++)
+        if (is_marked(&touched, i)) now_ms = stripe_time(&p->stripes[i], reads_only, now_ms);
+    execute_wide(&p->rules, p->shards, p->stripe_count, call, p->work_outside ? &no_work : &p->work, now_ms);
     for (uint32_t i = p->stripe_count; i-- > 0;) {
         if (!is_marked(&touched, i)) continue;
         if (!reads_only && note_change(&p->stripes[i])) wake_sweeper = true;
@@ -143,7 +158,7 @@ static void pool_execute(struct pool *p, struct call *call, uint64_t now_ms)
     if (p->work_outside) execute_work(work);
     lock_for(p, s, reads_only, now_ms);
     if (!p->work_outside) execute_work(work);
-    execute(&p->rules, &s->databases, hash, call, time_inside(p, now_ms));
+    execute(&p->rules, &s->databases, hash, call, stripe_time(s, reads_only, time_inside(p, now_ms)));
     bool wake_sweeper = !reads_only && note_change(s);
     stripe_unlock(p, s);
     if (wake_sweeper) bell_ring(&p->sweeper_bell);
@@ -153,7 +168,7 @@ static void pool_run(void *ctx, struct call **calls, size_t count, uint64_t now_
 {
     struct pool *p = ctx;
     for (size_t i = 0; i < count; i++)
-        pool_execute(p, calls[i], now_ms);
+        if (calls[i]->reply.kind == REPLY_NONE) pool_execute(p, calls[i], now_ms);
 }
 
 /* ---- the sweeper ---- */
@@ -263,7 +278,7 @@ static bool start_workers(struct pool *p, const struct backend_options *options)
     p->workers = calloc(p->worker_count, sizeof *p->workers);
     if (!p->workers) return false;
     uint32_t bound = (options->queue_bound + p->worker_count - 1) / p->worker_count;
-    struct worker_job job = {.run = pool_run, .ctx = p};
+    struct worker_job job = {.run = pool_run, .ctx = p, .shares_processor = options->shares_processor};
     for (uint32_t i = 0; i < p->worker_count; i++) {
         p->workers[i] = worker_start("sluice-worker", bound, options->clock, &options->lanes, &job);
         if (!p->workers[i]) return false;
@@ -310,17 +325,25 @@ static struct backend *pool_start(const struct backend_options *options, const c
 /* ---- submitting ---- */
 
 /* Connections are numbered from 0 on each lane, so this deals them out in turn. */
+static uint32_t pool_station_of(const struct backend *b, const struct call *call)
+{
+    const struct pool *p = (const struct pool *)b;
+    uint32_t slot = (uint32_t)call->conn;
+    return (uint32_t)(((uint64_t)slot * p->lane_count + call->lane) % p->worker_count);
+}
+
 static struct worker *worker_of(const struct pool *p, const struct call *call)
 {
-    uint32_t slot = (uint32_t)call->conn;
-    return p->workers[((uint64_t)slot * p->lane_count + call->lane) % p->worker_count];
+    return p->workers[pool_station_of(&p->base, call)];
 }
 
 static enum backend_submit pool_submit(struct backend *b, struct call *call)
 {
     struct pool *p = (struct pool *)b;
     if (p->worker_count == 0) {
-        pool_execute(p, call, call->arrived_ns / 1000000U);
+        /* Whoever knows better than the time of arrival says when it begins. */
+        uint64_t now_ns = call->taken_ns > call->arrived_ns ? call->taken_ns : call->arrived_ns;
+        pool_execute(p, call, now_ns / 1000000U);
         return BACKEND_DONE;
     }
     return worker_submit(worker_of(p, call), call) ? BACKEND_QUEUED : BACKEND_FULL;
@@ -336,6 +359,21 @@ static struct backend_load pool_load(const struct backend *b, const struct call 
     const struct pool *p = (const struct pool *)b;
     if (p->worker_count == 0) return (struct backend_load){0, 0, 0};
     return worker_load(worker_of(p, call));
+}
+
+static uint32_t pool_stations(const struct backend *b)
+{
+    return ((const struct pool *)b)->worker_count;
+}
+
+static const struct costs *pool_costs(const struct backend *b, uint32_t station)
+{
+    return worker_costs(((const struct pool *)b)->workers[station]);
+}
+
+static const struct ring *pool_ring(const struct backend *b, uint32_t station)
+{
+    return worker_ring(((const struct pool *)b)->workers[station]);
 }
 
 static void pool_want_room(struct backend *b, const struct call *call)
@@ -375,6 +413,10 @@ const struct backend_design backend_mutex = {
     .submit = pool_submit,
     .queues = pool_queues,
     .load = pool_load,
+    .stations = pool_stations,
+    .station_of = pool_station_of,
+    .costs = pool_costs,
+    .ring = pool_ring,
     .want_room = pool_want_room,
     .flush = pool_flush,
     .add_facts = pool_add_facts,

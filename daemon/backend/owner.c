@@ -36,6 +36,7 @@ static void owner_run(void *ctx, struct call **calls, size_t count, uint64_t now
     }
     for (size_t i = 0; i < count; i++) {
         struct call *call = calls[i];
+        if (call->reply.kind != REPLY_NONE) continue;
         if (!op_has_one_key(call->request.op)) {
             execute_wide(&o->rules, &d, 1, call, &o->work, now_ms);
             continue;
@@ -79,10 +80,17 @@ static struct backend *owner_start(const struct backend_options *options, const 
         owner_free(o);
         return NULL;
     }
-    struct worker_job job = {owner_run, owner_housekeep, options->sweep_interval_ms, o};
+    struct worker_job job = {
+        .run = owner_run,
+        .housekeep = owner_housekeep,
+        .housekeep_interval_ms = options->sweep_interval_ms,
+        .ctx = o,
+        .cpus = options->cpus,
+        .shares_processor = options->shares_processor,
+    };
     o->worker = worker_start("sluice-owner", options->queue_bound, options->clock, &options->lanes, &job);
     if (!o->worker) {
-        *error = "cannot start the owner thread";
+        *error = "cannot start the owner thread; are there processors as owner.cpus says?";
         owner_free(o);
         return NULL;
     }
@@ -109,6 +117,30 @@ static struct backend_load owner_load(const struct backend *b, const struct call
 {
     (void)call;
     return worker_load(((const struct owner *)b)->worker);
+}
+
+static uint32_t owner_stations(const struct backend *b)
+{
+    (void)b;
+    return 1;
+}
+
+static uint32_t owner_station_of(const struct backend *b, const struct call *call)
+{
+    (void)b, (void)call;
+    return 0;
+}
+
+static const struct costs *owner_costs(const struct backend *b, uint32_t station)
+{
+    (void)station;
+    return worker_costs(((const struct owner *)b)->worker);
+}
+
+static const struct ring *owner_ring(const struct backend *b, uint32_t station)
+{
+    (void)station;
+    return worker_ring(((const struct owner *)b)->worker);
 }
 
 static void owner_want_room(struct backend *b, const struct call *call)
@@ -150,6 +182,10 @@ const struct backend_design backend_owner = {
     .submit = owner_submit,
     .queues = owner_queues,
     .load = owner_load,
+    .stations = owner_stations,
+    .station_of = owner_station_of,
+    .costs = owner_costs,
+    .ring = owner_ring,
     .want_room = owner_want_room,
     .flush = owner_flush,
     .add_facts = owner_add_facts,

@@ -8,8 +8,9 @@
 #include "daemon/queue/ring.h"
 #include "daemon/queue/spin.h"
 
-#define BATCH_NS      50000    /* work per batch: bounds how long a finished call waits for its batch */
-#define FIRST_COST_NS BATCH_NS /* until measured: so the first batch is one call, however slow they are */
+#define BATCH_NS                                                                                        \
+    COSTS_FIRST_NS /* work per batch: bounds how long a finished call waits for its batch. As much as a \
+                    * call is taken to cost at first, so that the first batch is one call */
 
 struct worker {
     struct ring *ring;
@@ -24,14 +25,14 @@ struct worker {
     struct mail_batch *outgoing; /* one per lane; worker's thread */
     struct spin spin;            /* worker's thread */
     uint32_t turn;               /* the lane that is told next of room, if it waits; worker's thread */
-    counter cost_ns;             /* moving average; written by the worker's thread */
+    struct costs costs;          /* written by the worker's thread */
     counter deepest;
     struct histogram batches;
 };
 
 static size_t batch_limit(const struct worker *w)
 {
-    uint64_t limit = BATCH_NS / (counter_get(&w->cost_ns) + 1);
+    uint64_t limit = BATCH_NS / (costs_mean(&w->costs) + 1);
     if (limit < 1) return 1;
     return limit < WORKER_BATCH_MAX ? limit : WORKER_BATCH_MAX;
 }
@@ -70,6 +71,22 @@ static void deliver(struct worker *w, struct call **calls, size_t count)
     }
 }
 
+/* Notes when the calls' execution begins (0: they will not be executed). Those whose own deadline is past are
+ * answered here; returns how many. */
+static size_t begin(struct call **calls, size_t count, uint64_t start_ns)
+{
+    size_t late = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct call *call = calls[i];
+        uint64_t deadline_ns = call->request.deadline_ms * 1000000U;
+        call->taken_ns = start_ns;
+        if (deadline_ns == 0 || start_ns <= call->arrived_ns + deadline_ns) continue;
+        call->reply.kind = REPLY_LATE;
+        late++;
+    }
+    return late;
+}
+
 /* Takes and runs one batch that started at `start_ns`; returns when it ended, or 0 if nothing was there. */
 static uint64_t run_batch(struct worker *w, uint64_t start_ns)
 {
@@ -83,13 +100,14 @@ static uint64_t run_batch(struct worker *w, uint64_t start_ns)
     /* That may have been before they came, if this thread was held up since: nothing runs in its own past. */
     for (size_t i = 0; i < count; i++)
         if (calls[i]->arrived_ns > start_ns) start_ns = calls[i]->arrived_ns;
-    if (!atomic_load_explicit(&w->abandoned, memory_order_relaxed))
-        w->job.run(w->job.ctx, calls, count, start_ns / 1000000U);
-    deliver(w, calls, count);
+    bool abandoned = atomic_load_explicit(&w->abandoned, memory_order_relaxed);
+    size_t late = begin(calls, count, abandoned ? 0 : start_ns);
+    if (!abandoned && late < count) w->job.run(w->job.ctx, calls, count, start_ns / 1000000U);
     uint64_t end_ns = clock_ns(w->clock);
-    int64_t average = (int64_t)counter_get(&w->cost_ns);
-    int64_t cost = (int64_t)((end_ns - start_ns) / count);
-    counter_set(&w->cost_ns, (uint64_t)(average + (cost - average) / 8));
+    for (size_t i = 0; i < count; i++)
+        calls[i]->done_ns = end_ns;
+    if (late == 0) costs_note(&w->costs, calls, count, end_ns - start_ns);
+    deliver(w, calls, count);
     histogram_record(&w->batches, count);
     return end_ns;
 }
@@ -173,14 +191,14 @@ struct worker *worker_start(const char *name, uint32_t bound, const struct clock
     if (!w) return NULL;
     memset(w, 0, sizeof *w);
     bell_init(&w->bell);
-    spin_init(&w->spin);
+    spin_init(&w->spin, job->shares_processor);
     w->clock = clock;
     w->lanes = *lanes;
     w->job = *job;
-    counter_set(&w->cost_ns, FIRST_COST_NS);
+    costs_init(&w->costs);
     w->ring = ring_create(bound);
     w->outgoing = calloc(lanes->count, sizeof *w->outgoing);
-    if (!w->ring || !w->outgoing || thread_start(&w->thread, name, worker_main, w) != 0) {
+    if (!w->ring || !w->outgoing || thread_start_on(&w->thread, name, &job->cpus, worker_main, w) != 0) {
         worker_free(w);
         return NULL;
     }
@@ -217,22 +235,21 @@ void worker_want_room(struct worker *w, uint32_t lane)
 
 struct backend_load worker_load(const struct worker *w)
 {
-    return (struct backend_load){ring_depth(w->ring), ring_bound(w->ring), counter_get(&w->cost_ns)};
+    return (struct backend_load){ring_depth(w->ring), ring_bound(w->ring), costs_mean(&w->costs)};
 }
 
-static uint64_t read_depth(void *ctx)
+const struct costs *worker_costs(const struct worker *w)
 {
-    return ring_depth(((struct worker *)ctx)->ring);
+    return &w->costs;
 }
 
-static uint64_t read_bound(void *ctx)
+const struct ring *worker_ring(const struct worker *w)
 {
-    return ring_bound(((struct worker *)ctx)->ring);
+    return w->ring;
 }
 
 bool worker_register_metrics(struct worker *w, struct metrics *m)
 {
-    return metrics_gauge_read(m, "queue.depth", read_depth, w) && metrics_maximum(m, "queue.max", &w->deepest) &&
-           metrics_gauge_read(m, "queue.bound", read_bound, w) &&
-           metrics_histogram(m, "queue.batch", &w->batches) && metrics_maximum(m, "queue.cost_ns", &w->cost_ns);
+    return metrics_histogram(m, "queue.batch", &w->batches) && metrics_maximum(m, "queue.ring_max", &w->deepest) &&
+           metrics_maximum(m, "queue.cost_ns", &w->costs.mean_ns);
 }

@@ -14,18 +14,22 @@
 #include <stdint.h>
 
 #include "daemon/backend/backend.h"
+#include "daemon/base/thread.h"
+#include "daemon/queue/ring.h"
 
 #define WORKER_BATCH_MAX 64
 
 /* What the design does with its thread's time. Called on the worker's thread only. */
 struct worker_job {
-    /* Executes the calls in order; now_ms is the batch's time. */
+    /* Executes the calls in order, all but those that have a reply already; now_ms is the batch's time. */
     void (*run)(void *ctx, struct call **calls, size_t count, uint64_t now_ms);
     /* Housekeeping: does a bounded slice and returns the time in ms from which on it wants the next one: now_ms
      * means at once, UINT64_MAX means not before a call has run. NULL: none. */
     uint64_t (*housekeep)(void *ctx, uint64_t now_ms);
     uint64_t housekeep_interval_ms; /* after calls have run, it is asked again at most this much later */
     void *ctx;
+    struct thread_cpus cpus; /* where the thread may run */
+    bool shares_processor;   /* with all who give it work: it does not wait awake */
 };
 
 struct worker;
@@ -48,6 +52,9 @@ void worker_flush(struct worker *w);
 void worker_want_room(struct worker *w, uint32_t lane);
 
 struct backend_load worker_load(const struct worker *w);
+/* What calls cost here, and the ring that they wait in: for any thread to look at. */
+const struct costs *worker_costs(const struct worker *w);
+const struct ring *worker_ring(const struct worker *w);
 bool worker_register_metrics(struct worker *w, struct metrics *m);
 
 #endif

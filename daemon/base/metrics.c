@@ -20,7 +20,9 @@ struct source {
 struct entry {
     char *name;
     enum metric_kind kind;
-    char *text; /* text only */
+    char *text; /* text only: what it is, or how to ask for it */
+    const char *(*read_text)(void *ctx);
+    void *text_ctx;
     struct source *sources;
     size_t source_count;
 };
@@ -118,6 +120,20 @@ bool metrics_text(struct metrics *m, const char *name, const char *text)
     return true;
 }
 
+bool metrics_text_read(struct metrics *m, const char *name, const char *(*read)(void *ctx), void *ctx)
+{
+    struct entry *e = entry_for(m, name, METRIC_TEXT);
+    if (!e) return false;
+    e->read_text = read;
+    e->text_ctx = ctx;
+    return true;
+}
+
+static const char *text_of(const struct entry *e)
+{
+    return e->read_text ? e->read_text(e->text_ctx) : e->text;
+}
+
 static uint64_t merged_number(const struct entry *e)
 {
     uint64_t result = 0;
@@ -157,7 +173,7 @@ void metrics_visit(struct metrics *m, void (*visit)(void *ctx, const struct metr
             visit(ctx, &(struct metric){.name = e->name, .kind = e->kind, .value = merged_number(e)});
             break;
         case METRIC_HISTOGRAM: visit_histogram(e, visit, ctx); break;
-        case METRIC_TEXT: visit(ctx, &(struct metric){.name = e->name, .kind = e->kind, .text = e->text}); break;
+        case METRIC_TEXT: visit(ctx, &(struct metric){.name = e->name, .kind = e->kind, .text = text_of(e)}); break;
         }
     }
 }

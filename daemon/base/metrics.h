@@ -48,7 +48,7 @@ enum metric_kind {
     METRIC_GAUGE,   /* goes up and down; instances add up */
     METRIC_MAXIMUM, /* the largest instance */
     METRIC_HISTOGRAM,
-    METRIC_TEXT, /* a constant string */
+    METRIC_TEXT,
 };
 
 struct metrics; /* the registry */
@@ -63,6 +63,8 @@ bool metrics_maximum(struct metrics *m, const char *name, const counter *source)
 bool metrics_gauge_read(struct metrics *m, const char *name, uint64_t (*read)(void *ctx), void *ctx);
 bool metrics_histogram(struct metrics *m, const char *name, const struct histogram *source);
 bool metrics_text(struct metrics *m, const char *name, const char *text);
+/* A text that may change; what `read` returns lives as long as the program. */
+bool metrics_text_read(struct metrics *m, const char *name, const char *(*read)(void *ctx), void *ctx);
 
 /* One metric, its instances already merged. */
 struct metric {

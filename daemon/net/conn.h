@@ -38,6 +38,7 @@ struct conn {
     uint8_t events; /* what the poll waits for */
     bool blocked;   /* the socket takes no more for now */
     bool ended;     /* the peer, or a shutdown, ended the input */
+    bool undrained; /* the last read may have left bytes in the socket */
     uint8_t reason; /* enum close_reason: why it closes, once it does */
     const struct transport *transport;
     const struct codec *codec;
@@ -60,6 +61,8 @@ struct conn {
     struct deadline deadline;
     uint64_t opened_ms;
     uint64_t active_ms;  /* last progress in either direction */
+    uint64_t read_ns;    /* when it was read last */
+    uint64_t arrived_ns; /* when what was read then had arrived, at the earliest */
     uint64_t request_ms; /* when the unfinished request began; 0: there is none */
 };
 

@@ -96,18 +96,44 @@ static void describe(struct conn *c, struct call *call)
     f->fd = (uint64_t)c->fd;
 }
 
+/* ---- requests ---- */
+
+/* Does it, or part of it, change the daemon's settings? */
+static bool needs_trust(const struct call *call)
+{
+    for (const struct call *part = call->parts; part; part = part->part_next)
+        if (needs_trust(part)) return true;
+    return call->request.op == OP_CONFIG_SET;
+}
+
+/* Is the peer on this machine? */
+static bool peer_is_trusted(const struct conn *c)
+{
+    struct sockaddr_storage storage = {0};
+    socklen_t len = sizeof storage;
+    if (getpeername(c->fd, (struct sockaddr *)&storage, &len) != 0) return false;
+    if (storage.ss_family == AF_UNIX) return true;
+    if (storage.ss_family == AF_INET)
+        return ntohl(((const struct sockaddr_in *)&storage)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    return storage.ss_family == AF_INET6 &&
+           IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)&storage)->sin6_addr);
+}
+
 enum service_verdict conn_submit(struct conn *c, struct call *call)
 {
     const struct service *service = &c->loop->options.service;
+    if (needs_trust(call) && !peer_is_trusted(c)) {
+        reply_error(&call->reply, ERR_UNAUTHORIZED,
+                    "settings are changed from this machine only: over the loopback address or a Unix socket");
+        return SERVICE_ANSWERED;
+    }
     bool has_facts = call->request.op == OP_FACTS || call->request.op == OP_BATCH;
-    enum service_verdict verdict = service->submit(service->ctx, call);
+    enum service_verdict verdict = service->submit(service->ctx, call, loop_now_ns(c->loop));
     /* What needs no table is answered by now, in a batch too; of a queued one the parts are the backend's already.
      */
     if (has_facts && verdict == SERVICE_ANSWERED) describe(c, call);
     return verdict;
 }
-
-/* ---- requests ---- */
 
 /* Gives a whole request to the service, or keeps it when there is no room. */
 static void submit(struct conn *c, struct call *call)
@@ -146,7 +172,7 @@ static void take_request(struct conn *c, struct call *call)
 {
     c->request_ms = 0;
     note_value(c->loop, call->request.value.len);
-    call->arrived_ns = loop_now_ns(c->loop);
+    call->arrived_ns = c->arrived_ns;
     if (call->request.op == OP_QUIT) {
         call->reply.kind = REPLY_BYE;
         answer_and_end(c, call, CLOSE_PEER);
@@ -159,10 +185,12 @@ static void take_request(struct conn *c, struct call *call)
 static void begin_body(struct conn *c, struct call *call)
 {
     struct loop *loop = c->loop;
-    call->arrived_ns = loop_now_ns(loop);
+    call->arrived_ns = c->arrived_ns;
     c->body_left = call->request.value.len;
     c->receiving = call;
-    if (loop->options.service.admit(loop->options.service.ctx, call) != SERVICE_ANSWERED && call_own(call)) return;
+    if (loop->options.service.admit(loop->options.service.ctx, call, loop_now_ns(loop)) != SERVICE_ANSWERED &&
+        call_own(call))
+        return;
     if (call->reply.kind == REPLY_NONE)
         reply_error(&call->reply, ERR_OUT_OF_MEMORY, "no memory for a value of this size just now; not stored");
     /* Refused: the value passes by, and of the request only the tag is kept. */
@@ -280,9 +308,13 @@ static void keep_leftover(struct conn *c, const char *rest, size_t len)
     if (c->in.failed) out_of_memory(c, NULL);
 }
 
-static bool read_failed(struct conn *c, ssize_t n)
+/* After a read of up to `room` bytes. */
+static bool read_failed(struct conn *c, ssize_t n, size_t room)
 {
     if (n > 0) {
+        c->arrived_ns = c->undrained ? c->read_ns : loop_arrival_ns(c->loop);
+        c->undrained = (size_t)n == room;
+        c->read_ns = loop_now_ns(c->loop);
         c->active_ms = loop_now_ms(c->loop);
         counter_add(&c->loop->stats->bytes_in, (uint64_t)n);
         return false;
@@ -300,7 +332,7 @@ static void read_body(struct conn *c)
     struct call *call = c->receiving;
     size_t want = c->body_left < TURN_BODY ? c->body_left : TURN_BODY;
     ssize_t n = c->transport->recv(c->fd, call_value_room(call) + (call->request.value.len - c->body_left), want);
-    if (read_failed(c, n)) return;
+    if (read_failed(c, n, want)) return;
     c->body_left -= (size_t)n;
 }
 
@@ -333,7 +365,7 @@ static void gather(struct conn *c)
         return;
     }
     ssize_t n = c->transport->recv(c->fd, room, missing);
-    if (read_failed(c, n)) return;
+    if (read_failed(c, n, missing)) return;
     c->in.len += (size_t)n;
     if (c->in.len < c->decoder.want) return;
     decode_kept(c);
@@ -356,8 +388,9 @@ void conn_readable(struct conn *c)
     assert(kept < loop->input_size);
     if (kept) memcpy(loop->input, c->in.data, kept);
     size_t room = loop->input_size - kept;
-    ssize_t n = c->transport->recv(c->fd, loop->input + kept, room < LOOP_READ_SIZE ? room : LOOP_READ_SIZE);
-    if (read_failed(c, n)) return;
+    if (room > LOOP_READ_SIZE) room = LOOP_READ_SIZE;
+    ssize_t n = c->transport->recv(c->fd, loop->input + kept, room);
+    if (read_failed(c, n, room)) return;
     size_t len = kept + (size_t)n;
     size_t used = decode_input(c, loop->input, len);
     if (c->state == CONN_OPEN) {

@@ -122,13 +122,15 @@ static bool add_listener(uv_loop_t *uv, int fd, const struct codec *codec, struc
     return true;
 }
 
-static int bind_tcp(const struct addrinfo *info)
+static int bind_tcp(const struct addrinfo *info, int receive_buffer)
 {
     int on = 1;
     int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return -1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* accepted sockets inherit it */
+    /* Before listening: accepted sockets inherit it, and the window is agreed on with the first packet. */
+    if (receive_buffer) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
     if (info->ai_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
     if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0) return fd;
     int saved = errno;
@@ -170,7 +172,7 @@ static bool open_tcp(uv_loop_t *uv, const struct listener_request *request, stru
     if (failed) return fail(error, error_size, "find the address", where, gai_strerror(failed));
     bool ok = true;
     for (struct addrinfo *info = infos; info && ok; info = info->ai_next) {
-        int fd = bind_tcp(info);
+        int fd = bind_tcp(info, target->receive_buffer);
         ok = fd >= 0 && add_listener(uv, fd, request->codec, target, list);
         if (!ok)
             fail(error, error_size, "listen on", where, fd < 0 ? why_not_bound() : "out of memory");

@@ -19,7 +19,8 @@ struct listener_target {
     uint32_t next;  /* whose turn it is */
     uint32_t limit; /* connections */
     _Atomic uint32_t *open;
-    counter refused; /* connections over the limit */
+    int receive_buffer; /* bytes; 0: as the system has it */
+    counter refused;    /* connections over the limit */
 };
 
 struct listener_request {

@@ -16,6 +16,7 @@
 #include "daemon/net/loop_impl.h"
 
 #define HELD_TRIES     64 /* held connections that may find no room before the rest waits for the next signal */
+#define BATCH_ROUNDS   4  /* times that held connections may refill what a batch has left */
 #define COLLECT_ROUNDS 16 /* completions collected before sockets get their turn again */
 #define TICKS          32 /* the shortest timeout is watched with a 32nd of its length */
 #define TICK_MAX_MS    1000
@@ -51,11 +52,9 @@ static void retry_held(struct loop *loop)
     }
 }
 
-static bool collect_completions(struct loop *loop)
+/* Calls that have their replies, linked by `next`, go back to their connections. */
+static void hand_back(struct loop *loop, struct call *call)
 {
-    struct call *call = mailbox_take(&loop->mailbox);
-    if (!call) return false;
-    loop->now_ns = 0; /* they were completed after this turn's time was read */
     while (call) {
         struct call *next = call->next;
         call->next = NULL;
@@ -66,19 +65,43 @@ static bool collect_completions(struct loop *loop)
             loop_call_free(loop, call);
         call = next;
     }
+}
+
+static bool collect_completions(struct loop *loop)
+{
+    const struct service *service = &loop->options.service;
+    struct call *calls = mailbox_take(&loop->mailbox);
+    if (!calls) return false;
+    loop->now_ns = 0; /* they were completed after this turn's time was read */
+    for (struct call *call = calls; call; call = call->next)
+        service->returned(service->ctx, call, loop_now_ns(loop));
+    loop->submitted = true;
+    hand_back(loop, calls);
     return true;
 }
 
-static void flush_dirty(struct loop *loop)
+static void write_dirty(struct loop *loop)
 {
     struct conn *c;
     while ((c = loop->lists[LIST_DIRTY].first) != NULL) {
         loop_list_remove(loop, LIST_DIRTY, c);
         conn_flush(c);
     }
-    if (!loop->submitted) return;
-    loop->submitted = false;
-    loop->options.service.flush(loop->options.service.ctx, loop->options.lane);
+}
+
+/* The end of a batch: what was answered is written; the service may give the backend more and answer more. */
+static void end_batch(struct loop *loop)
+{
+    const struct service *service = &loop->options.service;
+    write_dirty(loop);
+    for (int round = 0; loop->submitted && round < BATCH_ROUNDS; round++) {
+        loop->submitted = false;
+        struct service_batch batch = service->flush(service->ctx, loop->options.lane, loop_now_ns(loop));
+        loop->more = batch.more;
+        hand_back(loop, batch.answered);
+        write_dirty(loop);
+        if (batch.room) retry_held(loop); /* which may submit */
+    }
 }
 
 /* Ends the input of all connections: what they sent whole is answered. */
@@ -113,8 +136,8 @@ static bool collect(struct loop *loop)
         any = true;
     }
     if (atomic_load_explicit(&loop->room, memory_order_relaxed) && atomic_exchange(&loop->room, false)) {
+        loop->submitted = any = true; /* the service's rules may have changed */
         retry_held(loop);
-        any = true;
     }
     if (drain) {
         begin_drain(loop);
@@ -122,7 +145,7 @@ static bool collect(struct loop *loop)
     }
     if (atomic_load_explicit(&loop->abort, memory_order_relaxed) && atomic_exchange(&loop->abort, false))
         abort_all(loop);
-    flush_dirty(loop);
+    end_batch(loop);
     return any;
 }
 
@@ -132,6 +155,7 @@ static void on_check(uv_check_t *check)
 {
     struct loop *loop = check->data;
     bell_disarm(&loop->bell);
+    if (loop->more) loop->submitted = true; /* it goes on with its own work, once a turn */
     collect(loop);
 }
 
@@ -144,7 +168,7 @@ static void resume_ready(struct loop *loop)
         conn_resume(c);
         c = next;
     }
-    flush_dirty(loop);
+    end_batch(loop);
 }
 
 static void on_idle(uv_idle_t *idle)
@@ -157,10 +181,12 @@ static void end_turn(struct loop *loop)
     struct loop_stats *stats = loop->stats;
     if (loop->turn_ns) {
         uint64_t end_ns = clock_ns(loop->options.clock);
+        loop->turn_ended_ns = end_ns;
         loop_stats_batch(stats, end_ns);
         counter_add(&stats->turns, 1);
         counter_max(&stats->longest_turn_ns, end_ns - loop->turn_ns);
     }
+    loop->last_turn_ns = loop->turn_ns;
     loop->now_ns = loop->turn_ns = 0;
 }
 
@@ -173,7 +199,7 @@ static void on_prepare(uv_prepare_t *prepare)
         bell_arm(&loop->bell);
         more = collect(loop);
     }
-    if (more || loop->lists[LIST_READY].first)
+    if (more || loop->more || loop->submitted || loop->lists[LIST_READY].first)
         uv_idle_start(&loop->idle, on_idle);
     else
         uv_idle_stop(&loop->idle);
@@ -250,7 +276,7 @@ static bool init_handles(struct loop *loop)
 
 struct loop *loop_start(const struct loop_options *options, const char **error)
 {
-    *error = "cannot start an I/O thread: out of memory or descriptors";
+    *error = "cannot start an I/O thread: out of memory or descriptors, or no processors as threads_cpus says";
     struct loop *loop = aligned_alloc(64, (sizeof *loop + 63) / 64 * 64);
     if (!loop) return NULL;
     memset(loop, 0, sizeof *loop);
@@ -266,7 +292,7 @@ struct loop *loop_start(const struct loop_options *options, const char **error)
     char name[16];
     snprintf(name, sizeof name, "sluice-io-%u", options->lane);
     bool ok = loop->input && loop->stats && bell_init_fd(&loop->bell) && init_handles(loop) &&
-              thread_start(&loop->thread, name, loop_main, loop) == 0;
+              thread_start_on(&loop->thread, name, &options->cpus, loop_main, loop) == 0;
     if (!ok) return NULL; /* the daemon does not start: what little was taken goes with the process */
     return loop;
 }

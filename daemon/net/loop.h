@@ -17,6 +17,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/metrics.h"
+#include "daemon/base/thread.h"
 #include "daemon/net/service.h"
 #include "daemon/net/transport.h"
 #include "daemon/queue/mailbox.h"
@@ -38,6 +39,7 @@ struct loop_options {
     _Atomic uint64_t *last_connection; /* the number that the latest connection got; the loops count it up */
     _Atomic uint64_t *largest_value;   /* the largest value ever put through any loop; the loops keep it */
     _Atomic uint32_t *open;            /* connections open on all loops; the listener adds, the loop subtracts */
+    struct thread_cpus cpus;           /* where the thread may run */
     void (*drained)(void *ctx);        /* the thread's last act after a drain */
     void *drained_ctx;
 };
@@ -58,7 +60,7 @@ void loop_adopt(struct loop *loop, const struct loop_socket *socket);
 /* Any thread: takes the batch of completed calls and wakes the loop. */
 void loop_complete(struct loop *loop, struct mail_batch *batch);
 
-/* Any thread: calls that were held (SERVICE_HOLD) may be submitted again. */
+/* Any thread: calls that are held (SERVICE_HOLD) may find room. */
 void loop_room(struct loop *loop);
 
 /*

@@ -55,6 +55,7 @@ struct loop {
     uint64_t timer_at_ms; /* when the timer fires; UINT64_MAX: it is off */
     bool draining;
     bool submitted; /* the service has not been told of the end of this batch */
+    bool more;      /* the service has work left that it does on this thread */
 
     /* Shared by the connections, used by one at a time. */
     char *input;
@@ -63,13 +64,17 @@ struct loop {
     struct call *free_calls;
     uint32_t free_count;
 
-    uint64_t now_ns;  /* 0: not yet read in this turn */
-    uint64_t turn_ns; /* when this turn began, as far as anything happened in it */
+    uint64_t now_ns;        /* 0: not yet read in this turn */
+    uint64_t turn_ns;       /* when this turn began, as far as anything happened in it */
+    uint64_t last_turn_ns;  /* the same of the turn before; 0: nothing happened in it */
+    uint64_t turn_ended_ns; /* when that ended */
     struct loop_stats *stats;
 };
 
 /* The time, read once per turn. */
 uint64_t loop_now_ns(struct loop *loop);
+/* The earliest time at which bytes can have arrived that this turn found in a socket that had none before. */
+uint64_t loop_arrival_ns(struct loop *loop);
 static inline uint64_t loop_now_ms(struct loop *loop)
 {
     return loop_now_ns(loop) / 1000000U;

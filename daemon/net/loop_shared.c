@@ -9,7 +9,8 @@
 
 #define FIRST_SLOTS 64
 #define NO_SLOT     UINT32_MAX
-#define SPARE_CALLS 1024 /* kept for reuse; more are given back to the allocator */
+#define SLEPT_NS    20000 /* a poll that took longer has slept */
+#define SPARE_CALLS 1024  /* kept for reuse; more are given back to the allocator */
 
 uint64_t loop_now_ns(struct loop *loop)
 {
@@ -18,6 +19,17 @@ uint64_t loop_now_ns(struct loop *loop)
         if (loop->turn_ns == 0) loop->turn_ns = loop->now_ns;
     }
     return loop->now_ns;
+}
+
+/*
+ * If the poll slept, what woke it has just arrived. If it found something at once, that may have arrived at any
+ * time since the poll before it returned: it waited for this thread, and that counts as waiting.
+ */
+uint64_t loop_arrival_ns(struct loop *loop)
+{
+    uint64_t now_ns = loop_now_ns(loop);
+    if (loop->last_turn_ns == 0 || loop->turn_ns > loop->turn_ended_ns + SLEPT_NS) return loop->turn_ns;
+    return loop->last_turn_ns < now_ns ? loop->last_turn_ns : now_ns;
 }
 
 struct call *loop_call_new(struct loop *loop)

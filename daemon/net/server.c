@@ -18,7 +18,7 @@
 struct server {
     struct server_options options;
     uv_loop_t uv; /* the control loop: listeners, signals, the grace */
-    uv_signal_t signals[2];
+    uv_signal_t signals[3];
     uv_timer_t grace;
     uv_poll_t bell_poll;
     struct bell bell; /* rung by loops that have drained */
@@ -66,6 +66,10 @@ static void drain(struct server *s)
 static void on_signal(uv_signal_t *handle, int signal_number)
 {
     struct server *s = handle->data;
+    if (signal_number == SIGHUP) {
+        s->options.hangup(s->options.hangup_ctx);
+        return;
+    }
     if (s->stopping) _exit(1);
     log_info("shutting down", LOG_STR("signal", signal_number == SIGTERM ? "SIGTERM" : "SIGINT"),
              LOG_U64("connections", atomic_load(&s->open)));
@@ -93,9 +97,10 @@ static void on_bell(uv_poll_t *poll, int status, int events)
 
 static bool init_control(struct server *s)
 {
-    static const int numbers[2] = {SIGTERM, SIGINT};
+    static const int numbers[3] = {SIGTERM, SIGINT, SIGHUP};
+    int count = s->options.hangup ? 3 : 2;
     if (uv_loop_init(&s->uv) != 0 || !bell_init_fd(&s->bell)) return false;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < count; i++) {
         uv_signal_init(&s->uv, &s->signals[i]);
         s->signals[i].data = s;
         uv_signal_start(&s->signals[i], on_signal, numbers[i]);
@@ -134,6 +139,7 @@ struct server *server_create(const struct server_options *options, const char **
         .loop_count = s->loop_count,
         .limit = options->loop.connections,
         .open = &s->open,
+        .receive_buffer = options->receive_buffer,
     };
     return s;
 }

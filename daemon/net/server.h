@@ -24,6 +24,10 @@ struct server_options {
     uint32_t threads;         /* I/O loops, 1 to 64 */
     struct loop_options loop; /* for each; lane and open are filled in */
     uint64_t grace_ms;        /* how long a shutdown waits for slow readers */
+    int receive_buffer; /* of the kernel, per connection, in bytes: what arrived and waits there unread waits out
+                         * of our sight; 0: as the system has it */
+    void (*hangup)(void *ctx); /* on SIGHUP, on the control thread */
+    void *hangup_ctx;
 };
 
 /* NULL on failure, with a text for people in *error (static). */
@@ -35,7 +39,8 @@ bool server_listen(struct server *s, const char *name, const struct server_addre
 
 /*
  * Accepts until SIGTERM or SIGINT, then drains: listeners close, what was received is answered, connections are
- * closed, and after the grace the rest is cut off. A second signal ends the process at once with status 1.
+ * closed, and after the grace the rest is cut off. A second signal ends the process at once with status 1. SIGHUP
+ * calls options.hangup.
  */
 void server_run(struct server *s);
 
@@ -45,7 +50,7 @@ void server_stop(struct server *s);
 /* After server_run or server_stop, and after the backend has completed its last call. */
 void server_free(struct server *s);
 
-/* Any thread: backend_lanes for this server. */
+/* Any thread: a batch of completed calls for this lane; and: calls that it holds may find room. */
 void server_complete(void *server, uint32_t lane, struct mail_batch *batch);
 void server_room(void *server, uint32_t lane);
 

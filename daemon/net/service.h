@@ -13,20 +13,29 @@
 
 enum service_verdict {
     SERVICE_ANSWERED, /* the reply is in the call */
-    SERVICE_QUEUED,   /* it will come back through loop_complete */
-    SERVICE_HOLD,     /* no room: keep the call, read no more from its connection, try again on loop_room */
+    SERVICE_QUEUED,   /* it will come back: through loop_complete, or from flush */
+    SERVICE_HOLD,     /* no room: keep the call, read no more from its connection, try again later */
     SERVICE_ADMITTED, /* (admit only) nothing speaks against it now */
+};
+
+/* What the end of a batch brings. */
+struct service_batch {
+    struct call *answered; /* queued calls that have their reply now, linked by call->next */
+    bool room;             /* held calls may find room now */
+    bool more;             /* there is work left for this thread: flush again, after a look at the sockets */
 };
 
 struct service {
     void *ctx;
     /* May this call enter? Asked when only its header is here, before its value is copied. SERVICE_ANSWERED:
      * refused; SERVICE_ADMITTED otherwise. */
-    enum service_verdict (*admit)(void *ctx, struct call *call);
+    enum service_verdict (*admit)(void *ctx, struct call *call, uint64_t now_ns);
     /* Executes or queues it; an operation that needs no table is answered at once. */
-    enum service_verdict (*submit)(void *ctx, struct call *call);
-    /* The end of a lane's batch of submits. */
-    void (*flush)(void *ctx, uint32_t lane);
+    enum service_verdict (*submit)(void *ctx, struct call *call, uint64_t now_ns);
+    /* A queued call has come back through loop_complete. It is only looked at. */
+    void (*returned)(void *ctx, struct call *call, uint64_t now_ns);
+    /* The end of a lane's batch of submits and returns. */
+    struct service_batch (*flush)(void *ctx, uint32_t lane, uint64_t now_ns);
 };
 
 #endif

@@ -28,10 +28,11 @@ struct spin {       /* one thread's */
     uint32_t skipped;
 };
 
-static inline void spin_init(struct spin *s)
+/* `alone`: it shares its processor with those it waits for. */
+static inline void spin_init(struct spin *s, bool alone)
 {
     cpu_set_t set;
-    bool alone = sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) < 2;
+    if (sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) < 2) alone = true;
     *s = (struct spin){.most = alone ? 0 : SPIN_LIMIT, .limit = alone ? 0 : SPIN_LIMIT};
 }
 

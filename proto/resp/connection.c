@@ -238,7 +238,15 @@ RESP_TAKE(config)
         if (args->argc < 3) return wrong_arity(call, "config|get");
         return ask_with_words(call, RESP_CONFIG, args, 2);
     }
-    if (resp_is(args->argv[1], "set") || resp_is(args->argv[1], "rewrite") || resp_is(args->argv[1], "resetstat"))
+    if (resp_is(args->argv[1], "set")) {
+        if (args->argc != 4) return wrong_arity(call, "config|set");
+        call->request.op = OP_CONFIG_SET;
+        call->request.key = args->argv[2];
+        call->request.value = args->argv[3];
+        call->form = RESP_STATUS;
+        return DECODE_REQUEST;
+    }
+    if (resp_is(args->argv[1], "rewrite") || resp_is(args->argv[1], "resetstat"))
         return resp_fail(call, "ERR the configuration is in the YAML file: change it there and start sluiced anew");
     return unknown_subcommand(call, args, "CONFIG");
 }

@@ -168,7 +168,8 @@ static struct slice asked_name(struct slice patterns, const char *name)
         char lower[64];
         size_t len = pattern.len < sizeof lower ? pattern.len : sizeof lower;
         for (size_t i = 0; i < len; i++)
-            lower[i] = pattern.ptr[i] >= 'A' && pattern.ptr[i] <= 'Z' ? (char)(pattern.ptr[i] + 32) : pattern.ptr[i];
+            lower[i] =
+                pattern.ptr[i] >= 'A' && pattern.ptr[i] <= 'Z' ? (char)(pattern.ptr[i] + 32) : pattern.ptr[i];
         if (resp_is(pattern, name)) return pattern;
         if (glob_match(slice_of(lower, len), slice_text(name))) return slice_text(name);
     }

@@ -72,6 +72,10 @@ void text_encode_request(struct buffer *out, const struct request *request)
         buffer_append_text(out, "\r\n");
         buffer_append(out, request->value.ptr, request->value.len);
     }
+    if (request->op == OP_CONFIG_SET) {
+        buffer_append_text(out, " ");
+        buffer_append(out, request->value.ptr, request->value.len);
+    }
     buffer_append_text(out, "\r\n");
 }
 

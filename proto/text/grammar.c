@@ -20,9 +20,11 @@ const struct codec codec_text = {
 struct slice text_verb(enum op op)
 {
     static const struct slice verbs[OP_COUNT] = {
-        [OP_GET] = {"GET", 3},         [OP_PUT] = {"PUT", 3},       [OP_DELETE] = {"DELETE", 6},
-        [OP_LEN] = {"LEN", 3},         [OP_TOUCH] = {"TOUCH", 5},   [OP_PING] = {"PING", 4},
-        [OP_STATS] = {"STATS", 5},     [OP_CONFIG] = {"CONFIG", 6}, [OP_HELP] = {"HELP", 4},
+        [OP_GET] = {"GET", 3},         [OP_PUT] = {"PUT", 3},
+        [OP_DELETE] = {"DELETE", 6},   [OP_LEN] = {"LEN", 3},
+        [OP_TOUCH] = {"TOUCH", 5},     [OP_PING] = {"PING", 4},
+        [OP_STATS] = {"STATS", 5},     [OP_CONFIG] = {"CONFIG", 6},
+        [OP_HELP] = {"HELP", 4},       [OP_CONFIG_SET] = {"CONFIG SET", 10},
         [OP_VERSION] = {"VERSION", 7}, [OP_QUIT] = {"QUIT", 4},
     };
     assert((unsigned)op < OP_COUNT);

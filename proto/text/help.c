@@ -10,6 +10,7 @@ static const char help[] =
     "PING                 -> PONG\r\n"
     "STATS                -> JSON $n, n bytes\r\n"
     "CONFIG               -> JSON $n, n bytes\r\n"
+    "CONFIG SET key value -> OK (keys: queue.policy, queue.bound, queue.target)\r\n"
     "HELP                 -> this\r\n"
     "VERSION              -> VERSION sluice x.y.z protocol 1\r\n"
     "QUIT                 -> BYE\r\n"

@@ -10,7 +10,8 @@
 #include "proto/text/grammar.h"
 #include "proto/text/text.h"
 
-#define PUT_FORM "PUT takes a key, a ttl and a value: PUT key 30m value"
+#define CONFIG_FORM "CONFIG takes no arguments, or SET, a key and a value: CONFIG SET queue.bound 64"
+#define PUT_FORM    "PUT takes a key, a ttl and a value: PUT key 30m value"
 
 void text_refuse(struct text_line *line, struct call *call, enum error_code code, const char *text)
 {
@@ -122,7 +123,7 @@ static void parse_plain(const struct codec_limits *limits, struct slice rest, st
         [OP_LEN] = "LEN takes no arguments",
         [OP_PING] = "PING takes no arguments",
         [OP_STATS] = "STATS takes no arguments",
-        [OP_CONFIG] = "CONFIG takes no arguments",
+        [OP_CONFIG] = CONFIG_FORM,
         [OP_HELP] = "HELP takes no arguments",
         [OP_VERSION] = "VERSION takes no arguments",
         [OP_QUIT] = "QUIT takes no arguments",
@@ -139,6 +140,29 @@ static void parse_plain(const struct codec_limits *limits, struct slice rest, st
         text_skip_spaces(&rest);
     }
     if (!complete || rest.len > 0) refuse_form(line, call, arguments, ERR_BAD_REQUEST, forms[op]);
+}
+
+/* CONFIG, and CONFIG SET key value, the value being the rest of the line. */
+static void parse_config(const struct codec_limits *limits, struct slice rest, struct text_line *line,
+                         struct call *call)
+{
+    struct slice arguments = rest;
+    text_skip_spaces(&rest);
+    struct slice word = text_take_token(&rest);
+    bool is_set =
+        word.len == 3 && (word.ptr[0] | 0x20) == 's' && (word.ptr[1] | 0x20) == 'e' && (word.ptr[2] | 0x20) == 't';
+    if (!is_set) {
+        parse_plain(limits, arguments, line, call);
+        return;
+    }
+    bool complete = take_key(limits, &rest, line, call);
+    text_skip_spaces(&rest);
+    if (!complete || rest.len == 0) {
+        refuse_form(line, call, arguments, ERR_BAD_REQUEST, CONFIG_FORM);
+        return;
+    }
+    call->request.op = OP_CONFIG_SET;
+    call->request.value = rest;
 }
 
 /* True unless the verb is none of ours. */
@@ -177,6 +201,8 @@ struct text_line text_parse_line(const struct codec_limits *limits, struct slice
         text_refuse(&line, call, ERR_BAD_REQUEST, "if goes with PUT, TOUCH and DELETE only");
     if (op == OP_PUT) {
         parse_put(limits, text, &line, call);
+    } else if (op == OP_CONFIG) {
+        parse_config(limits, text, &line, call);
     } else {
         parse_plain(limits, text, &line, call);
     }

@@ -81,9 +81,10 @@ static enum service_verdict stick(struct net *n, struct call *call)
     return SERVICE_ANSWERED;
 }
 
-static enum service_verdict submit(void *ctx, struct call *call)
+static enum service_verdict submit(void *ctx, struct call *call, uint64_t now_ns)
 {
     struct net *n = ctx;
+    (void)now_ns;
     enum service_verdict verdict = SERVICE_ANSWERED;
     if (call->request.op == OP_PING) {
         call->reply.kind = REPLY_PONG;
@@ -102,9 +103,10 @@ static enum service_verdict submit(void *ctx, struct call *call)
     return verdict;
 }
 
-static enum service_verdict admit(void *ctx, struct call *call)
+static enum service_verdict admit(void *ctx, struct call *call, uint64_t now_ns)
 {
     struct net *n = ctx;
+    (void)now_ns;
     pthread_mutex_lock(&n->lock);
     bool refuses = n->refuses;
     pthread_mutex_unlock(&n->lock);
@@ -114,13 +116,20 @@ static enum service_verdict admit(void *ctx, struct call *call)
     return SERVICE_ANSWERED;
 }
 
-static void flush(void *ctx, uint32_t lane)
+static void returned(void *ctx, struct call *call, uint64_t now_ns)
+{
+    (void)ctx, (void)call, (void)now_ns;
+}
+
+static struct service_batch flush(void *ctx, uint32_t lane, uint64_t now_ns)
 {
     struct net *n = ctx;
-    (void)lane;
+    (void)lane, (void)now_ns;
     pthread_mutex_lock(&n->lock);
     n->flushes++;
+    struct service_batch batch = {.room = !n->full};
     pthread_mutex_unlock(&n->lock);
+    return batch;
 }
 
 /* ---- life cycle ---- */
@@ -150,7 +159,7 @@ static bool start(struct net *n)
         .loop =
             {
                 .clock = &n->clock.clock,
-                .service = {.ctx = n, .admit = admit, .submit = submit, .flush = flush},
+                .service = {.ctx = n, .admit = admit, .submit = submit, .returned = returned, .flush = flush},
                 .limits = {.line = 65536, .key = 512, .value = 1 << 20},
                 .connections = o->connections ? o->connections : 100,
                 .output_soft = o->soft ? o->soft : 1 << 20,

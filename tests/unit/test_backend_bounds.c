@@ -102,7 +102,7 @@ static void full_at_exactly_the_bound(void **state)
     store_flush(s, 0);
     assert_int_equal(take_in_order(s, calls, done, store_wait(s, 0, UINT32_MAX)), done + 1);
     assert_int_equal(store_rooms(s, 0), 0);
-    assert_true(store_metric(s, "queue.max") >= bound);
+    assert_true(store_metric(s, "queue.ring_max") >= bound);
     store_close(s);
     free_calls(calls, CALLS_MAX);
 }

@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TOP "listen, threads, backend, mutex, queue, ttl, work, limits, log, shutdown"
+#define TOP "listen, threads, threads_cpus, backend, mutex, owner, queue, class, ttl, work, limits, log, shutdown"
 
 static void nothing_is_fine(void **state)
 {
@@ -26,7 +26,8 @@ static void unknown_keys(void **state)
     EXPECT_FILE("quue:\n  bound: 2\n", "f.yaml:1:1: unknown key \"quue\", did you mean \"queue\"?");
     EXPECT_FILE("bound: 2\n", "f.yaml:1:1: unknown key \"bound\", did you mean \"queue.bound\"?");
     EXPECT_FILE("zebra: 2\n", "f.yaml:1:1: unknown key \"zebra\", expected one of " TOP);
-    EXPECT_FILE("queue: {zebra: 2}\n", "f.yaml:1:9: unknown key \"queue.zebra\", expected one of bound, policy");
+    EXPECT_FILE("queue: {zebra: 2}\n",
+                "f.yaml:1:9: unknown key \"queue.zebra\", expected one of bound, policy, target");
     EXPECT_FILE("queue.bound: 2\n",
                 "f.yaml:1:1: unknown key \"queue.bound\", expected it nested: bound below queue:");
     EXPECT_FILE("\"que\\0ue\": 2\n", "f.yaml:1:1: unknown key \"que\\x00ue\", expected one of " TOP);
@@ -61,8 +62,9 @@ static void wrong_types(void **state)
     EXPECT_FILE("queue:\n  bound: [1, {a: b}]\n", "f.yaml:2:10: queue.bound is a list, expected 1 to 1048576");
     EXPECT_FILE("queue:\n  bound:\n    a: 1\n", "f.yaml:3:5: queue.bound is a mapping, expected 1 to 1048576");
     EXPECT_FILE("queue: 5\n",
-                "f.yaml:1:8: queue is a single value, expected a mapping with the keys bound, policy");
-    EXPECT_FILE("queue: [a]\n", "f.yaml:1:8: queue is a list, expected a mapping with the keys bound, policy");
+                "f.yaml:1:8: queue is a single value, expected a mapping with the keys bound, policy, target");
+    EXPECT_FILE("queue: [a]\n",
+                "f.yaml:1:8: queue is a list, expected a mapping with the keys bound, policy, target");
     EXPECT_FILE("listen: {text: {a: b}}\n", "f.yaml:1:16: listen.text is a mapping, expected host:port, [v6]:port, "
                                             "unix:/path, a list of these, or off");
     EXPECT_FILE("listen: {text: []}\n", "f.yaml:1:16: listen.text is an empty list, expected an address, or off");
@@ -141,7 +143,7 @@ static void syntax(void **state)
     (void)state;
     EXPECT_FILE("threads: x\nqueue: [1\nlog: {}\n",
                 "f.yaml:1:10: threads is \"x\": not a whole number, expected auto or 1 to 64",
-                "f.yaml:2:8: queue is a list, expected a mapping with the keys bound, policy",
+                "f.yaml:2:8: queue is a list, expected a mapping with the keys bound, policy, target",
                 "f.yaml:3:4: not YAML: did not find expected ',' or ']', while parsing a flow sequence that begins "
                 "on line 2");
     EXPECT_FILE("threads: 2\n\tqueue: 5\n",

@@ -1,7 +1,9 @@
 /* Every key: its default, its field, its bounds (the bound itself accepted, one beyond refused). */
 #include "tests/unit/config_helper.h"
 
-#define V4 "host:port, [v6]:port, unix:/path, a list of these, or off"
+#define CPUS    "any, or numbers and ranges below 256, as in 0-3,6"
+#define CLASSES "critical, normal or sheddable"
+#define V4      "host:port, [v6]:port, unix:/path, a list of these, or off"
 
 struct row {
     const char *key, *fallback;
@@ -15,6 +17,7 @@ static const struct row rows[] = {
     {"mutex.workers", "auto", "0", "256", "-1", "257", "auto or 0 to 256"},
     {"mutex.stripes", "1", "1", "1024", "0", "1025", "1 to 1024"},
     {"queue.bound", "1024", "1", "1048576", "0", "1048577", "1 to 1048576"},
+    {"queue.target", "off", "1us", "60s", "-1", "61s", "off or 0ms to 60s"},
     {"ttl.default", "30m", "1ms", "3650d", "0", "315360000001ms", "never or 1ms to 3650d"},
     {"ttl.sweep_interval", "1s", "1ms", "1h", "0ms", "3600001ms", "1ms to 1h"},
     {"ttl.max_lifetime", "off", "1ms", "3650d", "0", "3651d", "off or 1ms to 3650d"},
@@ -37,7 +40,15 @@ static const struct row word_rows[] = {
     {"listen.memcached", "127.0.0.1:7813", "off", "[::1]:65535", "", NULL, V4},
     {"backend", "backpressure", "mutex", "backpressure", NULL, "shards", "mutex, owner or backpressure"},
     {"mutex.lock", "mutex", "mutex", "rwlock", NULL, "spin", "mutex or rwlock"},
-    {"queue.policy", "auto", "auto", "reject", NULL, "default", "auto, wait or reject"},
+    {"queue.policy", "auto", "auto", "reject", NULL, "default",
+     "auto, wait, reject, drop-oldest, codel, codel-rfc or adaptive"},
+    {"threads_cpus", "any", "0", "0-2,5,7-255", "", NULL, CPUS},
+    {"owner.cpus", "any", "any", "63-65", NULL, NULL, CPUS},
+    {"class.get", "normal", "critical", "sheddable", NULL, "high", CLASSES},
+    {"class.put", "normal", "critical", "sheddable", NULL, "high", CLASSES},
+    {"class.delete", "critical", "critical", "sheddable", NULL, "high", CLASSES},
+    {"class.touch", "normal", "critical", "sheddable", NULL, "high", CLASSES},
+    {"class.other", "normal", "critical", "sheddable", NULL, "high", CLASSES},
     {"work.where", "inside", "inside", "outside", NULL, "nowhere", "inside or outside"},
     {"log.level", "info", "debug", "error", NULL, "loud", "debug, info, warn or error"},
     {"log.format", "logfmt", "logfmt", "json", NULL, "xml", "logfmt or json"},

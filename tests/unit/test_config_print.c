@@ -40,7 +40,10 @@ static void randomize(struct settings *settings, const struct schema_key *key, u
         }
         return;
     }
-    if (key->type == SCHEMA_WORD) {
+    if (key->type == SCHEMA_CPUS) {
+        unsigned first = (unsigned)(next_random(x) % 200);
+        snprintf(text, sizeof text, n == 0 ? "any" : n == 1 ? "%u" : "%u-%u,255", first, first + (unsigned)n);
+    } else if (key->type == SCHEMA_WORD) {
         size_t words = 0;
         while (key->words[words]) {
             words++;
@@ -50,7 +53,10 @@ static void randomize(struct settings *settings, const struct schema_key *key, u
         snprintf(text, sizeof text, "%s", key->special);
     } else {
         uint64_t value = n == 1 ? key->min : n == 2 ? key->max : key->min + next_random(x) % (key->max - key->min);
-        snprintf(text, sizeof text, "%llu%s", (unsigned long long)value, key->type == SCHEMA_DURATION ? "ms" : "");
+        snprintf(text, sizeof text, "%llu%s", (unsigned long long)value,
+                 key->type == SCHEMA_DURATION ? "ms"
+                 : key->type == SCHEMA_SHORT  ? "us"
+                                              : "");
     }
     if (!config_value_parse(settings, key, text, strlen(text), &why))
         fail_msg("%s=%s: %s", key->name, text, why.text);
@@ -181,7 +187,7 @@ static void table_is_in_order(void **state)
             if (again) assert_memory_equal(schema_keys[i - 1].name, name, len);
         }
     }
-    assert_int_equal(children, 10);
+    assert_int_equal(children, 13);
     for (size_t i = 0; i < schema_count; i++) {
         assert_true(strlen(schema_keys[i].name) < SCHEMA_NAME_MAX);
         assert_ptr_equal(schema_find(schema_keys[i].name, strlen(schema_keys[i].name)), &schema_keys[i]);

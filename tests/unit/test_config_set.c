@@ -42,12 +42,24 @@ static void override_errors(void **state)
     EXPECT_SET("queue.bound", "--set queue.bound: no \"=\", expected key=value");
     EXPECT_SET("", "--set : no \"=\", expected key=value");
     EXPECT_SET("queue=5", "--set queue=5: \"queue\" is a section, expected one of its keys, such as queue.bound");
+    EXPECT_SET("owner.cpus=3-",
+               "--set owner.cpus=3-: no set of processors, expected any, or numbers and ranges below "
+               "256, as in 0-3,6");
+    EXPECT_SET("owner.cpus=5-2", "--set owner.cpus=5-2: no set of processors, expected any, or numbers and ranges "
+                                 "below 256, as in 0-3,6");
+    EXPECT_SET("threads_cpus=256",
+               "--set threads_cpus=256: no set of processors, expected any, or numbers and ranges "
+               "below 256, as in 0-3,6");
+    EXPECT_SET("queue.target=5m",
+               "--set queue.target=5m: unknown unit \"m\", short durations take us, ms, s or no unit "
+               "(seconds); expected off or 0ms to 60s");
     EXPECT_SET("queue.bond=5", "--set queue.bond=5: unknown key \"queue.bond\", did you mean \"queue.bound\"?");
     EXPECT_SET("bound=5", "--set bound=5: unknown key \"bound\", did you mean \"queue.bound\"?");
     EXPECT_SET("zebra=5", "--set zebra=5: unknown key \"zebra\", expected section.key, or one of listen, threads, "
-                          "backend, mutex, queue, ttl, work, limits, log, shutdown");
-    EXPECT_SET("=5", "--set =5: unknown key \"\", expected section.key, or one of listen, threads, backend, mutex, "
-                     "queue, ttl, work, limits, log, shutdown");
+                          "threads_cpus, backend, mutex, owner, queue, class, ttl, work, limits, log, shutdown");
+    EXPECT_SET("=5", "--set =5: unknown key \"\", expected section.key, or one of listen, threads, threads_cpus, "
+                     "backend, mutex, "
+                     "owner, queue, class, ttl, work, limits, log, shutdown");
     EXPECT_SET("listen.text=[a:1, b]",
                "--set listen.text=[a:1, b]: \"b\": no port, expected host:port, [v6]:port or unix:/path");
     EXPECT_SET("listen.text=[a:1, [b:1]]", "--set listen.text=[a:1, [b:1]]: a list, expected an address");

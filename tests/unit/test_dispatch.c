@@ -1,4 +1,4 @@
-/* Dispatch between a fake backend and each policy: every verdict, and the operations that need no table. */
+/* Dispatch between the gates and a fake backend: every verdict, what comes back, and what needs no table. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,249 +10,364 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/admit/admit.h"
 #include "daemon/dispatch.h"
 #include "proto/text/text.h"
+#include "tests/unit/fake_clock.h"
 
-#define SCRIPT_MAX 4
+#define CALLS 16
 
-/* A backend that answers what the test says and remembers what it was asked. */
+/* A backend with one queue, or none, that remembers what it was given. */
 struct fake {
     struct backend backend;
     bool queues;
-    struct backend_load load;
-    enum backend_submit script[SCRIPT_MAX]; /* outcome of each submit in turn */
-    char log[64];                           /* s: submit, w: want_room, f: flush */
-    size_t submits;
-    struct call *last;
-    uint32_t flushed_lane;
-    bool owned; /* what was submitted had bytes of its own */
+    struct costs costs;
+    struct ring *ring;
+    struct call *given[CALLS];
+    size_t given_count, returned_count;
+    unsigned flushes;
+    struct fake_clock *clock;
+    uint64_t cost_ns; /* each call executed in place moves the clock by this */
 };
 
-static struct fake *fake_of(struct backend *b)
+static struct fake *fake_of(const struct backend *b)
 {
     return (struct fake *)b;
-}
-
-static void note(struct fake *f, const char *what)
-{
-    strcat(f->log, what);
 }
 
 static enum backend_submit fake_submit(struct backend *b, struct call *call)
 {
     struct fake *f = fake_of(b);
-    assert_true(f->submits < SCRIPT_MAX);
-    note(f, "s");
-    f->last = call;
-    f->owned = call->request.key.len > 0 && call->request.key.ptr >= call->data &&
-               call->request.key.ptr < call->data + call->capacity;
-    enum backend_submit outcome = f->script[f->submits++];
-    if (outcome == BACKEND_DONE) call->reply.kind = REPLY_OK;
-    return outcome;
+    assert_true(f->given_count < CALLS);
+    f->given[f->given_count++] = call;
+    if (f->queues) {
+        assert_true(ring_push(f->ring, call));
+        return BACKEND_QUEUED;
+    }
+    atomic_fetch_add(&f->clock->ns, f->cost_ns);
+    call->reply.kind = REPLY_OK;
+    return BACKEND_DONE;
 }
 
-static bool fake_queues(const struct backend *b)
+static uint32_t fake_stations(const struct backend *b)
 {
-    return ((const struct fake *)b)->queues;
+    return fake_of(b)->queues;
 }
 
-static struct backend_load fake_load(const struct backend *b, const struct call *call)
+static const struct costs *fake_costs(const struct backend *b, uint32_t station)
 {
-    (void)call;
-    return ((const struct fake *)b)->load;
+    assert_int_equal(station, 0);
+    return &fake_of(b)->costs;
 }
 
-static void fake_want_room(struct backend *b, const struct call *call)
+static const struct ring *fake_ring(const struct backend *b, uint32_t station)
 {
-    assert_ptr_equal(call, fake_of(b)->last);
-    note(fake_of(b), "w");
+    assert_int_equal(station, 0);
+    return fake_of(b)->ring;
 }
 
 static void fake_flush(struct backend *b, uint32_t lane)
 {
-    note(fake_of(b), "f");
-    fake_of(b)->flushed_lane = lane;
+    assert_int_equal(lane, 0);
+    fake_of(b)->flushes++;
 }
 
 static const struct backend_design design = {
     .name = "fake",
     .submit = fake_submit,
-    .queues = fake_queues,
-    .load = fake_load,
-    .want_room = fake_want_room,
+    .stations = fake_stations,
+    .costs = fake_costs,
+    .ring = fake_ring,
     .flush = fake_flush,
 };
 
 struct fixture {
     struct fake fake;
-    struct dispatch dispatch;
+    struct fake_clock clock;
+    struct tuning tuning;
+    struct metrics *metrics;
+    struct dispatch *dispatch;
     struct service service;
-    struct call call;
+    struct call calls[CALLS];
+    size_t call_count;
+    uint64_t now_ns;
     bool config_fails;
+    const char *set_error;
 };
 
-static bool write_config(const void *ctx, struct buffer *out)
+static bool write_config(void *ctx, struct buffer *out)
 {
-    const struct fixture *f = ctx;
-    if (f->config_fails) return false;
+    if (((struct fixture *)ctx)->config_fails) return false;
     buffer_append_text(out, "{\"threads\":2}");
     return true;
 }
 
+static const char *set_config(void *ctx, struct slice key, struct slice value, char error[LOCAL_ERROR_MAX])
+{
+    assert_true(slice_equal(key, slice_text("queue.bound")) && slice_equal(value, slice_text("5")));
+    if (!((struct fixture *)ctx)->set_error) return NULL;
+    return strcpy(error, ((struct fixture *)ctx)->set_error);
+}
+
+static void open_dispatch(struct fixture *f, bool queues)
+{
+    if (f->dispatch) dispatch_destroy(f->dispatch);
+    f->fake.queues = queues;
+    struct dispatch_options options = {
+        .backend = &f->fake.backend,
+        .lanes = 1,
+        .clock = &f->clock.clock,
+        .tuning = &f->tuning,
+        .classes = {PRIORITY_NORMAL, PRIORITY_NORMAL, PRIORITY_CRITICAL, PRIORITY_NORMAL, PRIORITY_NORMAL},
+        .local = {.clock = &f->clock.clock,
+                  .metrics = f->metrics,
+                  .ctx = f,
+                  .write_config = write_config,
+                  .set_config = set_config},
+    };
+    f->dispatch = dispatch_create(&options);
+    assert_non_null(f->dispatch);
+    f->service = dispatch_service(f->dispatch);
+}
+
 static int setup(void **state)
 {
-    struct fixture *f = calloc(1, sizeof *f);
+    struct fixture *f = aligned_alloc(64, (sizeof *f + 63) / 64 * 64);
+    memset(f, 0, sizeof *f);
+    fake_clock_init(&f->clock);
+    f->now_ns = clock_ns(&f->clock.clock);
     f->fake.backend.design = &design;
-    f->fake.queues = true;
-    f->fake.load = (struct backend_load){.depth = 3, .bound = 64, .cost_ns = 2000000};
-    f->dispatch = (struct dispatch){
-        .backend = &f->fake.backend,
-        .policy = &admit_reject,
-        .metrics = metrics_create(),
-        .write_config = write_config,
-        .config_ctx = f,
-    };
-    f->service = dispatch_service(&f->dispatch);
-    call_init(&f->call);
+    f->fake.clock = &f->clock;
+    costs_init(&f->fake.costs);
+    f->fake.ring = ring_create(CALLS);
+    atomic_store(&f->tuning.policy, POLICY_ID_REJECT);
+    atomic_store(&f->tuning.bound, 4);
+    f->metrics = metrics_create();
+    open_dispatch(f, true);
+    for (int i = 0; i < CALLS; i++)
+        call_init(&f->calls[i]);
     *state = f;
     return 0;
 }
 
+static void drain(struct fixture *f);
+
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    call_clear(&f->call);
-    metrics_destroy(f->dispatch.metrics);
+    drain(f); /* what still waits would be freed with the dispatch, as the network room's calls are */
+    for (int i = 0; i < CALLS; i++)
+        call_clear(&f->calls[i]);
+    dispatch_destroy(f->dispatch);
+    metrics_destroy(f->metrics);
+    ring_destroy(f->fake.ring);
+    fake_clock_destroy(&f->clock);
     free(f);
     return 0;
 }
 
-static enum service_verdict submit(struct fixture *f, enum op op)
+static enum service_verdict submit_call(struct fixture *f, struct call *call)
 {
-    static const char input[] = "a-key";
-    call_clear(&f->call);
-    f->call.request.op = op;
-    if (op_needs_table(op) && op != OP_LEN) f->call.request.key = slice_text(input);
-    return f->service.submit(f->service.ctx, &f->call);
+    return f->service.submit(f->service.ctx, call, f->now_ns);
 }
 
-static void expect_overloaded(struct fixture *f, int64_t retry_ms)
+/* The next call, not yet submitted. */
+static struct call *call_of(struct fixture *f, enum op op)
 {
-    assert_int_equal(f->call.reply.kind, REPLY_OVERLOADED);
-    assert_int_equal(f->call.reply.number, retry_ms);
+    struct call *call = &f->calls[f->call_count++];
+    call->request.op = op;
+    call->arrived_ns = f->now_ns;
+    if (op_needs_table(op) && op != OP_LEN) call->request.key = slice_text("a-key");
+    return call;
+}
+
+static enum service_verdict submit(struct fixture *f, enum op op)
+{
+    return submit_call(f, call_of(f, op));
+}
+
+static struct call *latest(struct fixture *f)
+{
+    return &f->calls[f->call_count - 1];
+}
+
+static struct service_batch flush(struct fixture *f)
+{
+    return f->service.flush(f->service.ctx, 0, f->now_ns);
+}
+
+static bool owns_its_bytes(const struct call *call)
+{
+    const char *key = call->request.key.ptr;
+    return key >= call->data && key < call->data + call->capacity;
+}
+
+/* The backend begins on a call, and gives it back. */
+static void take(struct fixture *f)
+{
+    void *call;
+    ring_pop(f->fake.ring, &call, 1);
+}
+
+static void give_back(struct fixture *f, struct call *call)
+{
+    f->fake.returned_count++;
+    call->reply.kind = REPLY_OK;
+    call->taken_ns = call->done_ns = f->now_ns;
+    f->service.returned(f->service.ctx, call, f->now_ns);
+}
+
+static void drain(struct fixture *f)
+{
+    do {
+        while (f->fake.queues && f->fake.returned_count < f->fake.given_count) {
+            take(f);
+            give_back(f, f->fake.given[f->fake.returned_count]);
+        }
+    } while (flush(f).more || (f->fake.queues && f->fake.returned_count < f->fake.given_count));
 }
 
 /* ---- the table's operations ---- */
 
-static void done_is_answered(void **state)
+static void in_place_is_answered(void **state)
 {
     struct fixture *f = *state;
-    f->fake.queues = false;
-    f->fake.load = (struct backend_load){0, 0, 0};
-    f->fake.script[0] = BACKEND_DONE;
+    open_dispatch(f, false);
     assert_int_equal(submit(f, OP_GET), SERVICE_ANSWERED);
-    assert_int_equal(f->call.reply.kind, REPLY_OK);
-    assert_false(f->fake.owned); /* nothing is copied where nothing is kept */
-    assert_string_equal(f->fake.log, "s");
+    assert_int_equal(latest(f)->reply.kind, REPLY_OK);
+    assert_false(owns_its_bytes(latest(f))); /* nothing is copied where nothing is kept */
 }
 
-static void queued_is_queued_with_its_own_bytes(void **state)
+static void queued_with_its_own_bytes(void **state)
 {
     struct fixture *f = *state;
-    static const struct admit_policy *const policies[] = {&admit_wait, &admit_reject};
-    for (int i = 0; i < 2; i++) {
-        f->dispatch.policy = policies[i];
-        f->fake.script[i] = BACKEND_QUEUED;
+    assert_int_equal(submit(f, OP_PUT), SERVICE_QUEUED);
+    assert_int_equal(latest(f)->reply.kind, REPLY_NONE);
+    assert_true(owns_its_bytes(latest(f)));
+    assert_int_equal(f->fake.given_count, 1);
+    assert_int_equal(f->fake.flushes, 0);
+    flush(f);
+    assert_int_equal(f->fake.flushes, 1);
+    flush(f);
+    assert_int_equal(f->fake.flushes, 1); /* there was nothing new */
+}
+
+static void refused_before_it_is_copied(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 4; i++)
         assert_int_equal(submit(f, OP_PUT), SERVICE_QUEUED);
-        assert_int_equal(f->call.reply.kind, REPLY_NONE);
-        assert_true(f->fake.owned);
-    }
-    assert_string_equal(f->fake.log, "ss");
-}
-
-static void reject_refuses_before_it_copies(void **state)
-{
-    struct fixture *f = *state;
-    f->fake.load.depth = 64;
     assert_int_equal(submit(f, OP_PUT), SERVICE_ANSWERED);
-    expect_overloaded(f, 129);
-    assert_string_equal(f->fake.log, ""); /* the backend was not bothered */
-    assert_true(f->call.request.key.ptr < f->call.data ||
-                f->call.request.key.ptr >= f->call.data + f->call.capacity);
+    assert_int_equal(latest(f)->reply.kind, REPLY_OVERLOADED);
+    assert_true(latest(f)->reply.number >= 1);
+    assert_false(owns_its_bytes(latest(f)));
+    struct call *header = call_of(f, OP_PUT);
+    assert_int_equal(f->service.admit(f->service.ctx, header, f->now_ns), SERVICE_ANSWERED);
+    assert_int_equal(header->reply.kind, REPLY_OVERLOADED);
+    /* One is begun: there is a place. */
+    take(f);
+    call_clear(header);
+    header->request.op = OP_PUT;
+    assert_int_equal(f->service.admit(f->service.ctx, header, f->now_ns), SERVICE_ADMITTED);
+    assert_int_equal(submit(f, OP_PUT), SERVICE_QUEUED);
 }
 
-static void reject_refuses_when_full_after_all(void **state)
+/* The backend is given two to begin with, and the rest as it gives them back. */
+static void the_line_moves_up(void **state)
 {
     struct fixture *f = *state;
-    f->fake.script[0] = BACKEND_FULL;
-    assert_int_equal(submit(f, OP_GET), SERVICE_ANSWERED);
-    expect_overloaded(f, 7);
-    assert_string_equal(f->fake.log, "s");
+    for (int i = 0; i < 4; i++)
+        submit(f, OP_PUT);
+    flush(f);
+    assert_int_equal(f->fake.given_count, 2);
+    take(f);
+    give_back(f, f->fake.given[0]);
+    struct service_batch batch = flush(f);
+    assert_true(batch.room);
+    assert_null(batch.answered);
+    assert_int_equal(f->fake.given_count, 3);
+    for (size_t i = 0; i < 3; i++)
+        assert_ptr_equal(f->fake.given[i], &f->calls[i]);
 }
 
 static void wait_holds_when_full(void **state)
 {
     struct fixture *f = *state;
-    f->dispatch.policy = &admit_wait;
-    f->fake.load.depth = 64;
-    f->fake.script[0] = f->fake.script[1] = BACKEND_FULL;
+    atomic_store(&f->tuning.policy, POLICY_ID_WAIT);
+    atomic_fetch_add(&f->tuning.generation, 1);
+    flush(f); /* takes the change over */
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(submit(f, OP_GET), SERVICE_QUEUED);
     assert_int_equal(submit(f, OP_GET), SERVICE_HOLD);
-    assert_int_equal(f->call.reply.kind, REPLY_NONE);
-    assert_true(f->fake.owned); /* it outlives the input buffer */
-    assert_string_equal(f->fake.log, "sws");
-    /* The same call again, when there is room. */
-    f->fake.script[2] = BACKEND_QUEUED;
-    assert_int_equal(f->service.submit(f->service.ctx, &f->call), SERVICE_QUEUED);
-    assert_true(slice_equal(f->call.request.key, slice_text("a-key")));
+    struct call *held = latest(f);
+    assert_int_equal(held->reply.kind, REPLY_NONE);
+    assert_true(owns_its_bytes(held)); /* it outlives the input buffer */
+    take(f);
+    give_back(f, f->fake.given[0]);
+    assert_true(flush(f).room);
+    assert_int_equal(submit_call(f, held), SERVICE_QUEUED);
+    assert_true(slice_equal(held->request.key, slice_text("a-key")));
 }
 
-static void room_that_came_meanwhile_is_used(void **state)
+static void a_raised_bound_lets_in_at_once(void **state)
 {
     struct fixture *f = *state;
-    f->dispatch.policy = &admit_wait;
-    f->fake.script[0] = BACKEND_FULL;
-    f->fake.script[1] = BACKEND_QUEUED;
+    for (int i = 0; i < 4; i++)
+        submit(f, OP_GET);
+    assert_int_equal(submit(f, OP_GET), SERVICE_ANSWERED);
+    atomic_store(&f->tuning.bound, 6);
+    atomic_fetch_add(&f->tuning.generation, 1);
+    assert_true(flush(f).room);
+    assert_int_equal(submit(f, OP_GET), SERVICE_QUEUED);
+    assert_int_equal(submit(f, OP_GET), SERVICE_QUEUED);
+    assert_int_equal(submit(f, OP_GET), SERVICE_ANSWERED);
+}
+
+/* A logout takes the place of the newest call of a lower class. */
+static void the_important_supplant(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 4; i++)
+        submit(f, OP_GET);
     assert_int_equal(submit(f, OP_DELETE), SERVICE_QUEUED);
-    assert_string_equal(f->fake.log, "sws");
+    struct service_batch batch = flush(f);
+    assert_ptr_equal(batch.answered, &f->calls[3]);
+    assert_null(batch.answered->next);
+    assert_int_equal(batch.answered->reply.kind, REPLY_OVERLOADED);
+    struct call *sheddable = call_of(f, OP_DELETE);
+    sheddable->request.priority = PRIORITY_SHEDDABLE; /* its own word counts */
+    assert_int_equal(submit_call(f, sheddable), SERVICE_ANSWERED);
+}
+
+static void slow_work_in_place_waits_its_turn(void **state)
+{
+    struct fixture *f = *state;
+    open_dispatch(f, false);
+    f->fake.cost_ns = 150000;
+    int answered = 0, queued = 0, worked_off = 0;
+    for (int i = 0; i < 5; i++)
+        *(submit(f, OP_GET) == SERVICE_ANSWERED ? &answered : &queued) += 1;
+    assert_true(answered > 0 && queued > 0);
+    while (queued > worked_off) {
+        struct service_batch batch = flush(f);
+        assert_true(batch.room);
+        for (struct call *call = batch.answered; call; call = call->next, worked_off++)
+            assert_int_equal(call->reply.kind, REPLY_OK);
+        assert_int_equal(batch.more, queued > worked_off);
+    }
+    for (size_t i = 0; i < 5; i++)
+        assert_ptr_equal(f->fake.given[i], &f->calls[i]);
 }
 
 static void no_memory_for_the_request(void **state)
 {
     struct fixture *f = *state;
-    call_clear(&f->call);
-    f->call.request.op = OP_PUT;
-    f->call.request.key = slice_text("a-key");
-    f->call.request.value.len = SIZE_MAX; /* no such room */
-    assert_int_equal(f->service.submit(f->service.ctx, &f->call), SERVICE_ANSWERED);
-    assert_int_equal(f->call.reply.kind, REPLY_ERROR);
-    assert_int_equal(f->call.reply.error, ERR_OUT_OF_MEMORY);
-    assert_string_equal(f->fake.log, "");
-}
-
-static void admit_asks_the_policy_only(void **state)
-{
-    struct fixture *f = *state;
-    assert_int_equal(f->service.admit(f->service.ctx, &f->call), SERVICE_ADMITTED);
-    assert_int_equal(f->call.reply.kind, REPLY_NONE);
-    f->fake.load.depth = 64;
-    assert_int_equal(f->service.admit(f->service.ctx, &f->call), SERVICE_ANSWERED);
-    expect_overloaded(f, 129);
-    f->dispatch.policy = &admit_wait;
-    call_clear(&f->call);
-    assert_int_equal(f->service.admit(f->service.ctx, &f->call), SERVICE_ADMITTED);
-    f->dispatch.policy = &admit_reject;
-    f->fake.load = (struct backend_load){0, 0, 0}; /* no queue */
-    call_clear(&f->call);
-    assert_int_equal(f->service.admit(f->service.ctx, &f->call), SERVICE_ADMITTED);
-    assert_string_equal(f->fake.log, "");
-}
-
-static void flush_reaches_the_backend(void **state)
-{
-    struct fixture *f = *state;
-    f->service.flush(f->service.ctx, 5);
-    assert_string_equal(f->fake.log, "f");
-    assert_int_equal(f->fake.flushed_lane, 5);
+    struct call *call = call_of(f, OP_PUT);
+    call->request.value.len = SIZE_MAX; /* no such room */
+    assert_int_equal(submit_call(f, call), SERVICE_ANSWERED);
+    assert_int_equal(call->reply.kind, REPLY_ERROR);
+    assert_int_equal(call->reply.error, ERR_OUT_OF_MEMORY);
+    assert_int_equal(f->fake.given_count, 0);
 }
 
 /* ---- operations that need no table ---- */
@@ -260,16 +375,16 @@ static void flush_reaches_the_backend(void **state)
 static void local_operations_are_answered_at_once(void **state)
 {
     struct fixture *f = *state;
-    f->fake.load.depth = 64; /* even when the queue is full */
+    for (int i = 0; i < 5; i++)
+        submit(f, OP_GET); /* even when the queue is full */
     assert_int_equal(submit(f, OP_PING), SERVICE_ANSWERED);
-    assert_int_equal(f->call.reply.kind, REPLY_PONG);
+    assert_int_equal(latest(f)->reply.kind, REPLY_PONG);
     assert_int_equal(submit(f, OP_VERSION), SERVICE_ANSWERED);
-    assert_int_equal(f->call.reply.kind, REPLY_VERSION);
-    assert_true(slice_equal(f->call.reply.body, slice_text("sluice " SLUICE_VERSION " protocol 1")));
+    assert_int_equal(latest(f)->reply.kind, REPLY_VERSION);
+    assert_true(slice_equal(latest(f)->reply.body, slice_text("sluice " SLUICE_VERSION " protocol 1")));
     assert_int_equal(submit(f, OP_HELP), SERVICE_ANSWERED);
-    assert_int_equal(f->call.reply.kind, REPLY_TEXT);
-    assert_true(slice_equal(f->call.reply.body, text_help()));
-    assert_string_equal(f->fake.log, "");
+    assert_int_equal(latest(f)->reply.kind, REPLY_TEXT);
+    assert_true(slice_equal(latest(f)->reply.body, text_help()));
 }
 
 static void stats_is_json(void **state)
@@ -277,12 +392,16 @@ static void stats_is_json(void **state)
     struct fixture *f = *state;
     static counter answers;
     counter_set(&answers, 42);
-    assert_true(metrics_counter(f->dispatch.metrics, "test.answers", &answers));
+    assert_true(metrics_counter(f->metrics, "test.answers", &answers));
+    assert_true(dispatch_register_metrics(f->dispatch, f->metrics));
     assert_int_equal(submit(f, OP_STATS), SERVICE_ANSWERED);
-    assert_int_equal(f->call.reply.kind, REPLY_JSON);
-    json_t *stats = json_loadb(f->call.reply.body.ptr, f->call.reply.body.len, 0, NULL);
+    assert_int_equal(latest(f)->reply.kind, REPLY_JSON);
+    json_t *stats = json_loadb(latest(f)->reply.body.ptr, latest(f)->reply.body.len, 0, NULL);
     assert_non_null(stats);
+    json_t *queue = json_object_get(stats, "queue");
     assert_int_equal(json_integer_value(json_object_get(json_object_get(stats, "test"), "answers")), 42);
+    assert_string_equal(json_string_value(json_object_get(queue, "policy")), "reject");
+    assert_int_equal(json_integer_value(json_object_get(queue, "bound")), 4);
     json_decref(stats);
 }
 
@@ -290,12 +409,27 @@ static void config_is_what_is_written(void **state)
 {
     struct fixture *f = *state;
     assert_int_equal(submit(f, OP_CONFIG), SERVICE_ANSWERED);
-    assert_int_equal(f->call.reply.kind, REPLY_JSON);
-    assert_true(slice_equal(f->call.reply.body, slice_text("{\"threads\":2}")));
+    assert_int_equal(latest(f)->reply.kind, REPLY_JSON);
+    assert_true(slice_equal(latest(f)->reply.body, slice_text("{\"threads\":2}")));
     f->config_fails = true;
     assert_int_equal(submit(f, OP_CONFIG), SERVICE_ANSWERED);
-    assert_int_equal(f->call.reply.kind, REPLY_ERROR);
-    assert_int_equal(f->call.reply.error, ERR_INTERNAL);
+    assert_int_equal(latest(f)->reply.kind, REPLY_ERROR);
+    assert_int_equal(latest(f)->reply.error, ERR_INTERNAL);
+}
+
+static void config_set_says_what_is_wrong(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const errors[] = {NULL, "no such thing"};
+    for (int i = 0; i < 2; i++) {
+        struct call *call = call_of(f, OP_CONFIG_SET);
+        call->request.key = slice_text("queue.bound");
+        call->request.value = slice_text("5");
+        f->set_error = errors[i];
+        assert_int_equal(submit_call(f, call), SERVICE_ANSWERED);
+        assert_int_equal(call->reply.kind, i == 0 ? REPLY_OK : REPLY_ERROR);
+        if (i == 1) assert_true(slice_equal(call->reply.body, slice_text(errors[1])));
+    }
 }
 
 /* QUIT is the connection's own affair; here it must not crash or be taken for something else. */
@@ -303,8 +437,8 @@ static void quit_is_no_operation_here(void **state)
 {
     struct fixture *f = *state;
     assert_int_equal(submit(f, OP_QUIT), SERVICE_ANSWERED);
-    assert_int_equal(f->call.reply.kind, REPLY_ERROR);
-    assert_int_equal(f->call.reply.error, ERR_INTERNAL);
+    assert_int_equal(latest(f)->reply.kind, REPLY_ERROR);
+    assert_int_equal(latest(f)->reply.error, ERR_INTERNAL);
 }
 
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, setup, teardown)
@@ -312,18 +446,19 @@ static void quit_is_no_operation_here(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(done_is_answered),
-        TEST(queued_is_queued_with_its_own_bytes),
-        TEST(reject_refuses_before_it_copies),
-        TEST(reject_refuses_when_full_after_all),
+        TEST(in_place_is_answered),
+        TEST(queued_with_its_own_bytes),
+        TEST(refused_before_it_is_copied),
+        TEST(the_line_moves_up),
         TEST(wait_holds_when_full),
-        TEST(room_that_came_meanwhile_is_used),
+        TEST(a_raised_bound_lets_in_at_once),
+        TEST(the_important_supplant),
+        TEST(slow_work_in_place_waits_its_turn),
         TEST(no_memory_for_the_request),
-        TEST(admit_asks_the_policy_only),
-        TEST(flush_reaches_the_backend),
         TEST(local_operations_are_answered_at_once),
         TEST(stats_is_json),
         TEST(config_is_what_is_written),
+        TEST(config_set_says_what_is_wrong),
         TEST(quit_is_no_operation_here),
     };
     return cmocka_run_group_tests_name("dispatch", tests, NULL, NULL);

@@ -268,7 +268,7 @@ static void help_names_every_verb_on_a_line_of_its_own(void **state)
         char verb[16] = "\r\n";
         size_t len = strlen(op_name((enum op)op));
         for (size_t i = 0; i < len; i++)
-            verb[2 + i] = (char)(op_name((enum op)op)[i] - 'a' + 'A');
+            verb[2 + i] = (char)(op_name((enum op)op)[i] == '_' ? ' ' : op_name((enum op)op)[i] - 'a' + 'A');
         verb[2 + len] = ' ';
         assert_non_null(memmem(help.data, help.len, verb, len + 3));
     }

@@ -71,17 +71,19 @@ static struct request random_request(struct dice *dice, char *room)
     do
         r.op = (enum op)roll(dice, OP_QUIT); /* QUIT would end the stream */
     while (text_verb(r.op).len == 0);
-    bool keyed = r.op == OP_GET || r.op == OP_PUT || r.op == OP_DELETE || r.op == OP_TOUCH;
+    bool keyed = r.op == OP_CONFIG_SET || r.op == OP_GET || r.op == OP_PUT || r.op == OP_DELETE || r.op == OP_TOUCH;
     r.tag = random_tag(dice, room);
     room += TAG_MAX;
     if (keyed) r.key = random_key(dice, room);
     room += TEXT_KEY_MAX;
+    if (r.op == OP_CONFIG_SET) r.value = random_tag(dice, room);
+    if (r.op == OP_CONFIG_SET && r.value.len == 0) r.value = slice_text("off");
     if (r.op == OP_PUT) r.value = random_bytes(dice, room, limits.value);
     if (r.op == OP_PUT || r.op == OP_TOUCH) {
         r.ttl_kind = (enum ttl_kind)roll(dice, 3);
         if (r.ttl_kind == TTL_RELATIVE) r.ttl_ms = random_number(dice, TTL_MAX_MS);
     }
-    if (keyed && r.op != OP_GET) {
+    if (keyed && r.op != OP_GET && r.op != OP_CONFIG_SET) {
         r.condition = (enum condition)roll(dice, 4);
         if (r.condition == COND_VERSION) r.if_version = random_number(dice, UINT64_MAX);
     }

@@ -1,0 +1,82 @@
+/*
+ * The waiting line of one I/O thread in front of one thread of the backend: calls that were let in and that the
+ * backend has not been given yet.
+ *
+ *     a flow per connection:   c1  [a d e]            served by deficit round robin, so that who asks for much
+ *                              c2  [b]                takes no time from who asks for little
+ *                              c3  [c f]
+ *     a list per class:        critical [b]  normal [a c d f]  sheddable [e]      who has to leave first
+ *     ranks:                   flows by how much they have waiting                who has most
+ *
+ * Calls of one connection leave in the order in which they came. Round robin: M. Shreedhar, G. Varghese, "Efficient
+ * Fair Queuing using Deficit Round Robin" (1995), in the form of RFC 8290, where a flow may overdraw its deficit.
+ *
+ * One thread's. It holds calls, but does not own their memory; every call in it is linked through call->wait.
+ */
+#ifndef ADMIT_LINE_H
+#define ADMIT_LINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/call.h"
+
+#define LINE_CLASSES 3  /* PRIORITY_CRITICAL, PRIORITY_NORMAL, PRIORITY_SHEDDABLE */
+#define LINE_RANKS   64 /* a rank's flows differ by at most a quarter in what they have waiting */
+
+struct line_flow {
+    struct call *first, *last;
+    uint32_t count;
+    uint32_t rank;
+    uint64_t backlog_ns;
+    int64_t deficit_ns;
+    uint32_t turn_next, turn_prev; /* round robin: slots of the neighbours */
+    uint32_t rank_next, rank_prev; /* flows of the same rank */
+};
+
+struct line_class {
+    struct call *first, *last;
+};
+
+struct line {
+    struct line_flow *flows; /* by the connection's slot: the lower half of call->conn */
+    uint32_t flow_room;
+    uint32_t flow_count; /* flows with calls */
+    uint32_t count;      /* calls */
+    uint64_t backlog_ns; /* what they are expected to cost */
+    uint64_t tickets;
+    uint32_t turn; /* the flow whose turn it is; LINE_NONE: the line is empty */
+    uint32_t ranks[LINE_RANKS];
+    uint64_t ranks_used; /* bit per rank that has flows */
+    struct line_class classes[LINE_CLASSES];
+};
+
+#define LINE_NONE UINT32_MAX
+
+void line_init(struct line *l);
+void line_free(struct line *l); /* gives back the line's own memory; the calls in it are left alone */
+
+/* Appends the call to its connection's flow. call->wait.cost_ns and the request's priority (not the default) must
+ * be set. False when memory is out. */
+bool line_add(struct line *l, struct call *call);
+
+/* The call whose turn it is; NULL when the line is empty. It stays in the line. */
+struct call *line_peek(struct line *l);
+
+/* Takes a call out, whichever it is. `served`: its connection pays for it. */
+void line_remove(struct line *l, struct call *call, bool served);
+
+/* The call that came first; NULL when the line is empty. */
+struct call *line_oldest(const struct line *l);
+
+/* The newest call of the lowest class, if that is lower than `priority`; else NULL. */
+struct call *line_lowest(const struct line *l, enum priority priority);
+
+/* What the connection `conn` has waiting. */
+uint64_t line_backlog_of(const struct line *l, uint64_t conn);
+
+/* The newest call, of a class not above `priority`, of a flow with the most waiting (within a quarter); NULL when
+ * that has no such call among its newest, or not more than `least_ns` waiting. */
+struct call *line_greediest(const struct line *l, enum priority priority, uint64_t least_ns);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * The settings in force, of which some may change while the daemon runs: queue.policy, queue.bound, queue.target,
+ * by CONFIG SET and by reading the configuration file again. Thread-safe.
+ */
+#ifndef LIVE_H
+#define LIVE_H
+
+#include "config/settings.h"
+#include "daemon/admit/tuning.h"
+#include "proto/buffer.h"
+#include "proto/slice.h"
+
+struct live;
+
+/* Copies the settings. NULL when memory is out. */
+struct live *live_create(const struct settings *settings);
+void live_destroy(struct live *l);
+
+/* What the I/O threads look at. */
+const struct tuning *live_tuning(const struct live *l);
+
+/* Sets one key. NULL, or what is wrong, in `error`. */
+const char *live_set(struct live *l, struct slice key, struct slice value, char *error, size_t size);
+
+/* Takes over from `settings` what may change, and logs what changed and what would need a new start. */
+void live_replace(struct live *l, const struct settings *settings);
+
+/* Appends the settings as a JSON object. False when memory is out. */
+bool live_write(struct live *l, struct buffer *out);
+
+#endif

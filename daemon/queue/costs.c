@@ -1,0 +1,57 @@
+#include "daemon/queue/costs.h"
+
+#define WEIGHT  8  /* a new measurement counts for an eighth */
+#define OUTLIER 16 /* no measurement counts for more than this many times the average: the thread was held up */
+
+void costs_init(struct costs *c)
+{
+    counter_set(&c->mean_ns, COSTS_FIRST_NS);
+    for (int op = 0; op <= OP_TABLE_LAST; op++)
+        counter_set(&c->operation_ns[op], 0);
+}
+
+uint64_t costs_of(const struct costs *c, const struct call *call)
+{
+    enum op op = call->request.op;
+    if (op > OP_TABLE_LAST) return 0;
+    if (op != OP_BATCH) {
+        uint64_t ns = counter_get(&c->operation_ns[op]);
+        return ns ? ns : costs_mean(c);
+    }
+    uint64_t sum = 0;
+    for (const struct call *part = call->parts; part; part = part->part_next)
+        sum += costs_of(c, part);
+    return sum;
+}
+
+static uint64_t blend(uint64_t average, uint64_t sample)
+{
+    if (sample > average * OUTLIER) sample = average * OUTLIER;
+    return average + (sample + WEIGHT - 1) / WEIGHT - average / WEIGHT;
+}
+
+/* Its share of a batch that took `elapsed_ns` where `expected_ns` had been expected. */
+static void note_one(struct costs *c, const struct call *call, uint64_t elapsed_ns, uint64_t expected_ns)
+{
+    for (const struct call *part = call->parts; part; part = part->part_next)
+        note_one(c, part, elapsed_ns, expected_ns);
+    enum op op = call->request.op;
+    if (op > OP_TABLE_LAST || op == OP_BATCH) return;
+    uint64_t expected = costs_of(c, call);
+    uint64_t share = (uint64_t)((double)elapsed_ns * (double)expected / (double)expected_ns);
+    counter_set(&c->operation_ns[op], counter_get(&c->operation_ns[op]) ? blend(expected, share) : share + 1);
+}
+
+void costs_note(struct costs *c, struct call *const *calls, size_t count, uint64_t elapsed_ns)
+{
+    uint64_t expected_ns = 1, seen = 0;
+    counter_set(&c->mean_ns, blend(costs_mean(c), elapsed_ns / count + 1));
+    for (size_t i = 0; i < count; i++)
+        expected_ns += costs_of(c, calls[i]);
+    for (size_t i = 0; i < count; i++) {
+        enum op op = calls[i]->request.op;
+        if (op > OP_TABLE_LAST || (seen >> op & 1)) continue; /* one of a kind speaks for all of its kind */
+        if (op != OP_BATCH) seen |= 1ULL << op;
+        note_one(c, calls[i], elapsed_ns, expected_ns);
+    }
+}

@@ -1,0 +1,36 @@
+/*
+ * What operations cost: moving averages, told by the thread that executes them to the threads that admit.
+ *
+ * A batch is timed as a whole. What it took is shared out among its operations in proportion to what was expected
+ * of each, so a rare slow operation in a batch of fast ones makes its own average grow most.
+ */
+#ifndef QUEUE_COSTS_H
+#define QUEUE_COSTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/base/metrics.h"
+#include "proto/call.h"
+
+#define COSTS_FIRST_NS 50000 /* of an operation, until one was measured */
+
+struct costs {                               /* of one executing thread */
+    counter mean_ns;                         /* of the operations that came, whatever they were */
+    counter operation_ns[OP_TABLE_LAST + 1]; /* 0: not measured yet */
+};
+
+void costs_init(struct costs *c);
+
+/* The executing thread: these calls took `elapsed_ns` together. */
+void costs_note(struct costs *c, struct call *const *calls, size_t count, uint64_t elapsed_ns);
+
+/* Any thread: what this call, parts included, is expected to take. */
+uint64_t costs_of(const struct costs *c, const struct call *call);
+
+static inline uint64_t costs_mean(const struct costs *c)
+{
+    return counter_get(&c->mean_ns);
+}
+
+#endif
