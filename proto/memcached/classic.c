@@ -235,6 +235,17 @@ static struct mc_line verbosity(const struct mc_tokens *t, struct call *call)
     return mc_answer(call, "OK");
 }
 
+/* A web page can make a browser send HTTP to a port of its user's machine, with commands in the body: so HTTP
+ * closes the connection, as it does in memcached. */
+static struct mc_line unknown(const struct mc_tokens *t, struct call *call)
+{
+    struct slice last = t->at[t->count - 1];
+    if (last.len < 5 || memcmp(last.ptr, "HTTP/", 5) != 0) return mc_answer(call, "ERROR");
+    mc_answer(call, "");
+    call->form = MC_NOTHING;
+    return (struct mc_line){DECODE_CLOSE, 0};
+}
+
 /* Commands that are told by their tokens. */
 static struct mc_line other(const struct codec_limits *limits, const struct mc_tokens *t, struct call *call)
 {
@@ -251,7 +262,7 @@ static struct mc_line other(const struct codec_limits *limits, const struct mc_t
     if (is(name, "verbosity")) return verbosity(t, call);
     if (is(name, "shutdown")) return mc_answer(call, "ERROR: shutdown not enabled");
     if (is(name, "quit") && t->count == 1) return ask(call, OP_QUIT, MC_NOTHING);
-    return mc_answer(call, "ERROR");
+    return unknown(t, call);
 }
 
 struct mc_line mc_classic(const struct codec_limits *limits, struct slice line, struct call *call)

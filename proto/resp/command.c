@@ -215,6 +215,13 @@ static enum decode_status unknown(const struct resp_args *args, struct call *cal
                      text);
 }
 
+/* A web page can make a browser send HTTP to a port of its user's machine, with commands in the body. Redis's
+ * check. */
+static bool is_http(struct slice name)
+{
+    return resp_is(name, "post") || resp_is(name, "host:");
+}
+
 /* These are carried out at once, MULTI or not. */
 static bool passes_multi(const struct resp_command *c)
 {
@@ -227,6 +234,7 @@ enum decode_status resp_command(struct decoder *d, const struct codec_limits *li
 {
     const struct resp_command *c = resp_command_find(args->argv[0]);
     if (!c) {
+        if (is_http(args->argv[0])) return resp_literal(call, ""), DECODE_CLOSE;
         resp_abort_transaction(d);
         return unknown(args, call);
     }

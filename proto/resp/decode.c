@@ -274,6 +274,7 @@ enum decode_status resp_decode(struct decoder *d, const struct codec_limits *lim
                                                      : take_inline(d, limits, in + blank, len - blank, &step, call);
         blank += step;
         *used = blank;
+        if (status == DECODE_CLOSE) d->state = CLOSED;
         if (status != DECODE_MORE || step == 0 || d->state != COMMAND) return status;
     }
     return DECODE_MORE;
