@@ -105,6 +105,17 @@ test: deps-test ## build and run every test (SAN=address, SAN=thread: sanitized)
 	@$(MAKE) --no-print-directory all generated-files test-programs
 	@BUILD_DIR=$(BUILD) SLUICE_SAN=$(SAN) $(PYTHON) tests/run.py $(TEST_ARGS) $(TESTS)
 
+test-clients: deps-clients ## test with other people's clients: redis-cli, Django, PHP, Express and more (installs them)
+	@$(MAKE) --no-print-directory all $(BUILD)/node/installed
+	@BUILD_DIR=$(BUILD) SLUICE_SAN=$(SAN) $(PYTHON) tests/run.py --only clients $(TEST_ARGS)
+
+# The npm packages, exactly as package-lock.json names them; without them their tests skip.
+$(BUILD)/node/installed: tests/clients/node/package.json tests/clients/node/package-lock.json
+	@mkdir -p $(@D) && cp $^ $(@D)
+	$(call say,NPM   $(@D)/node_modules)
+	$(Q)cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && touch installed || \
+	    echo "Could not install the npm packages: the tests that use them will be skipped."
+
 test-programs: $(TESTS) $(BUILD)/example-session
 
 # The program that docs/client-c.md explains, built as a user would build it.
@@ -160,6 +171,8 @@ deps: ## install what building needs (apt; elsewhere: says what is needed)
 	@tests/deps.sh build
 deps-test:
 	@tests/deps.sh test
+deps-clients: deps-test
+	@tests/deps.sh clients
 deps-bench:
 	@tests/deps.sh bench
 deps-ci:
@@ -183,6 +196,6 @@ help: ## list the targets
 	    while IFS='|' read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all run test test-programs tidy model fuzz generated-files generate check-generated deps deps-test deps-ci deps-bench bench bench-full \
+.PHONY: all run test test-clients test-programs tidy model fuzz generated-files generate check-generated deps deps-test deps-clients deps-ci deps-bench bench bench-full \
     install clean help
 .SECONDARY:

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Runs the tests of one build folder and sums them up.
 
-    BUILD_DIR=build tests/run.py [-k WORD] [--only unit|blackbox] [UNIT_TEST_BINARY...]
+    BUILD_DIR=build tests/run.py [-k WORD] [--only unit|blackbox|clients] [UNIT_TEST_BINARY...]
 
-Every unit test binary and every file of black-box tests is one job; a few jobs run at a time. What fails is
+Every unit test binary and every file of black-box tests is one job; a few jobs run at a time. The tests with other
+people's clients (tests/clients) run only when asked for, as they need a lot installed. What fails is
 printed in full. The last line is "N passed, N failed" (", N skipped" if any were), the exit status 1 if
 anything failed or nothing ran.
 """
@@ -22,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-BLACKBOX = ROOT / "tests/blackbox"
+BLACKBOX, CLIENTS = ROOT / "tests/blackbox", ROOT / "tests/clients"
 UNIT_TIMEOUT, BLACKBOX_TIMEOUT = 240, 900
 # These take longest, so they start first.
 SLOW_FIRST = ("test_transcripts", "test_model", "test_scale", "test_overload")
@@ -77,8 +78,8 @@ def run_unit(binary, env):
 
 
 def run_pytest(path, env, keyword):
-    """One file of black-box tests, read from its junit report."""
-    result = Result(f"blackbox {path.name}")
+    """One file of black-box or clients' tests, read from its junit report."""
+    result = Result(f"{path.parent.name} {path.name}")
     with tempfile.TemporaryDirectory(prefix="sluice-run-") as folder:
         report = Path(folder, "junit.xml")
         command = [sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", "-rs",
@@ -122,10 +123,11 @@ def make_jobs(args, env):
     """(function, arguments) of every job, the long ones first, and those that want to be alone."""
     together, alone = [], []
     if args.only != "unit":
-        files = sorted(BLACKBOX.glob("test_*.py"), key=lambda f: (f.stem not in SLOW_FIRST, f.stem))
+        folder = CLIENTS if args.only == "clients" else BLACKBOX
+        files = sorted(folder.glob("test_*.py"), key=lambda f: (f.stem not in SLOW_FIRST, f.stem))
         for path in files:
             (alone if path.stem in ALONE else together).append((run_pytest, path, env, args.k))
-    if args.only != "blackbox":
+    if args.only in (None, "unit"):
         for binary in args.binaries:
             if not args.k or args.k in Path(binary).name:
                 together.append((run_unit, binary, env))
@@ -135,7 +137,7 @@ def make_jobs(args, env):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-k", metavar="WORD", help="unit tests of that name; pytest's -k for the others")
-    parser.add_argument("--only", choices=("unit", "blackbox"))
+    parser.add_argument("--only", choices=("unit", "blackbox", "clients"))
     parser.add_argument("-j", type=int, default=max(2, min(4, os.cpu_count() or 2)), help="jobs at a time")
     parser.add_argument("binaries", nargs="*", help="unit tests")
     args = parser.parse_args()

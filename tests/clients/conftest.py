@@ -2,9 +2,10 @@
 
     sluiced     a daemon with all three listeners, per module and backend
     peer_redis  Debian's redis-server, peer_memcached its memcached: private ones, for comparing
-A program or module that is not installed skips its tests and says so.
+A program or module that is not installed skips its tests and says so (`make test-clients` installs them all).
 """
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -31,6 +32,11 @@ def needs(program):
     if not found:
         pytest.skip(f"{program} is not installed")
     return found
+
+
+def needs_module(name, package):
+    """A mark that skips its tests unless the Python module is there, which comes with that Debian package."""
+    return pytest.mark.skipif(importlib.util.find_spec(name) is None, reason=f"{package} is not installed")
 
 
 def free_port():
