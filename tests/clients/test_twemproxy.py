@@ -5,16 +5,17 @@ from conftest import BACKENDS, Process, free_port, needs
 from wire import Resp, Wire
 
 KEYS = 400
+# The servers have names, so that keys are spread alike whatever the ports.
 POOL = """
 {name}:
   listen: 127.0.0.1:{port}
-  hash: fnv1a_64
+  hash: murmur
   distribution: ketama
   redis: {redis}
   timeout: 20000
   servers:
-   - 127.0.0.1:{one}:1
-   - 127.0.0.1:{two}:1
+   - 127.0.0.1:{one}:1 one
+   - 127.0.0.1:{two}:1 two
 """
 
 
