@@ -60,6 +60,8 @@ needs_of_test() {
 
 php_module() { php -m | grep -qx "$1"; }
 
+ruby_gem() { ruby -e 'gem ARGV[0]' "$1"; }
+
 needs_of_clients() {
     need redis-server command -v redis-server
     need redis-tools command -v redis-cli
@@ -74,6 +76,8 @@ needs_of_clients() {
     need php-cli command -v php
     need php-redis php_module redis
     need php-memcached php_module memcached
+    need ruby-actionpack ruby_gem actionpack
+    need ruby-redis ruby_gem redis
     need nodejs command -v node
     need npm command -v npm
 }
