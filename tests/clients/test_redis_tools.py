@@ -17,7 +17,7 @@ PATIENCE = 60
 
 @pytest.fixture
 def cli(sluiced):
-    """A function: runs redis-cli with these arguments (and standard input), returns what it wrote. The store is empty."""
+    """A function: runs redis-cli with these arguments and standard input, returns its output. The store is empty."""
     program = needs("redis-cli")
     with Resp(sluiced.resp_port) as wire:
         wire.ask("FLUSHALL")
@@ -71,7 +71,7 @@ def test_at_its_prompt(sluiced, cli):
         assert terminal.say("get nothing") == "(nil)\n"
         assert terminal.say("incr n") == "(integer) 1\n"
         assert terminal.say("mget n nothing") == '1) "1"\n2) (nil)\n'
-        assert terminal.say("lpush l 1").startswith("(error) ERR unknown command 'lpush', with args beginning with: 'l' '1'")
+        assert terminal.say("lpush l 1").startswith("(error) ERR unknown command 'lpush', with args beginning with: 'l'")
         assert terminal.say("get").startswith("(error) ERR wrong number of arguments for 'get' command\n")
         assert terminal.say("multi", "(TX)> ") == "OK\n"
         assert terminal.say("incr n", "(TX)> ") == "QUEUED\n"

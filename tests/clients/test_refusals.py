@@ -1,10 +1,12 @@
 """What clients of Redis and memcached tell their users when Sluice is overloaded, or another protocol is spoken."""
 
+import http.client
 import json
 import re
 import subprocess
 
 import pytest
+import web
 from conftest import Sluiced, needs, needs_module
 from daemon import poll
 from wire import Resp, Wire
@@ -88,6 +90,32 @@ def test_python_pymemcache(full):
     with pytest.raises(MemcacheServerError, match=r"overloaded, retry after \d+ ms"):
         client.get("a")
     client.close()
+
+
+@needs_module("flask_session", "python3-flask-session")
+@needs_module("redis", "python3-redis")
+def test_a_web_shop(full):
+    """The request fails, and that is all: the cookie stays, and with it the session."""
+    with web.python_shop("flask", "redis", full) as app:
+        connection = http.client.HTTPConnection("127.0.0.1", app.port, timeout=60)
+        connection.request("GET", "/me", headers={"Cookie": "session=0123456789"})
+        answer = connection.getresponse()
+        assert answer.status == 500 and not answer.headers["Set-Cookie"]
+        connection.close()
+
+
+@needs_module("django", "python3-django")
+@needs_module("django_redis", "python3-django-redis")
+def test_django_is_better_off_waiting(start_sluiced):
+    """It would take a refusal for "no such session" and log the user out; docs/clients.md says what to do."""
+    d = start_sluiced("backend=backpressure", "queue.policy=wait", "queue.bound=1", "work.iterations=10000000")
+    with web.python_shop("django", "redis", d) as app, Resp(d.resp_port) as busy, Resp(d.resp_port) as waiting:
+        alice = web.Person(app.port)
+        alice.post("/login?user=alice")
+        busy.send(Resp.command("MGET", *["a"] * 100))
+        waiting.send(Resp.command("GET", "a") * 3)
+        assert alice.me() == {"user": "alice", "cart": []}
+        assert busy.reply() and [waiting.reply() for _ in range(3)] == [b"$-1\r\n"] * 3
 
 
 def test_wrong_ports(sluiced):

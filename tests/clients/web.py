@@ -10,13 +10,24 @@ Every application under test (apps/, node/app.js) is the same shop, which keeps 
 
 import http.client
 import json
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from http.cookies import SimpleCookie
+from pathlib import Path
 
+from conftest import Process, free_port
 from daemon import poll
 from wire import Resp, Wire
 
 PATIENCE = 60
+APPS = Path(__file__).parent / "apps"
+
+
+def python_shop(framework, kind, sluiced):
+    """The shop with "django" or "flask", on the "redis" or "memcached" listener: a running Process."""
+    listener = sluiced.port_of("resp" if kind == "redis" else kind)
+    port = free_port()
+    return Process([sys.executable, str(APPS / f"shop_{framework}.py"), str(port), kind, str(listener)], port)
 
 
 class Person:

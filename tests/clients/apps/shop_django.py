@@ -19,8 +19,8 @@ else:  # Django has a backend for Redis of its own from 4.0 on
 settings.configure(
     SECRET_KEY="of the tests", ROOT_URLCONF=__name__, ALLOWED_HOSTS=["127.0.0.1"], CACHES={"default": CACHE},
     SESSION_ENGINE="django.contrib.sessions.backends.cache", INSTALLED_APPS=["django.contrib.sessions"],
-    MIDDLEWARE=["django.contrib.sessions.middleware.SessionMiddleware"], DEFAULT_AUTO_FIELD="django.db.models.AutoField",
-    USE_TZ=True)
+    MIDDLEWARE=["django.contrib.sessions.middleware.SessionMiddleware"],
+    DEFAULT_AUTO_FIELD="django.db.models.AutoField", USE_TZ=True)
 meeting = threading.Barrier(2)
 
 
