@@ -208,3 +208,20 @@ def test_one_session_through_three_listeners(sluiced, r, m):
         r.select(1)
         r.set("s", "elsewhere")
         assert m.get("s") is None and text.get("s").kind == "NOT_FOUND", "they see database 0"
+
+
+@with_redis
+@with_pymemcache
+def test_max_lifetime_caps_never(start_sluiced):
+    d = start_sluiced("ttl.max_lifetime=1h")
+    with d.connect() as text, redis.Redis(port=d.resp_port) as r:
+        m = Client(("127.0.0.1", d.memcached_port), default_noreply=False)
+        r.set("by redis", "x")
+        r.set("persisted", "x", ex=10)
+        r.persist("persisted")
+        r.set("long", "x", ex=1_000_000)
+        m.set("memcached", "x")
+        text.put("text", "x", "never")
+        for key in ("by redis", "persisted", "long", "memcached", "text"):
+            assert 3000 < r.ttl(key) <= 3600, key
+        m.close()
