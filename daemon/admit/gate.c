@@ -16,7 +16,7 @@
 #define STALE_MOST   256 /* calls answered in one gate_next, at most */
 #define RATE_NS      50000000
 #define RETRY_MOST   1000 /* ms */
-#define GREED        4    /* who has so many times as much waiting has to make room */
+#define GREED        4    /* who has more calls than this waiting, and so many times as much work, makes room */
 #define UNIT         256  /* of stretch and excess */
 #define STRETCH_MOST (64 * UNIT)
 
@@ -176,7 +176,7 @@ static struct call *victim_for(const struct gate *g, const struct call *call)
     uint64_t mine_ns = line_backlog_of(l, call->conn) + call->wait.cost_ns;
     uint64_t fair_ns = l->backlog_ns / (l->flow_count + 1);
     if (mine_ns > fair_ns) return NULL;
-    return line_greediest(l, call->request.priority, mine_ns * GREED);
+    return line_greediest(l, call->request.priority, GREED, mine_ns * GREED);
 }
 
 static struct call *supplanted_by(const struct gate *g, const struct call *call)

@@ -217,11 +217,11 @@ uint64_t line_backlog_of(const struct line *l, uint64_t conn)
     return slot < l->flow_room && l->flows[slot].count > 0 ? l->flows[slot].backlog_ns : 0;
 }
 
-struct call *line_greediest(const struct line *l, enum priority priority, uint64_t least_ns)
+struct call *line_greediest(const struct line *l, enum priority priority, uint32_t least, uint64_t least_ns)
 {
     if (l->ranks_used == 0) return NULL;
     const struct line_flow *f = &l->flows[l->ranks[63 - __builtin_clzll(l->ranks_used)]];
-    if (f->backlog_ns <= least_ns) return NULL;
+    if (f->count <= least || f->backlog_ns <= least_ns) return NULL;
     struct call *call = f->last;
     for (int i = 0; call && i < LOOK_BACK; i++, call = call->wait.flow_prev)
         if (call->request.priority >= priority) return call;

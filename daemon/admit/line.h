@@ -76,7 +76,7 @@ struct call *line_lowest(const struct line *l, enum priority priority);
 uint64_t line_backlog_of(const struct line *l, uint64_t conn);
 
 /* The newest call, of a class not above `priority`, of a flow with the most waiting (within a quarter); NULL when
- * that has no such call among its newest, or not more than `least_ns` waiting. */
-struct call *line_greediest(const struct line *l, enum priority priority, uint64_t least_ns);
+ * that has no such call among its newest, or not more than `least` calls that cost more than `least_ns`. */
+struct call *line_greediest(const struct line *l, enum priority priority, uint32_t least, uint64_t least_ns);
 
 #endif
