@@ -15,6 +15,7 @@
 #include "daemon/base/thread.h"
 #include "daemon/net/loop_impl.h"
 
+#define ADOPTED        32 /* sockets taken in at a time */
 #define HELD_TRIES     64 /* held connections that may find no room before the rest waits for the next signal */
 #define BATCH_ROUNDS   4  /* times that held connections may refill what a batch has left */
 #define COLLECT_ROUNDS 16 /* completions collected before sockets get their turn again */
@@ -23,17 +24,15 @@
 
 /* ---- what came from other threads ---- */
 
-static void adopt_sockets(struct loop *loop)
+/* A storm of connections is taken in a little at a turn. False: none was there. */
+static bool adopt_sockets(struct loop *loop)
 {
-    pthread_mutex_lock(&loop->inbox_lock);
-    struct loop_socket *sockets = loop->inbox;
-    size_t count = loop->inbox_count;
-    loop->inbox = NULL;
-    loop->inbox_count = loop->inbox_capacity = 0;
-    pthread_mutex_unlock(&loop->inbox_lock);
+    struct loop_socket sockets[ADOPTED];
+    if (!inbox_filled(&loop->inbox)) return false;
+    size_t count = inbox_take(&loop->inbox, sockets, ADOPTED);
     for (size_t i = 0; i < count; i++)
         conn_open(loop, &sockets[i]);
-    free(sockets);
+    return count > 0;
 }
 
 static void retry_held(struct loop *loop)
@@ -131,9 +130,9 @@ static bool collect(struct loop *loop)
 {
     bool any = collect_completions(loop);
     bool drain = !loop->draining && atomic_load(&loop->drain); /* asked first: no socket is adopted after it */
-    if (atomic_load_explicit(&loop->adopted, memory_order_relaxed) && atomic_exchange(&loop->adopted, false)) {
-        adopt_sockets(loop);
+    while (adopt_sockets(loop)) {
         any = true;
+        if (!drain) break;
     }
     if (atomic_load_explicit(&loop->room, memory_order_relaxed) && atomic_exchange(&loop->room, false)) {
         loop->submitted = any = true; /* the service's rules may have changed */
@@ -286,7 +285,7 @@ struct loop *loop_start(const struct loop_options *options, const char **error)
     /* Room for the longest unfinished line, its line end, and a read behind it. */
     loop->input_size = options->limits.line + 2 + LOOP_READ_SIZE;
     deadlines_init(&loop->deadlines, tick_for(options), clock_ms(options->clock));
-    pthread_mutex_init(&loop->inbox_lock, NULL);
+    inbox_init(&loop->inbox);
     loop->input = malloc(loop->input_size);
     loop->stats = loop_stats_create();
     char name[16];
@@ -299,22 +298,11 @@ struct loop *loop_start(const struct loop_options *options, const char **error)
 
 void loop_adopt(struct loop *loop, const struct loop_socket *socket)
 {
-    pthread_mutex_lock(&loop->inbox_lock);
-    if (loop->inbox_count == loop->inbox_capacity) {
-        size_t capacity = loop->inbox_capacity ? loop->inbox_capacity * 2 : 16;
-        struct loop_socket *inbox = realloc(loop->inbox, capacity * sizeof *inbox);
-        if (!inbox) {
-            pthread_mutex_unlock(&loop->inbox_lock);
-            close(socket->fd);
-            atomic_fetch_sub(loop->options.open, 1);
-            return;
-        }
-        loop->inbox = inbox;
-        loop->inbox_capacity = capacity;
+    if (!inbox_put(&loop->inbox, socket)) {
+        close(socket->fd);
+        atomic_fetch_sub(loop->options.open, 1);
+        return;
     }
-    loop->inbox[loop->inbox_count++] = *socket;
-    pthread_mutex_unlock(&loop->inbox_lock);
-    atomic_store(&loop->adopted, true);
     bell_ring(&loop->bell);
 }
 
@@ -359,13 +347,10 @@ void loop_free(struct loop *loop)
         loop->free_calls = call->next;
         free(call);
     }
-    for (size_t i = 0; i < loop->inbox_count; i++)
-        close(loop->inbox[i].fd);
     uv_loop_close(&loop->uv);
     bell_close(&loop->bell);
-    pthread_mutex_destroy(&loop->inbox_lock);
+    inbox_free(&loop->inbox);
     buffer_free(&loop->output);
-    free(loop->inbox);
     free(loop->input);
     free(loop->slots);
     free(loop->stats);

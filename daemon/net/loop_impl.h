@@ -7,6 +7,7 @@
 
 #include "daemon/net/conn.h"
 #include "daemon/net/deadlines.h"
+#include "daemon/net/inbox.h"
 #include "daemon/net/loop.h"
 #include "daemon/net/loop_stats.h"
 #include "daemon/queue/bell.h"
@@ -37,10 +38,7 @@ struct loop {
     /* From other threads. */
     struct bell bell;
     struct mailbox mailbox;
-    pthread_mutex_t inbox_lock;
-    struct loop_socket *inbox; /* adopted sockets; guarded by inbox_lock */
-    size_t inbox_count, inbox_capacity;
-    _Atomic bool adopted; /* the inbox may hold something */
+    struct inbox inbox;
     _Atomic bool room;
     _Atomic bool drain;
     _Atomic bool abort;
