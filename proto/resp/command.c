@@ -19,71 +19,110 @@ const struct codec codec_resp = {
 
 #define NAME_MAX_LEN 16
 
+/* Of commands that are several in one; arities with both names, as Redis counts them. */
+static const struct resp_subcommand client_subs[] = {
+    {"setname", 3, resp_take_client_setname},
+    {"getname", 2, resp_take_client_getname},
+    {"id", 2, resp_take_client_id},
+    {"info", 2, resp_take_client_info},
+    {"list", -2, resp_take_client_list},
+    {"setinfo", 4, resp_take_client_setinfo},
+    {"no-evict", 3, resp_take_client_switch},
+    {"no-touch", 3, resp_take_client_switch},
+    {NULL, 0, NULL},
+};
+static const struct resp_subcommand config_subs[] = {
+    {"get", -3, resp_take_config_get},
+    {"set", -4, resp_take_config_set},
+    {"rewrite", 2, resp_take_config_change},
+    {"resetstat", 2, resp_take_config_change},
+    {NULL, 0, NULL},
+};
+static const struct resp_subcommand command_subs[] = {
+    {"count", 2, resp_take_command_count},
+    {"info", -2, resp_take_command_info},
+    {"list", -2, resp_take_command_list},
+    {"docs", -2, resp_take_command_docs},
+    {NULL, 0, NULL},
+};
+static const struct resp_subcommand object_subs[] = {
+    {"encoding", 3, resp_take_object_encoding}, {"refcount", 3, resp_take_object_refcount},
+    {"freq", 3, resp_take_object_freq},         {"idletime", 3, resp_take_object_idletime},
+    {"help", 2, resp_take_object_help},         {NULL, 0, NULL},
+};
+static const struct resp_subcommand function_subs[] = {{"flush", -2, resp_take_function_flush}, {NULL, 0, NULL}};
+static const struct resp_subcommand script_subs[] = {
+    {"exists", -3, resp_take_script_exists},
+    {"flush", -2, resp_take_script_flush},
+    {"load", 3, resp_take_script_load},
+    {NULL, 0, NULL},
+};
+
 /* clang-format off */
 /* Sorted by length, then by name. */
 static const struct resp_command commands[] = {
-    {"del",         "write",               -2, 1, -1, 1, resp_take_del},
-    {"get",         "readonly fast",        2, 1,  1, 1, resp_take_get},
-    {"len",         "readonly fast",        1, 0,  0, 0, resp_take_dbsize},
-    {"put",         "write denyoom",        4, 1,  1, 1, resp_take_put},
-    {"set",         "write denyoom",       -3, 1,  1, 1, resp_take_set},
-    {"ttl",         "readonly fast",        2, 1,  1, 1, resp_take_ttl},
-    {"auth",        "noscript loading stale fast no_auth allow_busy", -2, 0, 0, 0, resp_take_auth},
-    {"decr",        "write denyoom fast",   2, 1,  1, 1, resp_take_decr},
-    {"echo",        "loading stale fast",   2, 0,  0, 0, resp_take_echo},
-    {"eval",        "noscript stale skip_monitor no_mandatory_keys movablekeys", -3, 0, 0, 0, resp_take_eval},
-    {"exec",        "noscript loading stale skip_slowlog", 1, 0, 0, 0, resp_take_exec},
-    {"incr",        "write denyoom fast",   2, 1,  1, 1, resp_take_incr},
-    {"info",        "loading stale",       -1, 0,  0, 0, resp_take_info},
-    {"keys",        "readonly",             2, 0,  0, 0, resp_take_keys},
-    {"mget",        "readonly fast",       -2, 1, -1, 1, resp_take_mget},
-    {"mset",        "write denyoom",       -3, 1, -1, 2, resp_take_mset},
-    {"ping",        "fast",                -1, 0,  0, 0, resp_take_ping},
-    {"pttl",        "readonly fast",        2, 1,  1, 1, resp_take_ttl},
-    {"quit",        "noscript loading stale fast no_auth allow_busy", -1, 0, 0, 0, resp_take_quit},
-    {"scan",        "readonly",            -2, 0,  0, 0, resp_take_scan},
-    {"time",        "loading stale fast",   1, 0,  0, 0, resp_take_time},
-    {"type",        "readonly fast",        2, 1,  1, 1, resp_take_type},
-    {"getex",       "write fast",          -2, 1,  1, 1, resp_take_getex},
-    {"hello",       "noscript loading stale fast no_auth allow_busy", -1, 0, 0, 0, resp_take_hello},
-    {"multi",       "noscript loading stale fast allow_busy", 1, 0, 0, 0, resp_take_multi},
-    {"reset",       "noscript loading stale fast no_auth allow_busy", 1, 0, 0, 0, resp_take_reset},
-    {"setex",       "write denyoom",        4, 1,  1, 1, resp_take_setex},
-    {"setnx",       "write denyoom fast",   3, 1,  1, 1, resp_take_setnx},
-    {"touch",       "readonly fast",       -2, 1, -1, 1, resp_take_touch},
-    {"append",      "write denyoom fast",   3, 1,  1, 1, resp_take_append},
-    {"client",      "noscript loading stale", -2, 0, 0, 0, resp_take_client},
-    {"config",      "noscript loading stale", -2, 0, 0, 0, resp_take_config},
-    {"dbsize",      "readonly fast",        1, 0,  0, 0, resp_take_dbsize},
-    {"decrby",      "write denyoom fast",   3, 1,  1, 1, resp_take_decrby},
-    {"delete",      "write",               -2, 1, -1, 1, resp_take_del},
-    {"exists",      "readonly fast",       -2, 1, -1, 1, resp_take_exists},
-    {"expire",      "write fast",          -3, 1,  1, 1, resp_take_expire},
-    {"getdel",      "write fast",           2, 1,  1, 1, resp_take_getdel},
-    {"getset",      "write denyoom fast",   3, 1,  1, 1, resp_take_getset},
-    {"incrby",      "write denyoom fast",   3, 1,  1, 1, resp_take_incrby},
-    {"msetnx",      "write denyoom",       -3, 1, -1, 2, resp_take_msetnx},
-    {"object",      "readonly",            -2, 2,  2, 1, resp_take_object},
-    {"psetex",      "write denyoom",        4, 1,  1, 1, resp_take_psetex},
-    {"rename",      "write",                3, 1,  2, 1, resp_take_rename},
-    {"script",      "noscript",            -2, 0,  0, 0, resp_take_script},
-    {"select",      "loading stale fast",   2, 0,  0, 0, resp_take_select},
-    {"strlen",      "readonly fast",        2, 1,  1, 1, resp_take_strlen},
-    {"unlink",      "write fast",          -2, 1, -1, 1, resp_take_del},
-    {"command",     "loading stale",       -1, 0,  0, 0, resp_take_command},
-    {"discard",     "noscript loading stale fast allow_busy", 1, 0, 0, 0, resp_take_discard},
-    {"evalsha",     "noscript stale skip_monitor no_mandatory_keys movablekeys", -3, 0, 0, 0, resp_take_eval},
-    {"flushdb",     "write",               -1, 0,  0, 0, resp_take_flush},
-    {"persist",     "write fast",           2, 1,  1, 1, resp_take_persist},
-    {"pexpire",     "write fast",          -3, 1,  1, 1, resp_take_expire},
-    {"expireat",    "write fast",          -3, 1,  1, 1, resp_take_expire},
-    {"flushall",    "write",               -1, 0,  0, 0, resp_take_flush},
-    {"function",    "noscript",            -2, 0,  0, 0, resp_take_function},
-    {"renamenx",    "write fast",           3, 1,  2, 1, resp_take_rename},
-    {"pexpireat",   "write fast",          -3, 1,  1, 1, resp_take_expire},
-    {"randomkey",   "readonly",             1, 0,  0, 0, resp_take_randomkey},
-    {"expiretime",  "readonly fast",        2, 1,  1, 1, resp_take_ttl},
-    {"pexpiretime", "readonly fast",        2, 1,  1, 1, resp_take_ttl},
+    {"del",         "write",               -2, 1, -1, 1, resp_take_del, NULL},
+    {"get",         "readonly fast",        2, 1,  1, 1, resp_take_get, NULL},
+    {"len",         "readonly fast",        1, 0,  0, 0, resp_take_dbsize, NULL},
+    {"put",         "write denyoom",        4, 1,  1, 1, resp_take_put, NULL},
+    {"set",         "write denyoom",       -3, 1,  1, 1, resp_take_set, NULL},
+    {"ttl",         "readonly fast",        2, 1,  1, 1, resp_take_ttl, NULL},
+    {"auth",        "noscript loading stale fast no_auth allow_busy", -2, 0, 0, 0, resp_take_auth, NULL},
+    {"decr",        "write denyoom fast",   2, 1,  1, 1, resp_take_decr, NULL},
+    {"echo",        "loading stale fast",   2, 0,  0, 0, resp_take_echo, NULL},
+    {"eval",        "noscript stale skip_monitor no_mandatory_keys movablekeys", -3, 0, 0, 0, resp_take_eval, NULL},
+    {"exec",        "noscript loading stale skip_slowlog", 1, 0, 0, 0, resp_take_exec, NULL},
+    {"incr",        "write denyoom fast",   2, 1,  1, 1, resp_take_incr, NULL},
+    {"info",        "loading stale",       -1, 0,  0, 0, resp_take_info, NULL},
+    {"keys",        "readonly",             2, 0,  0, 0, resp_take_keys, NULL},
+    {"mget",        "readonly fast",       -2, 1, -1, 1, resp_take_mget, NULL},
+    {"mset",        "write denyoom",       -3, 1, -1, 2, resp_take_mset, NULL},
+    {"ping",        "fast",                -1, 0,  0, 0, resp_take_ping, NULL},
+    {"pttl",        "readonly fast",        2, 1,  1, 1, resp_take_ttl, NULL},
+    {"quit",        "noscript loading stale fast no_auth allow_busy", -1, 0, 0, 0, resp_take_quit, NULL},
+    {"scan",        "readonly",            -2, 0,  0, 0, resp_take_scan, NULL},
+    {"time",        "loading stale fast",   1, 0,  0, 0, resp_take_time, NULL},
+    {"type",        "readonly fast",        2, 1,  1, 1, resp_take_type, NULL},
+    {"getex",       "write fast",          -2, 1,  1, 1, resp_take_getex, NULL},
+    {"hello",       "noscript loading stale fast no_auth allow_busy", -1, 0, 0, 0, resp_take_hello, NULL},
+    {"multi",       "noscript loading stale fast allow_busy", 1, 0, 0, 0, resp_take_multi, NULL},
+    {"reset",       "noscript loading stale fast no_auth allow_busy", 1, 0, 0, 0, resp_take_reset, NULL},
+    {"setex",       "write denyoom",        4, 1,  1, 1, resp_take_setex, NULL},
+    {"setnx",       "write denyoom fast",   3, 1,  1, 1, resp_take_setnx, NULL},
+    {"touch",       "readonly fast",       -2, 1, -1, 1, resp_take_touch, NULL},
+    {"append",      "write denyoom fast",   3, 1,  1, 1, resp_take_append, NULL},
+    {"client",      "noscript loading stale", -2, 0, 0, 0, NULL, client_subs},
+    {"config",      "noscript loading stale", -2, 0, 0, 0, NULL, config_subs},
+    {"dbsize",      "readonly fast",        1, 0,  0, 0, resp_take_dbsize, NULL},
+    {"decrby",      "write denyoom fast",   3, 1,  1, 1, resp_take_decrby, NULL},
+    {"delete",      "write",               -2, 1, -1, 1, resp_take_del, NULL},
+    {"exists",      "readonly fast",       -2, 1, -1, 1, resp_take_exists, NULL},
+    {"expire",      "write fast",          -3, 1,  1, 1, resp_take_expire, NULL},
+    {"getdel",      "write fast",           2, 1,  1, 1, resp_take_getdel, NULL},
+    {"getset",      "write denyoom fast",   3, 1,  1, 1, resp_take_getset, NULL},
+    {"incrby",      "write denyoom fast",   3, 1,  1, 1, resp_take_incrby, NULL},
+    {"msetnx",      "write denyoom",       -3, 1, -1, 2, resp_take_msetnx, NULL},
+    {"object",      "readonly",            -2, 2,  2, 1, NULL, object_subs},
+    {"psetex",      "write denyoom",        4, 1,  1, 1, resp_take_psetex, NULL},
+    {"rename",      "write",                3, 1,  2, 1, resp_take_rename, NULL},
+    {"script",      "noscript",            -2, 0,  0, 0, NULL, script_subs},
+    {"select",      "loading stale fast",   2, 0,  0, 0, resp_take_select, NULL},
+    {"strlen",      "readonly fast",        2, 1,  1, 1, resp_take_strlen, NULL},
+    {"unlink",      "write fast",          -2, 1, -1, 1, resp_take_del, NULL},
+    {"command",     "loading stale",       -1, 0,  0, 0, resp_take_command, command_subs},
+    {"discard",     "noscript loading stale fast allow_busy", 1, 0, 0, 0, resp_take_discard, NULL},
+    {"evalsha",     "noscript stale skip_monitor no_mandatory_keys movablekeys", -3, 0, 0, 0, resp_take_eval, NULL},
+    {"flushdb",     "write",               -1, 0,  0, 0, resp_take_flush, NULL},
+    {"persist",     "write fast",           2, 1,  1, 1, resp_take_persist, NULL},
+    {"pexpire",     "write fast",          -3, 1,  1, 1, resp_take_expire, NULL},
+    {"expireat",    "write fast",          -3, 1,  1, 1, resp_take_expire, NULL},
+    {"flushall",    "write",               -1, 0,  0, 0, resp_take_flush, NULL},
+    {"function",    "noscript",            -2, 0,  0, 0, NULL, function_subs},
+    {"renamenx",    "write fast",           3, 1,  2, 1, resp_take_rename, NULL},
+    {"pexpireat",   "write fast",          -3, 1,  1, 1, resp_take_expire, NULL},
+    {"randomkey",   "readonly",             1, 0,  0, 0, resp_take_randomkey, NULL},
+    {"expiretime",  "readonly fast",        2, 1,  1, 1, resp_take_ttl, NULL},
+    {"pexpiretime", "readonly fast",        2, 1,  1, 1, resp_take_ttl, NULL},
 };
 /* clang-format on */
 
@@ -159,6 +198,28 @@ enum decode_status resp_fail(struct call *call, const char *format, ...)
     return resp_own(call, line, len + 3);
 }
 
+enum decode_status resp_answer(struct call *call, struct buffer *out)
+{
+    enum decode_status status =
+        out->failed ? resp_fail(call, "ERR out of memory") : resp_own(call, out->data, out->len);
+    buffer_free(out);
+    return status;
+}
+
+enum decode_status resp_answer_bulk(struct call *call, struct slice body)
+{
+    struct buffer out = {0};
+    resp_put_bulk(&out, body);
+    return resp_answer(call, &out);
+}
+
+enum decode_status resp_answer_number(struct call *call, int64_t n)
+{
+    struct buffer out = {0};
+    resp_put_number(&out, ':', n);
+    return resp_answer(call, &out);
+}
+
 bool resp_tag(struct call *call, const void *bytes, size_t len)
 {
     if (!call_reserve(call, len)) return false;
@@ -201,18 +262,64 @@ bool resp_value_fits(const struct codec_limits *limits, size_t len, struct call 
 
 /* ---- taking a command ---- */
 
+static int shown(struct slice text)
+{
+    return text.len < 128 ? (int)text.len : 128;
+}
+
 static enum decode_status unknown(const struct resp_args *args, struct call *call)
 {
     char text[160] = "";
     size_t at = 0;
     for (size_t i = 1; i < args->argc && at < 128; i++) {
-        int room = 128 - (int)at, size = args->argv[i].len < 128 ? (int)args->argv[i].len : 128;
+        int room = 128 - (int)at, size = shown(args->argv[i]);
         at +=
             (size_t)snprintf(text + at, sizeof text - at, "'%.*s' ", size < room ? size : room, args->argv[i].ptr);
     }
-    int size = args->argv[0].len < 128 ? (int)args->argv[0].len : 128;
-    return resp_fail(call, "ERR unknown command '%.*s', with args beginning with: %s", size, args->argv[0].ptr,
-                     text);
+    return resp_fail(call, "ERR unknown command '%.*s', with args beginning with: %s", shown(args->argv[0]),
+                     args->argv[0].ptr, text);
+}
+
+static enum decode_status unknown_subcommand(const struct resp_command *c, const struct resp_args *args,
+                                             struct call *call)
+{
+    char name[NAME_MAX_LEN + 1] = "";
+    for (size_t i = 0; c->name[i]; i++)
+        name[i] = (char)toupper((unsigned char)c->name[i]);
+    return resp_fail(call, "ERR unknown subcommand '%.*s'. Try %s HELP.", shown(args->argv[1]), args->argv[1].ptr,
+                     name);
+}
+
+/* A command, resolved. */
+struct found {
+    resp_take *take;
+    int arity;
+    const char *name, *sub; /* sub: NULL where there is none */
+};
+
+/* Finds who takes the command; false, answered: nobody. */
+static bool resolve(const struct resp_args *args, struct found *found, struct call *call)
+{
+    const struct resp_command *c = resp_command_find(args->argv[0]);
+    if (!c) {
+        unknown(args, call);
+        return false;
+    }
+    *found = (struct found){c->take, c->arity, c->name, NULL};
+    if (!c->subs || args->argc < 2) return true;
+    for (const struct resp_subcommand *s = c->subs; s->name; s++) {
+        if (!resp_is(args->argv[1], s->name)) continue;
+        *found = (struct found){s->take, s->arity, c->name, s->name};
+        return true;
+    }
+    unknown_subcommand(c, args, call);
+    return false;
+}
+
+static bool arity_fits(const struct found *found, size_t argc)
+{
+    size_t wanted = (size_t)abs(found->arity);
+    return found->arity < 0 ? argc >= wanted : argc == wanted;
 }
 
 /* A web page can make a browser send HTTP to a port of its user's machine, with commands in the body. Redis's
@@ -223,29 +330,30 @@ static bool is_http(struct slice name)
 }
 
 /* These are carried out at once, MULTI or not. */
-static bool passes_multi(const struct resp_command *c)
+static bool passes_multi(resp_take *take)
 {
-    return c->take == resp_take_exec || c->take == resp_take_discard || c->take == resp_take_multi ||
-           c->take == resp_take_quit || c->take == resp_take_reset;
+    return take == resp_take_exec || take == resp_take_discard || take == resp_take_multi ||
+           take == resp_take_quit || take == resp_take_reset;
 }
 
 enum decode_status resp_command(struct decoder *d, const struct codec_limits *limits, const struct resp_args *args,
                                 struct call *call)
 {
-    const struct resp_command *c = resp_command_find(args->argv[0]);
-    if (!c) {
+    struct found found;
+    if (!resolve(args, &found, call)) {
         if (is_http(args->argv[0])) return resp_literal(call, ""), DECODE_CLOSE;
         resp_abort_transaction(d);
-        return unknown(args, call);
+        return DECODE_ANSWERED;
     }
-    size_t wanted = (size_t)abs(c->arity);
-    if (c->arity < 0 ? args->argc < wanted : args->argc != wanted) {
+    if (!arity_fits(&found, args->argc)) {
+        if (found.take == resp_take_exec && resp_in_multi(d)) return resp_refuse_exec(d, call);
         resp_abort_transaction(d);
-        return resp_fail(call, "ERR wrong number of arguments for '%s' command", c->name);
+        return resp_fail(call, "ERR wrong number of arguments for '%s%s%s' command", found.name,
+                         found.sub ? "|" : "", found.sub ? found.sub : "");
     }
-    if (resp_in_multi(d) && !passes_multi(c)) return resp_queue(d, limits, c, args, call);
+    if (resp_in_multi(d) && !passes_multi(found.take)) return resp_queue(d, limits, found.take, args, call);
     call->request.database = d->database;
-    enum decode_status status = c->take(d, limits, args, call);
+    enum decode_status status = found.take(d, limits, args, call);
     if (d->version == 3) call->form |= RESP_FORM_3;
     return status;
 }

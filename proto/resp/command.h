@@ -3,8 +3,9 @@
  *
  *     decode.c      framing: bytes -> arguments            (arrays of bulk strings, inline lines)
  *     command.c     the table: name, arity, what takes it; unknown commands, wrong arity, MULTI's queue
- *     strings.c     GET, SET, ... : arguments -> request   keys.c: DEL, EXPIRE, SCAN, ...
- *     connection.c  HELLO, SELECT, CLIENT, ... : answered here    transaction.c: MULTI, EXEC, DISCARD
+ *     strings.c     GET, SET, ... : arguments -> request   keys.c: DEL, EXPIRE, SCAN, ...     script.c: EVAL, ...
+ *     connection.c  HELLO, SELECT, ... : answered here     transaction.c: MULTI, EXEC, DISCARD
+ *     client_command.c  CLIENT                             introspect.c: INFO, CONFIG, COMMAND
  *     encode.c      reply + form -> bytes                  info.c: struct facts -> INFO, CONFIG GET, CLIENT LIST
  *     glob.c        (in proto/) the patterns of SCAN and KEYS
  */
@@ -42,33 +43,43 @@ enum resp_form {
     RESP_LIST,          /* PARTS -> an array of the parts' replies, each in its own form */
     RESP_ALL_TRUTH,     /* PARTS -> :1; CONFLICT -> :0 (MSETNX) */
     RESP_ALL_OK,        /* PARTS -> +OK, or the first part's error (MSET) */
-    RESP_SCAN,          /* KEYS -> [cursor, [keys]] */
-    RESP_KEYS,          /* KEYS -> [keys] */
+    RESP_SCAN,          /* KEYS -> [cursor, [keys]]; META -> the empty key */
+    RESP_KEYS,          /* KEYS -> [keys]; META -> the empty key */
     RESP_TIME,          /* TIME -> [seconds, microseconds] */
     RESP_INFO,          /* FACTS -> INFO's text; sections from the tag */
     RESP_CONFIG,        /* FACTS -> CONFIG GET's map; pattern from the tag */
     RESP_CLIENT,        /* FACTS -> CLIENT LIST's or INFO's line; the connection's own words from the tag */
     RESP_REFCOUNT,      /* META -> :1; NOT_FOUND -> nil */
-    RESP_FREQUENCY,     /* META -> Redis's error that it is not tracked; NOT_FOUND -> nil */
-    RESP_IDLE,          /* the same for the idle time */
+    RESP_FAILURE,       /* META -> the error line in the tag; NOT_FOUND -> nil */
     RESP_ENCODING,      /* VALUE -> OBJECT ENCODING's word; NOT_FOUND -> nil */
     RESP_RAW,           /* OWN -> the body is the reply's bytes, rendered already */
 };
 
+#define NOT_AN_INTEGER "ERR value is not an integer or out of range"
+
 #define RESP_FORM_MASK 0xffU
 #define RESP_FORM_3    0x100U /* the connection speaks RESP3 */
+
+/*
+ * Fills call->request and call->form, or answers: DECODE_REQUEST, DECODE_ANSWERED, DECODE_CLOSE. The arity is right
+ * already; call->request.database is set. Slices of the arguments may be used as they are.
+ */
+typedef enum decode_status resp_take(struct decoder *d, const struct codec_limits *limits,
+                                     const struct resp_args *args, struct call *call);
+
+struct resp_subcommand {
+    const char *name; /* lower case; NULL: the end */
+    int arity;        /* as Redis counts it: with both names; negative: at least */
+    resp_take *take;
+};
 
 struct resp_command {
     const char *name;                     /* lower case */
     const char *flags;                    /* for COMMAND: "write denyoom fast", "readonly fast", ... */
     int arity;                            /* as Redis counts it: with the name; negative: at least */
     int8_t first_key, last_key, key_step; /* for COMMAND; 0: no keys */
-    /*
-     * Fills call->request and call->form, or answers: DECODE_REQUEST, DECODE_ANSWERED, DECODE_CLOSE. The arity is
-     * right already; call->request.database is set. Slices of the arguments may be used as they are.
-     */
-    enum decode_status (*take)(struct decoder *d, const struct codec_limits *limits, const struct resp_args *args,
-                               struct call *call);
+    resp_take *take;                      /* NULL: it does not stand alone */
+    const struct resp_subcommand *subs;   /* NULL: none */
 };
 
 /* Answers with an error line: `text` without "-" and CRLF, as in "ERR syntax error"; formatted, at most 512 bytes.
@@ -132,10 +143,20 @@ RESP_TAKE(keys);
 RESP_TAKE(randomkey);
 RESP_TAKE(dbsize); /* also len of our own */
 RESP_TAKE(flush);  /* flushdb, flushall */
-RESP_TAKE(object);
-RESP_TAKE(eval); /* also evalsha: the one script that compares and deletes */
+RESP_TAKE(object_encoding);
+RESP_TAKE(object_refcount);
+RESP_TAKE(object_freq);
+RESP_TAKE(object_idletime);
+RESP_TAKE(object_help);
 
-/* connection.c and info.c */
+/* script.c */
+RESP_TAKE(eval); /* also evalsha: the one script that compares and deletes */
+RESP_TAKE(script_exists);
+RESP_TAKE(script_flush);
+RESP_TAKE(script_load);
+RESP_TAKE(function_flush);
+
+/* connection.c */
 RESP_TAKE(hello);
 RESP_TAKE(auth);
 RESP_TAKE(select);
@@ -143,13 +164,27 @@ RESP_TAKE(ping);
 RESP_TAKE(echo);
 RESP_TAKE(quit);
 RESP_TAKE(reset);
-RESP_TAKE(client);
+RESP_TAKE(time);
+
+/* client_command.c */
+RESP_TAKE(client_setname);
+RESP_TAKE(client_getname);
+RESP_TAKE(client_id);
+RESP_TAKE(client_info);
+RESP_TAKE(client_list);
+RESP_TAKE(client_setinfo);
+RESP_TAKE(client_switch); /* no-evict, no-touch */
+
+/* introspect.c */
 RESP_TAKE(info);
 RESP_TAKE(command);
-RESP_TAKE(config);
-RESP_TAKE(time);
-RESP_TAKE(function);
-RESP_TAKE(script); /* SCRIPT LOAD, EXISTS, FLUSH as far as the one script goes */
+RESP_TAKE(command_count);
+RESP_TAKE(command_info);
+RESP_TAKE(command_list);
+RESP_TAKE(command_docs);
+RESP_TAKE(config_get);
+RESP_TAKE(config_set);
+RESP_TAKE(config_change);
 
 /* transaction.c */
 RESP_TAKE(multi);

@@ -12,7 +12,8 @@
 #include "proto/resp/state.h"
 
 enum {
-    COMMAND, /* at a command, or somewhere in it */
+    COMMAND, /* at a command, or somewhere in it: `scanned` bytes are known, the start of a bulk; `skip` bulks
+                follow */
     SKIP,    /* in a bulk of a refused command: `skip` bytes to drop, then `scanned` more bulks */
     CLOSED,  /* DECODE_CLOSE was said */
 };
@@ -52,6 +53,25 @@ static enum line take_number(struct input *in, struct slice *text)
     return LINE_OK;
 }
 
+/* The length of a bulk: $<n> CRLF. DECODE_REQUEST: *size is it. */
+static enum decode_status take_size(struct decoder *d, struct input *in, size_t *size, struct call *call)
+{
+    struct slice text;
+    int64_t n = 0;
+    if (in->at == in->len) return DECODE_MORE;
+    if (in->in[in->at] != '$') {
+        char what[] = "expected '$', got '?'";
+        what[sizeof what - 3] = in->in[in->at];
+        return close_stream(d, call, what);
+    }
+    enum line line = take_number(in, &text);
+    if (line == LINE_MORE) return DECODE_MORE;
+    if (line == LINE_TOO_LONG) return close_stream(d, call, "too big bulk count string");
+    if (!resp_integer(text, &n) || n < 0 || n > BULK_MAX) return close_stream(d, call, "invalid bulk length");
+    *size = (size_t)n;
+    return DECODE_REQUEST;
+}
+
 /* ---- commands too large ---- */
 
 /* Goes on dropping; when all is dropped the command is refused. */
@@ -59,22 +79,16 @@ static enum decode_status skip(struct decoder *d, const char *bytes, size_t len,
 {
     struct input in = {bytes, len, 0};
     for (;;) {
-        size_t drop = d->skip < in.len - in.at ? (size_t)d->skip : in.len - in.at;
-        struct slice text;
-        int64_t n = 0;
+        size_t drop = d->skip < in.len - in.at ? (size_t)d->skip : in.len - in.at, size = 0;
         in.at += drop;
         d->skip -= drop;
         *used = in.at;
         if (d->skip > 0) return DECODE_MORE;
         if (d->scanned == 0) break;
-        if (in.at == in.len) return DECODE_MORE;
-        if (in.in[in.at] != '$') return close_stream(d, call, "expected '$'");
-        enum line line = take_number(&in, &text);
-        if (line == LINE_MORE) return DECODE_MORE;
-        if (line == LINE_TOO_LONG || !resp_integer(text, &n) || n < 0 || n > BULK_MAX)
-            return close_stream(d, call, "invalid bulk length");
+        enum decode_status status = take_size(d, &in, &size, call);
+        if (status != DECODE_REQUEST) return status;
         d->scanned--;
-        d->skip = (uint64_t)n + 2;
+        d->skip = size + 2;
     }
     d->state = COMMAND;
     resp_abort_transaction(d);
@@ -96,42 +110,48 @@ static enum decode_status begin_skip(struct decoder *d, const struct input *in, 
 
 /* ---- arrays of bulk strings ---- */
 
-struct arguments {
-    struct slice usual[ARGS_USUAL];
-    struct slice *at;
-};
-
+/* Takes `count` bulks from where the input is; `argv` NULL: only looks whether they are there. What is not whole
+ * yet is gone on with next time. */
 static enum decode_status take_bulks(struct decoder *d, const struct codec_limits *limits, struct input *in,
-                                     size_t count, struct arguments *arguments, size_t *used, struct call *call)
+                                     size_t count, struct slice *argv, size_t *used, struct call *call)
 {
     for (size_t i = 0; i < count; i++) {
-        struct slice text;
-        int64_t n = 0;
-        if (in->at == in->len) return DECODE_MORE;
-        if (in->in[in->at] != '$') {
-            char what[] = "expected '$', got '?'";
-            what[sizeof what - 3] = in->in[in->at];
-            return close_stream(d, call, what);
-        }
-        enum line line = take_number(in, &text);
-        if (line == LINE_MORE) return DECODE_MORE;
-        if (line == LINE_TOO_LONG) return close_stream(d, call, "too big bulk count string");
-        if (!resp_integer(text, &n) || n < 0 || n > BULK_MAX) return close_stream(d, call, "invalid bulk length");
-        size_t size = (size_t)n;
+        size_t size = 0, left = count - i - 1;
+        d->scanned = in->at;
+        d->skip = count - i;
+        enum decode_status status = take_size(d, in, &size, call);
+        if (status != DECODE_REQUEST) return status;
         if (size > limits->value)
-            return begin_skip(d, in, size, count - i - 1, "the value is too large (limits.value)", used, call);
+            return begin_skip(d, in, size, left, "the value is too large (limits.value)", used, call);
         if (in->at + size + 2 > limits->command)
-            return begin_skip(d, in, size, count - i - 1, "the command is too large (limits.value)", used, call);
+            return begin_skip(d, in, size, left, "the command is too large (limits.value)", used, call);
         if (in->len - in->at < size + 2) {
             d->want = in->at + size + 2;
             return DECODE_MORE;
         }
         const char *end = in->in + in->at + size;
         if (end[0] != '\r' || end[1] != '\n') return close_stream(d, call, "expected CRLF behind a bulk string");
-        arguments->at[i] = slice_of(in->in + in->at, size);
+        if (argv) argv[i] = slice_of(in->in + in->at, size);
         in->at += size + 2;
     }
+    d->scanned = 0;
+    d->skip = 0;
     return DECODE_REQUEST;
+}
+
+static enum decode_status take_arguments(struct decoder *d, const struct codec_limits *limits, struct input *in,
+                                         size_t count, size_t *used, struct call *call)
+{
+    struct slice usual[ARGS_USUAL], *argv = usual;
+    if (count > ARGS_USUAL) argv = malloc(count * sizeof *argv);
+    if (!argv) return close_stream(d, call, "out of memory");
+    enum decode_status status = take_bulks(d, limits, in, count, argv, used, call);
+    if (status == DECODE_REQUEST) {
+        *used = in->at;
+        status = resp_command(d, limits, &(struct resp_args){argv, count}, call);
+    }
+    if (argv != usual) free(argv);
+    return status;
 }
 
 static enum decode_status take_array(struct decoder *d, const struct codec_limits *limits, const char *bytes,
@@ -140,25 +160,19 @@ static enum decode_status take_array(struct decoder *d, const struct codec_limit
     struct input in = {bytes, len, 0};
     struct slice text;
     int64_t count = 0;
+    if (d->scanned > 0) { /* some were there already: does this make it whole? */
+        in.at = d->scanned;
+        enum decode_status status = take_bulks(d, limits, &in, (size_t)d->skip, NULL, used, call);
+        if (status != DECODE_REQUEST) return status;
+        in.at = 0;
+    }
     enum line line = take_number(&in, &text);
     if (line == LINE_MORE) return DECODE_MORE;
     if (line == LINE_TOO_LONG) return close_stream(d, call, "too big mbulk count string");
     if (!resp_integer(text, &count) || count > ARGS_MAX) return close_stream(d, call, "invalid multibulk length");
-    if (count <= 0) {
-        *used = in.at;
-        return DECODE_MORE;
-    }
-    struct arguments arguments;
-    arguments.at = arguments.usual;
-    if (count > ARGS_USUAL) arguments.at = malloc((size_t)count * sizeof *arguments.at);
-    if (!arguments.at) return close_stream(d, call, "out of memory");
-    enum decode_status status = take_bulks(d, limits, &in, (size_t)count, &arguments, used, call);
-    if (status == DECODE_REQUEST) {
-        *used = in.at;
-        status = resp_command(d, limits, &(struct resp_args){arguments.at, (size_t)count}, call);
-    }
-    if (arguments.at != arguments.usual) free(arguments.at);
-    return status;
+    if (count > 0) return take_arguments(d, limits, &in, (size_t)count, used, call);
+    *used = in.at;
+    return DECODE_MORE;
 }
 
 /* ---- inline commands ---- */

@@ -136,9 +136,13 @@ static void put_encoding(struct buffer *out, const struct reply *reply)
 static void put_keys(struct buffer *out, const struct reply *reply)
 {
     struct slice keys = reply->body, key;
-    resp_put_number(out, '*', reply->count);
-    while (keys_next(&keys, &key))
-        resp_put_bulk(out, key);
+    if (reply->kind == REPLY_KEYS) {
+        resp_put_number(out, '*', reply->count);
+        while (keys_next(&keys, &key))
+            resp_put_bulk(out, key);
+    } else {
+        buffer_append_text(out, reply->kind == REPLY_META ? "*1\r\n$0\r\n\r\n" : "*0\r\n");
+    }
 }
 
 static void put_scan(struct buffer *out, const struct reply *reply)
@@ -173,13 +177,6 @@ static void put_all_ok(struct buffer *out, const struct call *call)
     put_text(out, "+OK\r\n");
 }
 
-#define NOT_TRACKED_FREQUENCY                                                                                      \
-    "-ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching " \
-    "between policies at runtime LRU and LFU data will take some time to adjust.\r\n"
-#define NOT_TRACKED_IDLE                                                                                        \
-    "-ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between " \
-    "policies at runtime LRU and LFU data will take some time to adjust.\r\n"
-
 /* Forms whose reply is nil when there is no such key. */
 static void put_or_nil(struct buffer *out, const struct call *call)
 {
@@ -193,8 +190,7 @@ static void put_or_nil(struct buffer *out, const struct call *call)
     case RESP_STATUS: put_text(out, "+OK\r\n"); break;
     case RESP_ENCODING: put_encoding(out, reply); break;
     case RESP_REFCOUNT: put_text(out, ":1\r\n"); break;
-    case RESP_FREQUENCY: put_text(out, NOT_TRACKED_FREQUENCY); break;
-    default: put_text(out, NOT_TRACKED_IDLE); break;
+    default: buffer_append(out, call->request.tag.ptr, call->request.tag.len); break; /* RESP_FAILURE */
     }
 }
 
@@ -238,8 +234,7 @@ void resp_encode(struct buffer *out, const struct call *call)
     case RESP_STATUS:
     case RESP_ENCODING:
     case RESP_REFCOUNT:
-    case RESP_FREQUENCY:
-    case RESP_IDLE: put_or_nil(out, call); break;
+    case RESP_FAILURE: put_or_nil(out, call); break;
     case RESP_ALL_TRUTH:
     case RESP_TRUTH: put_text(out, took_place(reply) ? ":1\r\n" : ":0\r\n"); break;
     case RESP_INTEGER: put_integer(out, call); break;

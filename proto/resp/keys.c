@@ -1,7 +1,8 @@
 /* Commands on keys, lifetimes and databases: arguments -> request. */
-#include <limits.h>
-
+#include "proto/number.h"
 #include "proto/resp/lifetime.h"
+
+#define SCAN_MAX 16384 /* sessions that one step of SCAN looks at, at most */
 
 static enum decode_status ask(struct call *call, enum op op, enum resp_form form)
 {
@@ -139,49 +140,49 @@ RESP_TAKE(rename)
 
 /* ---- walking ---- */
 
-/* As strtoul takes it: digits to the end, a sign and blanks in front not wanted. */
+/* As strtoul takes it, blanks in front not wanted: digits with or without a sign, and nothing at all is 0. */
 static bool take_cursor(struct slice text, uint64_t *cursor)
 {
-    uint64_t n = 0;
-    if (text.len == 0 || text.len > 20) return false;
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned digit = (unsigned char)text.ptr[i] - '0';
-        if (digit > 9 || __builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, digit, &n)) return false;
-    }
-    *cursor = n;
+    bool negative = text.len > 1 && text.ptr[0] == '-';
+    if (negative || (text.len > 1 && text.ptr[0] == '+')) text = slice_of(text.ptr + 1, text.len - 1);
+    if (text.len > 0 && !number_parse(text, UINT64_MAX, cursor)) return false;
+    if (negative) *cursor = 0 - *cursor;
     return true;
+}
+
+/* The only key that an empty pattern matches is the empty one: there is no need to look at others. */
+static enum decode_status ask_empty_key(struct call *call, enum resp_form form)
+{
+    call->request.key = call->request.value = slice_of(NULL, 0);
+    return ask(call, OP_META, form);
 }
 
 RESP_TAKE(scan)
 {
     (void)d, (void)limits;
     struct request *r = &call->request;
-    bool other_type = false;
+    bool other_type = false, empty_key = false;
     r->number = 10;
     if (!take_cursor(args->argv[1], &r->cursor)) return resp_fail(call, "ERR invalid cursor");
     for (size_t i = 2; i < args->argc; i += 2) {
         if (i + 1 == args->argc) return resp_fail(call, "ERR syntax error");
         struct slice value = args->argv[i + 1];
         if (resp_is(args->argv[i], "count")) {
-            if (!resp_integer(value, &r->number) || r->number < LONG_MIN)
-                return resp_fail(call, "ERR value is not an integer or out of range");
+            if (!resp_integer(value, &r->number)) return resp_fail(call, NOT_AN_INTEGER);
             if (r->number < 1) return resp_fail(call, "ERR syntax error");
-            if (r->number == INT64_MAX) r->number--; /* that would be all, in one step */
+            if (r->number > SCAN_MAX) r->number = SCAN_MAX;
         } else if (resp_is(args->argv[i], "match")) {
             r->value = slice_equal(value, slice_text("*")) ? slice_of(NULL, 0) : value;
-            if (value.len == 0) other_type = true; /* matches the empty key only; and a session has one */
+            empty_key = value.len == 0;
         } else if (resp_is(args->argv[i], "type")) {
-            if (!resp_is(value, "string")) other_type = true;
+            other_type = !resp_is(value, "string");
         } else {
             return resp_fail(call, "ERR syntax error");
         }
     }
     /* Nothing here is of another type: done without looking. */
-    if (other_type) {
-        const char *none = "*2\r\n$1\r\n0\r\n*0\r\n";
-        return resp_literal(call, none);
-    }
-    return ask(call, OP_SCAN, RESP_SCAN);
+    if (other_type) return resp_literal(call, "*2\r\n$1\r\n0\r\n*0\r\n");
+    return empty_key ? ask_empty_key(call, RESP_SCAN) : ask(call, OP_SCAN, RESP_SCAN);
 }
 
 RESP_TAKE(keys)
@@ -189,8 +190,7 @@ RESP_TAKE(keys)
     (void)d, (void)limits;
     call->request.value = args->argv[1];
     call->request.number = INT64_MAX;
-    if (args->argv[1].len == 0) return resp_literal(call, "*0\r\n");
-    return ask(call, OP_SCAN, RESP_KEYS);
+    return args->argv[1].len == 0 ? ask_empty_key(call, RESP_KEYS) : ask(call, OP_SCAN, RESP_KEYS);
 }
 
 RESP_TAKE(randomkey)
@@ -217,67 +217,47 @@ RESP_TAKE(flush)
 
 /* ---- OBJECT ---- */
 
-RESP_TAKE(object)
+static enum decode_status ask_object(const struct codec_limits *limits, const struct resp_args *args, enum op op,
+                                     enum resp_form form, struct call *call)
 {
-    (void)d;
-    struct slice sub = args->argv[1];
-    bool known =
-        resp_is(sub, "encoding") || resp_is(sub, "refcount") || resp_is(sub, "idletime") || resp_is(sub, "freq");
-    if (!known && !resp_is(sub, "help")) {
-        int size = sub.len < 128 ? (int)sub.len : 128;
-        return resp_fail(call, "ERR unknown subcommand '%.*s'. Try OBJECT HELP.", size, sub.ptr);
-    }
-    if (known && args->argc != 3) {
-        const char *name = resp_is(sub, "encoding")   ? "encoding"
-                           : resp_is(sub, "refcount") ? "refcount"
-                           : resp_is(sub, "idletime") ? "idletime"
-                                                      : "freq";
-        return resp_fail(call, "ERR wrong number of arguments for 'object|%s' command", name);
-    }
-    if (!known) return resp_literal(call, "*1\r\n+OBJECT ENCODING <key>\r\n");
     struct resp_args key = {args->argv + 1, 2};
-    if (resp_is(sub, "encoding")) return ask_key(limits, &key, OP_GET, RESP_ENCODING, call);
-    if (resp_is(sub, "refcount")) return ask_key(limits, &key, OP_META, RESP_REFCOUNT, call);
-    return ask_key(limits, &key, OP_META, resp_is(sub, "freq") ? RESP_FREQUENCY : RESP_IDLE, call);
+    return ask_key(limits, &key, op, form, call);
 }
 
-/* ---- the one script ---- */
-
-/* What PHP's session handler unlocks with: deletes the key if its value is the lock's. */
-#define UNLOCK_SHA "b70c2384248f88e6b75b9f89241a180f856ad852"
-static const char unlock_script[] =
-    "if redis.call(\"get\",KEYS[1]) == ARGV[1] then return redis.call(\"del\",KEYS[1]) else return 0 end";
-
-RESP_TAKE(eval)
+RESP_TAKE(object_encoding)
 {
     (void)d;
-    bool by_hash = resp_is(args->argv[0], "evalsha");
-    bool known =
-        by_hash ? resp_is(args->argv[1], UNLOCK_SHA) : slice_equal(args->argv[1], slice_text(unlock_script));
-    int64_t keys = 0;
-    if (!resp_integer(args->argv[2], &keys)) return resp_fail(call, "ERR value is not an integer or out of range");
-    if (keys < 0) return resp_fail(call, "ERR Number of keys can't be negative");
-    if ((uint64_t)keys > args->argc - 3)
-        return resp_fail(call, "ERR Number of keys can't be greater than number of args");
-    if (!known && by_hash) return resp_fail(call, "NOSCRIPT No matching script. Please use EVAL.");
-    if (!known || keys != 1 || args->argc < 5)
-        return resp_fail(
-            call, "ERR scripts are not supported, but for the one that compares a value and deletes its key");
-    struct resp_args key = {args->argv + 2, 2};
-    call->request.condition = COND_VALUE;
-    call->request.value = args->argv[4];
-    return ask_key(limits, &key, OP_DELETE, RESP_TRUTH, call);
+    return ask_object(limits, args, OP_GET, RESP_ENCODING, call);
 }
 
-RESP_TAKE(script)
+RESP_TAKE(object_refcount)
 {
-    (void)d, (void)limits;
-    struct slice sub = args->argv[1];
-    if (resp_is(sub, "flush")) return resp_literal(call, "+OK\r\n");
-    if (resp_is(sub, "load") && args->argc == 3 && slice_equal(args->argv[2], slice_text(unlock_script)))
-        return resp_literal(call, "$40\r\n" UNLOCK_SHA "\r\n");
-    if (resp_is(sub, "exists") && args->argc == 3)
-        return resp_literal(call, resp_is(args->argv[2], UNLOCK_SHA) ? "*1\r\n:1\r\n" : "*1\r\n:0\r\n");
-    return resp_fail(call,
-                     "ERR scripts are not supported, but for the one that compares a value and deletes its key");
+    (void)d;
+    return ask_object(limits, args, OP_META, RESP_REFCOUNT, call);
+}
+
+#define NOT_TRACKED_ENDING                                                                                  \
+    " Please note that when switching between policies at runtime LRU and LFU data will take some time to " \
+    "adjust.\r\n"
+
+RESP_TAKE(object_freq)
+{
+    (void)d;
+    call->request.tag = slice_text(
+        "-ERR An LFU maxmemory policy is not selected, access frequency not tracked." NOT_TRACKED_ENDING);
+    return ask_object(limits, args, OP_META, RESP_FAILURE, call);
+}
+
+RESP_TAKE(object_idletime)
+{
+    (void)d;
+    call->request.tag =
+        slice_text("-ERR An LFU maxmemory policy is selected, idle time not tracked." NOT_TRACKED_ENDING);
+    return ask_object(limits, args, OP_META, RESP_FAILURE, call);
+}
+
+RESP_TAKE(object_help)
+{
+    (void)d, (void)limits, (void)args;
+    return resp_literal(call, "*1\r\n+OBJECT ENCODING|REFCOUNT <key>\r\n");
 }

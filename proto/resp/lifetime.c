@@ -21,7 +21,7 @@ bool resp_take_any_lifetime(struct slice text, enum resp_unit unit, const char *
 {
     int64_t n = 0;
     if (!resp_integer(text, &n)) {
-        resp_fail(call, "ERR value is not an integer or out of range");
+        resp_fail(call, NOT_AN_INTEGER);
         return false;
     }
     bool is_seconds = unit == RESP_EX || unit == RESP_EXAT, is_relative = unit == RESP_EX || unit == RESP_PX;

@@ -10,10 +10,13 @@
 /* Made when there is something to remember. */
 struct resp_state {
     bool in_multi;
-    bool aborted;            /* EXEC will refuse: a command was wrong when it was queued */
-    uint8_t database_before; /* MULTI: DISCARD goes back to it */
-    size_t bytes;            /* that the transaction holds */
+    bool aborted; /* EXEC will refuse: a command was wrong when it was queued */
+    size_t bytes; /* that the transaction holds */
     struct call transaction;
+    struct { /* at MULTI: what commands that are queued change at once, and DISCARD restores */
+        uint8_t database, version;
+        char name[RESP_NAME_MAX + 1];
+    } before;
     char name[RESP_NAME_MAX + 1];
     char library[RESP_NAME_MAX + 1];
     char library_version[RESP_NAME_MAX + 1];
@@ -32,8 +35,11 @@ static inline bool resp_in_multi(const struct decoder *d)
 void resp_abort_transaction(struct decoder *d);
 
 /* Puts the command into the open transaction: +QUEUED, or why not. */
-enum decode_status resp_queue(struct decoder *d, const struct codec_limits *limits,
-                              const struct resp_command *command, const struct resp_args *args, struct call *call);
+enum decode_status resp_queue(struct decoder *d, const struct codec_limits *limits, resp_take *take,
+                              const struct resp_args *args, struct call *call);
+
+/* EXEC with arguments: the transaction is over, too. */
+enum decode_status resp_refuse_exec(struct decoder *d, struct call *call);
 
 /* Takes a whole command: finds it, checks its arity, lets it take its arguments or queues it. */
 enum decode_status resp_command(struct decoder *d, const struct codec_limits *limits, const struct resp_args *args,
@@ -41,6 +47,17 @@ enum decode_status resp_command(struct decoder *d, const struct codec_limits *li
 
 /* All commands, for COMMAND. */
 const struct resp_command *resp_commands(size_t *count);
+
+/* Answers with what was put together in the buffer, and frees that. */
+enum decode_status resp_answer(struct call *call, struct buffer *out);
+enum decode_status resp_answer_bulk(struct call *call, struct slice body);
+enum decode_status resp_answer_number(struct call *call, int64_t n);
+
+/* client_command.c: CLIENT SETNAME, or HELLO's. */
+enum decode_status resp_set_name(struct decoder *d, struct slice name, struct call *call);
+
+/* Asks for facts, with the bytes as what the rendering needs. */
+enum decode_status resp_ask_facts(struct call *call, enum resp_form form, const struct buffer *tag);
 
 /* The bytes become the request's tag, for the rendering of the reply. */
 bool resp_tag(struct call *call, const void *bytes, size_t len);

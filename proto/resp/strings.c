@@ -143,6 +143,15 @@ RESP_TAKE(put)
     return resp_fail(call, "ERR a lifetime is -, never, or a number with ms, s, m, h or d: PUT key 30m value");
 }
 
+/* The lifetime was wrong, which Redis only finds where there is a session. */
+static enum decode_status fail_if_there(const struct resp_args *args, struct call *call)
+{
+    call->request.tag = call->reply.body;
+    call->reply = (struct reply){0};
+    call->request.key = args->argv[1];
+    return ask(call, OP_META, RESP_FAILURE);
+}
+
 RESP_TAKE(getex)
 {
     (void)d;
@@ -162,7 +171,7 @@ RESP_TAKE(getex)
         unit = found;
         ttl = args->argv[++i];
     }
-    if (unit != RESP_UNITS && !resp_take_lifetime(ttl, unit, "getex", call)) return DECODE_ANSWERED;
+    if (unit != RESP_UNITS && !resp_take_lifetime(ttl, unit, "getex", call)) return fail_if_there(args, call);
     if (persists) r->ttl_kind = TTL_NEVER;
     if (persists || unit != RESP_UNITS) r->effects = EFFECT_TOUCH;
     return ask(call, OP_GET, RESP_BULK);
@@ -257,7 +266,7 @@ RESP_TAKE(incrby)
 {
     (void)d;
     int64_t n = 0;
-    if (!resp_integer(args->argv[2], &n)) return resp_fail(call, "ERR value is not an integer or out of range");
+    if (!resp_integer(args->argv[2], &n)) return resp_fail(call, NOT_AN_INTEGER);
     return add(limits, args, n, call);
 }
 
@@ -265,7 +274,7 @@ RESP_TAKE(decrby)
 {
     (void)d;
     int64_t n = 0;
-    if (!resp_integer(args->argv[2], &n)) return resp_fail(call, "ERR value is not an integer or out of range");
+    if (!resp_integer(args->argv[2], &n)) return resp_fail(call, NOT_AN_INTEGER);
     if (n == INT64_MIN) return resp_fail(call, "ERR decrement would overflow");
     return add(limits, args, -n, call);
 }

@@ -26,9 +26,13 @@ void resp_release(struct decoder *d)
     d->memory = NULL;
 }
 
+/* The transaction will come to nothing, so its commands need not be kept. */
 void resp_abort_transaction(struct decoder *d)
 {
-    if (resp_in_multi(d)) ((struct resp_state *)d->memory)->aborted = true;
+    struct resp_state *s = d->memory;
+    if (!resp_in_multi(d)) return;
+    s->aborted = true;
+    call_clear(&s->transaction);
 }
 
 static void end(struct resp_state *s)
@@ -38,26 +42,33 @@ static void end(struct resp_state *s)
     s->bytes = 0;
 }
 
-enum decode_status resp_queue(struct decoder *d, const struct codec_limits *limits,
-                              const struct resp_command *command, const struct resp_args *args, struct call *call)
+/* Ends it without having executed anything of it. */
+static void discard(struct decoder *d, struct resp_state *s)
+{
+    d->database = s->before.database;
+    d->version = s->before.version;
+    memcpy(s->name, s->before.name, sizeof s->name);
+    end(s);
+}
+
+enum decode_status resp_queue(struct decoder *d, const struct codec_limits *limits, resp_take *take,
+                              const struct resp_args *args, struct call *call)
 {
     struct resp_state *s = d->memory;
-    if (s->bytes > limits->command + TRANSACTION_BYTES) {
-        s->aborted = true;
-        return resp_fail(call, "ERR the transaction is too large");
-    }
+    const char *problem = "ERR out of memory";
+    if (s->aborted) return resp_literal(call, "+QUEUED\r\n");
     struct call *part = call_add_part(&s->transaction);
     if (part) {
         part->request.database = d->database;
-        enum decode_status status = command->take(d, limits, args, part);
+        enum decode_status status = take(d, limits, args, part);
         if (d->version == 3) part->form |= RESP_FORM_3;
-        if (status != DECODE_REQUEST || call_own(part)) {
-            s->bytes += call_bytes(part);
-            return resp_literal(call, "+QUEUED\r\n");
-        }
+        bool kept = status != DECODE_REQUEST || call_own(part);
+        s->bytes += call_bytes(part);
+        if (kept && s->bytes <= limits->command + TRANSACTION_BYTES) return resp_literal(call, "+QUEUED\r\n");
+        if (kept) problem = "ERR the transaction is too large";
     }
-    s->aborted = true;
-    return resp_fail(call, "ERR out of memory");
+    resp_abort_transaction(d);
+    return resp_fail(call, "%s", problem);
 }
 
 RESP_TAKE(multi)
@@ -67,8 +78,17 @@ RESP_TAKE(multi)
     if (!s) return resp_fail(call, "ERR out of memory");
     if (s->in_multi) return resp_fail(call, "ERR MULTI calls can not be nested");
     s->in_multi = true;
-    s->database_before = d->database;
+    s->before.database = d->database;
+    s->before.version = d->version;
+    memcpy(s->before.name, s->name, sizeof s->name);
     return resp_literal(call, "+OK\r\n");
+}
+
+enum decode_status resp_refuse_exec(struct decoder *d, struct call *call)
+{
+    discard(d, d->memory);
+    return resp_fail(call,
+                     "EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command");
 }
 
 RESP_TAKE(exec)
@@ -77,8 +97,7 @@ RESP_TAKE(exec)
     struct resp_state *s = d->memory;
     if (!resp_in_multi(d)) return resp_fail(call, "ERR EXEC without MULTI");
     if (s->aborted) {
-        d->database = s->database_before;
-        end(s);
+        discard(d, s);
         return resp_fail(call, "EXECABORT Transaction discarded because of previous errors.");
     }
     call_take_parts(call, &s->transaction);
@@ -91,9 +110,7 @@ RESP_TAKE(exec)
 RESP_TAKE(discard)
 {
     (void)limits, (void)args;
-    struct resp_state *s = d->memory;
     if (!resp_in_multi(d)) return resp_fail(call, "ERR DISCARD without MULTI");
-    d->database = s->database_before;
-    end(s);
+    discard(d, d->memory);
     return resp_literal(call, "+OK\r\n");
 }
