@@ -45,6 +45,8 @@ bool glob_match(struct slice pattern, struct slice text)
     const unsigned char *p = (const unsigned char *)pattern.ptr, *p_end = p + pattern.len;
     const unsigned char *t = (const unsigned char *)text.ptr, *t_end = t + text.len;
     const unsigned char *star = NULL, *star_text = NULL; /* behind the latest star, and where its match ends now */
+    if (text.len == 0)
+        return pattern.len == 0 || slice_equal(pattern, slice_text("*")); /* more stars match nothing */
     for (;;) {
         if (p < p_end && *p == '*') {
             star = ++p;

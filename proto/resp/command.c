@@ -346,7 +346,7 @@ enum decode_status resp_command(struct decoder *d, const struct codec_limits *li
         return DECODE_ANSWERED;
     }
     if (!arity_fits(&found, args->argc)) {
-        if (found.take == resp_take_exec && resp_in_multi(d)) return resp_refuse_exec(d, call);
+        if (found.take == resp_take_exec) return resp_refuse_exec(d, call);
         resp_abort_transaction(d);
         return resp_fail(call, "ERR wrong number of arguments for '%s%s%s' command", found.name,
                          found.sub ? "|" : "", found.sub ? found.sub : "");

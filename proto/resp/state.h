@@ -38,7 +38,7 @@ void resp_abort_transaction(struct decoder *d);
 enum decode_status resp_queue(struct decoder *d, const struct codec_limits *limits, resp_take *take,
                               const struct resp_args *args, struct call *call);
 
-/* EXEC with arguments: the transaction is over, too. */
+/* EXEC with arguments: a transaction that is open is over, too. */
 enum decode_status resp_refuse_exec(struct decoder *d, struct call *call);
 
 /* Takes a whole command: finds it, checks its arity, lets it take its arguments or queues it. */

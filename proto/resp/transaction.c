@@ -86,7 +86,7 @@ RESP_TAKE(multi)
 
 enum decode_status resp_refuse_exec(struct decoder *d, struct call *call)
 {
-    discard(d, d->memory);
+    if (resp_in_multi(d)) discard(d, d->memory);
     return resp_fail(call,
                      "EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command");
 }
