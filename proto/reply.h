@@ -23,7 +23,7 @@ enum reply_kind {
     REPLY_VERSION, /* body = "sluice <semver> protocol <n>" */
     REPLY_BYE,     /* the server closes after this */
     REPLY_META,    /* what VALUE says, without the body: version, number, flags, size, marks */
-    REPLY_NUMBER,  /* number = what ADD made of it (EFFECT_WRAP: as unsigned); version */
+    REPLY_NUMBER,  /* number = what ADD made of it (EFFECT_WRAP: as unsigned); version, left_ms */
     REPLY_KEYS,    /* body = `count` keys, packed (keys.h); cursor = where to go on, 0: that was all */
     REPLY_KEY,     /* body = a key */
     REPLY_PARTS,   /* a batch was executed: each part of the call has its own reply */
@@ -70,6 +70,7 @@ struct reply {
     int64_t number;
     uint64_t cursor;          /* KEYS */
     uint64_t size;            /* META, and STORED after APPEND and PREPEND: bytes of the value */
+    int64_t left_ms;          /* NUMBER: remaining lifetime, -1: never expires */
     uint64_t expires_unix_ms; /* META: when it expires, UINT64_MAX: never */
     struct slice body;
     /* Where body is a counted reference and not a copy: release(held) gives it back, from any thread. */

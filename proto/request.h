@@ -91,7 +91,9 @@ enum effect {
                                  * EFFECT_TOUCH, a new lifetime. PUT with COND_VERSION: a version lower than the
                                  * session's stores too, and marks what is stored MARK_STALE */
     EFFECT_WRAP = 1 << 5,       /* ADD: on unsigned 64 bits; additions wrap around, subtractions stop at 0 and the
-                                 * text keeps its length, padded with spaces. Else: signed, overflow is an error */
+                                 * text keeps its length, padded with spaces (up to 64 bytes). What stands around
+                                 * the number is ignored: blanks, a plus in front, anything behind a blank. Else:
+                                 * signed, overflow is an error */
     EFFECT_ALL = 1 << 6,        /* BATCH: nothing is executed unless the conditions of all parts hold beforehand */
     EFFECT_ALL_DATABASES = 1 << 7, /* FLUSH */
     EFFECT_SET_VERSION = 1 << 8,   /* PUT, APPEND, PREPEND, ADD, stale DELETE: the version becomes set_version */

@@ -4,6 +4,8 @@
 #include "daemon/backend/execute_impl.h"
 #include "proto/number.h"
 
+#define PADDED_MAX 64 /* bytes of a number that keeps its length; a longer text of one becomes shorter */
+
 /* What a session keeps that is stored anew with another value. */
 static struct table_item like(const struct step *s, const struct entry *old)
 {
@@ -49,12 +51,21 @@ static bool parse_signed(struct slice text, int64_t *n)
     return true;
 }
 
-/* Digits, perhaps with blanks behind them. */
+static bool is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* Digits, perhaps with blanks and a plus in front; a blank ends them, whatever follows it. */
 static bool parse_unsigned(struct slice text, uint64_t *n)
 {
-    while (text.len > 0 && text.ptr[text.len - 1] == ' ')
-        text.len--;
-    return number_parse(text, UINT64_MAX, n);
+    size_t at = 0, end;
+    while (at < text.len && is_blank(text.ptr[at]))
+        at++;
+    if (at < text.len && text.ptr[at] == '+') at++;
+    for (end = at; end < text.len && !is_blank(text.ptr[end]);)
+        end++;
+    return number_parse(slice_of(text.ptr + at, end - at), UINT64_MAX, n);
 }
 
 /* The sum for the request, or an error. */
@@ -88,7 +99,7 @@ void step_add(struct step *s)
     if (!step_condition_holds(s, old)) return;
     struct slice text = slice_text("0");
     if (old) text = slice_of(entry_value(old), entry_value_len(old));
-    char digits[NUMBER_DIGITS + 1], *value = digits;
+    char digits[PADDED_MAX];
     int64_t sum = 0;
     bool is_initial = !old && r->value.len > 0;
     if (is_initial) {
@@ -101,21 +112,17 @@ void step_add(struct step *s)
     bool wraps = r->effects & EFFECT_WRAP;
     size_t len = wraps ? number_format(digits, (uint64_t)sum) : number_format_i64(digits, sum);
     struct table_item item = like(s, old);
-    char padded[NUMBER_DIGITS + 1];
-    if (wraps && old && len < text.len && text.len <= sizeof padded) { /* the text keeps its length */
-        memset(padded, ' ', text.len);
-        memcpy(padded, digits, len);
-        value = padded;
+    if (wraps && old && len < text.len && text.len <= sizeof digits) { /* the text keeps its length */
+        memset(digits + len, ' ', text.len - len);
         len = text.len;
     }
-    item.value = value;
+    item.value = digits;
     item.value_len = len;
     if (!step_store(s, &item, &stored)) return;
     call->reply.kind = REPLY_NUMBER;
     call->reply.number = sum;
     call->reply.flags = item.flags;
-    uint64_t deadline = item.deadline_ms;
-    call->reply.expires_unix_ms = deadline == TABLE_NEVER ? UINT64_MAX : deadline + wall_offset(s->rules);
+    call->reply.left_ms = item.deadline_ms == TABLE_NEVER ? -1 : (int64_t)(item.deadline_ms - s->now_ms);
 }
 
 /* ---- staleness and leases ---- */

@@ -51,13 +51,14 @@ struct lifetime mc_lifetime(int64_t seconds)
 {
     if (seconds == 0) return (struct lifetime){TTL_NEVER, 0};
     if (seconds < 0) return (struct lifetime){TTL_RELATIVE, 0};
+    if (seconds > INT64_MAX / 1000) seconds = INT64_MAX / 1000;
     return (struct lifetime){seconds > MC_RELATIVE_S ? TTL_ABSOLUTE : TTL_RELATIVE, (uint64_t)seconds * 1000};
 }
 
 static bool take_lifetime(struct slice text, struct request *r)
 {
     int64_t seconds = 0;
-    if (!mc_signed(text, INT32_MIN, INT32_MAX, &seconds)) return false;
+    if (!mc_signed(text, INT64_MIN, INT64_MAX, &seconds)) return false;
     struct lifetime lifetime = mc_lifetime(seconds);
     r->ttl_kind = lifetime.kind;
     r->ttl_ms = lifetime.ms;
@@ -88,14 +89,12 @@ static struct mc_line get(const struct codec_limits *limits, struct slice rest, 
     int64_t seconds = 0;
     if (touches) {
         struct slice text;
-        struct slice keys = rest;
-        if (!mc_token(&keys, &text) || !mc_token(&keys, &key)) return mc_answer(call, "ERROR");
-        (void)mc_token(&rest, &text);
-        if (!mc_signed(text, INT32_MIN, INT32_MAX, &seconds))
+        if (!mc_token(&rest, &text)) return mc_answer(call, "ERROR");
+        if (!mc_signed(text, INT64_MIN, INT64_MAX, &seconds))
             return mc_answer(call, "CLIENT_ERROR invalid exptime argument");
     }
     struct lifetime lifetime = mc_lifetime(seconds);
-    if (!mc_token(&rest, &key)) return mc_answer(call, "ERROR");
+    if (!mc_token(&rest, &key)) return mc_answer(call, touches ? "END" : "ERROR");
     if (!mc_key_ok(limits, key)) return mc_answer(call, BAD_FORMAT);
     struct slice others = rest;
     if (!mc_token(&others, &next)) {
@@ -125,7 +124,7 @@ static bool take_numbers(const struct mc_tokens *t, bool is_cas, struct request 
 {
     uint64_t flags = 0;
     if (!mc_unsigned(t->at[2], UINT32_MAX, &flags) || !take_lifetime(t->at[3], r)) return false;
-    if (!mc_signed(t->at[4], INT32_MIN, INT32_MAX, bytes)) return false;
+    if (!mc_signed(t->at[4], 0, MC_BYTES_MAX, bytes)) return false;
     r->flags = (uint32_t)flags;
     if (!is_cas) return true;
     r->condition = COND_VERSION;
@@ -142,7 +141,6 @@ static struct mc_line store(const struct codec_limits *limits, const struct mc_t
     if (t->count != wanted && t->count != wanted + 1) return mc_answer(call, "ERROR");
     if (t->count == wanted + 1 && is(t->at[wanted], "noreply")) call->form |= MC_QUIET;
     if (!mc_key_ok(limits, t->at[1]) || !take_numbers(t, is_cas, r, &bytes)) return mc_answer(call, BAD_FORMAT);
-    if (bytes < 0 || bytes > INT32_MAX - 2) return mc_answer(call, "CLIENT_ERROR bad data chunk");
     if ((uint64_t)bytes > limits->value)
         return refuse_value(call, "SERVER_ERROR object too large for cache", (uint64_t)bytes);
     r->op = OP_PUT;
@@ -206,11 +204,10 @@ static struct mc_line flush(const struct mc_tokens *t, struct call *call)
     struct request *r = &call->request;
     int64_t delay = 0;
     bool quiet = t->count > 1 && is(t->at[t->count - 1], "noreply");
-    size_t arguments = t->count - 1 - quiet;
     if (t->count > 3) return mc_answer(call, "ERROR");
     if (quiet) call->form |= MC_QUIET;
-    if (arguments == 1 && !mc_signed(t->at[1], INT32_MIN, INT32_MAX, &delay)) return mc_answer(call, BAD_FORMAT);
-    if (arguments > 1) return mc_answer(call, "ERROR");
+    if (t->count > 1U + quiet && !mc_signed(t->at[1], INT32_MIN, INT32_MAX, &delay))
+        return mc_answer(call, "CLIENT_ERROR invalid exptime argument");
     r->number = delay > 0 ? delay * 1000 : 0;
     return ask(call, OP_FLUSH, MC_OK);
 }
@@ -261,7 +258,7 @@ static struct mc_line other(const struct codec_limits *limits, const struct mc_t
     if (is(name, "version")) return mc_answer(call, "VERSION " MC_VERSION);
     if (is(name, "verbosity")) return verbosity(t, call);
     if (is(name, "shutdown")) return mc_answer(call, "ERROR: shutdown not enabled");
-    if (is(name, "quit") && t->count == 1) return ask(call, OP_QUIT, MC_NOTHING);
+    if (is(name, "quit")) return ask(call, OP_QUIT, MC_NOTHING);
     return unknown(t, call);
 }
 

@@ -51,6 +51,7 @@ static enum decode_status memcached_decode_end(struct decoder *d, const char *in
     *used = 2;
     d->state = LINE;
     if (in[0] == '\r' && in[1] == '\n') return DECODE_REQUEST;
+    if ((call->form & MC_FORM_MASK) == MC_META_SET) call->form &= ~MC_QUIET; /* errors are always told */
     mc_answer(call, "CLIENT_ERROR bad data chunk");
     return DECODE_ANSWERED;
 }

@@ -1,4 +1,5 @@
-/* Replies of the meta commands: a code, and the flags that were asked for, in the order asked. */
+/* Replies of the meta commands: a code, and the flags that were asked for, in the order asked. Quiet requests do
+ * not hear HD, and mg's not EN. */
 #include "proto/memcached/impl.h"
 
 static void put_flag(struct buffer *out, char letter, int64_t n)
@@ -9,10 +10,9 @@ static void put_flag(struct buffer *out, char letter, int64_t n)
 }
 
 /* Seconds to live, rounded up so that nothing lives for 0; -1: for ever. */
-static int64_t seconds_left(const struct reply *reply)
+static int64_t seconds_left(int64_t ms)
 {
-    if (reply->number < 0) return -1;
-    return (reply->number + 999) / 1000;
+    return ms < 0 ? -1 : (ms + 999) / 1000;
 }
 
 /* A flag about the session, which is only told where there is one. */
@@ -20,11 +20,9 @@ static void put_session_flag(struct buffer *out, char letter, const struct call 
 {
     const struct reply *reply = &call->reply;
     size_t size = reply->kind == REPLY_META ? (size_t)reply->size : reply->body.len;
-    int64_t left = reply->number;
-    if (reply->kind == REPLY_NUMBER) left = -1;
     switch (letter) {
     case 's': put_flag(out, 's', (int64_t)size); break;
-    case 't': put_flag(out, 't', left < 0 ? -1 : seconds_left(reply)); break;
+    case 't': put_flag(out, 't', seconds_left(reply->kind == REPLY_NUMBER ? reply->left_ms : reply->number)); break;
     case 'c':
         mc_put(out, " c");
         buffer_append_u64(out, reply->version);
@@ -36,12 +34,22 @@ static void put_session_flag(struct buffer *out, char letter, const struct call 
     }
 }
 
+static bool has_flag(struct slice line, char letter)
+{
+    struct slice token;
+    while (mc_token(&line, &token))
+        if (token.ptr[0] == letter) return true;
+    return false;
+}
+
 /* `session`: the letters that are told of the session there is. */
 static void put_flags(struct buffer *out, const struct call *call, const char *session)
 {
     struct slice line = call->request.tag, key = {NULL, 0}, token;
+    bool is_set = (call->form & MC_FORM_MASK) == MC_META_SET;
     (void)mc_token(&line, &key);
-    if ((call->form & MC_FORM_MASK) == MC_META_SET) (void)mc_token(&line, &token); /* the length */
+    if (is_set) (void)mc_token(&line, &token); /* the length */
+    bool is_binary = has_flag(line, 'b');
     while (mc_token(&line, &token)) {
         char letter = token.ptr[0];
         if (letter == 'O') {
@@ -50,10 +58,11 @@ static void put_flags(struct buffer *out, const struct call *call, const char *s
         } else if (letter == 'k') {
             mc_put(out, " k");
             buffer_append(out, key.ptr, key.len);
-        } else if (letter == 'b') {
-            mc_put(out, " b");
+            if (is_binary) mc_put(out, " b");
         } else if (strchr(session, letter) != NULL) {
             put_session_flag(out, letter, call);
+        } else if (letter == 'c' && is_set) {
+            mc_put(out, " c0"); /* nothing was stored */
         }
     }
 }
@@ -62,7 +71,10 @@ static void put_get(struct buffer *out, const struct call *call)
 {
     const struct reply *reply = &call->reply;
     if (reply->kind == REPLY_NOT_FOUND) {
-        if (!(call->form & MC_QUIET)) mc_put(out, "EN\r\n");
+        if (call->form & MC_QUIET) return;
+        mc_put(out, "EN");
+        put_flags(out, call, "");
+        mc_put(out, "\r\n");
         return;
     }
     bool has_value = call->form & MC_CAS;
@@ -107,15 +119,14 @@ static void put_delete(struct buffer *out, const struct call *call)
     else if (call->reply.kind == REPLY_CONFLICT && call->reply.version != 0)
         put_code(out, call, "EX", "", false);
     else
-        put_code(out, call, "NF", "", true);
+        put_code(out, call, "NF", "", false);
 }
 
 static void put_add(struct buffer *out, const struct call *call)
 {
     const struct reply *reply = &call->reply;
     if (reply->kind != REPLY_NUMBER) {
-        const char *code = refused(call);
-        put_code(out, call, code, "", code[0] == 'N');
+        put_code(out, call, refused(call), "", false);
         return;
     }
     if (!(call->form & MC_CAS)) {

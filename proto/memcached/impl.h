@@ -16,9 +16,10 @@
 #include "proto/codec.h"
 
 #define MC_KEY_MAX    250
-#define MC_VERSION    "1.6.18" /* whose behaviour this is */
-#define MC_TOKENS_MAX 24       /* of a line that is no list of keys */
-#define MC_RELATIVE_S 2592000  /* a larger expiry time is a time of day */
+#define MC_VERSION    "1.6.18"        /* whose behaviour this is */
+#define MC_TOKENS_MAX 24              /* of a line that is no list of keys */
+#define MC_BYTES_MAX  (INT32_MAX - 3) /* longest value that a line may announce */
+#define MC_RELATIVE_S 2592000         /* a larger expiry time is a time of day */
 
 /* call->form: how the reply is rendered. */
 enum mc_form {

@@ -1,10 +1,12 @@
 /* The meta commands: a line with flags -> a request. */
 #include "proto/memcached/impl.h"
 
-#define FLAGS_MAX  20
-#define OPAQUE_MAX 32
-#define BAD_FORMAT "CLIENT_ERROR bad command line format"
-#define BAD_TOKEN  "CLIENT_ERROR bad token in command line format"
+#define FLAGS_MAX    17 /* of mg, md, ma; one less of ms */
+#define OPAQUE_MAX   31
+#define BAD_FORMAT   "CLIENT_ERROR bad command line format"
+#define BAD_TOKEN    "CLIENT_ERROR bad token in command line format"
+#define INVALID_FLAG "CLIENT_ERROR invalid flag"
+#define BAD_FLAG     "CLIENT_ERROR invalid or duplicate flag" /* whatever is wrong with those of md and ma */
 
 /* What the flags said. */
 struct meta {
@@ -25,7 +27,7 @@ static const char *take_number(struct slice token, uint64_t max, uint64_t *n)
 
 static const char *take_seconds(struct slice token, int64_t *n)
 {
-    return mc_signed(token, INT32_MIN, INT32_MAX, n) ? NULL : BAD_TOKEN;
+    return mc_signed(token, INT64_MIN, INT64_MAX, n) ? NULL : BAD_TOKEN;
 }
 
 /* Flags that take a token; NULL: fine. */
@@ -37,10 +39,11 @@ static const char *take_valued(struct meta *m, char flag, struct slice token)
     case 'R': return take_number(token, INT32_MAX, &m->recache_s);
     case 'C': m->has_cas = true; return take_number(token, UINT64_MAX, &m->cas);
     case 'E': m->has_new_cas = true; return take_number(token, UINT64_MAX, &m->new_cas);
-    case 'F': return take_number(token, UINT32_MAX, &m->flags);
-    case 'D':
-        return take_number(token, UINT64_MAX, &m->delta) ? "CLIENT_ERROR invalid numeric delta argument" : NULL;
-    case 'J': m->initial_text = token; return take_number(token, UINT64_MAX, &m->initial);
+    case 'F': return take_number(token, UINT32_MAX, &m->flags) ? BAD_FORMAT : NULL;
+    case 'D': return take_number(token, UINT64_MAX, &m->delta) ? "CLIENT_ERROR invalid numeric delta value" : NULL;
+    case 'J':
+        m->initial_text = token;
+        return take_number(token, UINT64_MAX, &m->initial) ? "CLIENT_ERROR invalid numeric initial value" : NULL;
     case 'M':
         if (token.len != 1) return "CLIENT_ERROR incorrect length for M token";
         m->mode = token.ptr[0];
@@ -50,7 +53,7 @@ static const char *take_valued(struct meta *m, char flag, struct slice token)
     }
 }
 
-static const char *take_flag(struct meta *m, struct slice flag)
+static const char *take_flag(char name, struct meta *m, struct slice flag)
 {
     switch (flag.ptr[0]) {
     case 'v': m->wants_value = true; return NULL;
@@ -61,7 +64,10 @@ static const char *take_flag(struct meta *m, struct slice flag)
     case 's':
     case 't':
     case 'c':
-    case 'f': return NULL; /* for the reply */
+    case 'f':              /* for the reply */
+    case 'u': return NULL; /* there is no order of use to leave alone */
+    case 'h':
+    case 'l': return name == 'g' ? INVALID_FLAG : NULL; /* when a session was last used is not known */
     case 'O':
     case 'T':
     case 'N':
@@ -74,26 +80,35 @@ static const char *take_flag(struct meta *m, struct slice flag)
     case 'M':
     case 'L':
     case 'P': break;
-    default: return "CLIENT_ERROR invalid flag";
+    default: return INVALID_FLAG;
     }
     return take_valued(m, flag.ptr[0], slice_of(flag.ptr + 1, flag.len - 1));
 }
 
-static const char *take_flags(struct slice rest, struct meta *m)
+/* The flags of a command; NULL, or the error: the last one (but F's only where it is alone); what
+ * stands behind a flag that is none is not looked at. */
+static const char *take_flags(char name, struct slice rest, struct meta *m)
 {
     uint64_t seen[2] = {0, 0};
     struct slice flag;
     const char *error = NULL;
-    for (int n = 0; mc_token(&rest, &flag); n++) {
+    while (mc_token(&rest, &flag)) {
         unsigned char letter = (unsigned char)flag.ptr[0];
-        if (n == FLAGS_MAX) return "CLIENT_ERROR options flags are too long";
-        if (letter >= 127) return "CLIENT_ERROR invalid flag";
-        if (seen[letter / 64] >> (letter % 64) & 1) return "CLIENT_ERROR duplicate flag";
+        if (letter >= 127 || (seen[letter / 64] >> (letter % 64) & 1)) return "CLIENT_ERROR duplicate flag";
         seen[letter / 64] |= UINT64_C(1) << (letter % 64);
-        const char *wrong = take_flag(m, flag);
-        if (wrong && !error) error = wrong;
+        const char *wrong = take_flag(name, m, flag);
+        if (wrong && !(error && letter == 'F')) error = wrong;
+        if (wrong && strcmp(wrong, INVALID_FLAG) == 0) break;
     }
     return error;
+}
+
+static bool has_too_many(struct slice rest, int most)
+{
+    struct slice flag;
+    while (mc_token(&rest, &flag))
+        if (most-- == 0) return true;
+    return false;
 }
 
 /* ---- keys ---- */
@@ -171,22 +186,17 @@ static const char *take_set(const struct meta *m, struct call *call)
     set_lifetime(r, m->ttl);
     switch (m->mode) {
     case 0:
-    case 'S':
-    case 's': break;
-    case 'E':
-    case 'e': r->condition = COND_ABSENT; break;
-    case 'R':
-    case 'r': r->condition = COND_PRESENT; break;
+    case 'S': break;
+    case 'E': r->condition = COND_ABSENT; break;
+    case 'R': r->condition = COND_PRESENT; break;
     case 'A':
-    case 'a':
     case 'P':
-    case 'p':
-        r->op = m->mode == 'A' || m->mode == 'a' ? OP_APPEND : OP_PREPEND;
+        r->op = m->mode == 'A' ? OP_APPEND : OP_PREPEND;
         r->condition = m->vivifies ? COND_NONE : COND_PRESENT;
         r->create = mc_lifetime(m->vivify_ttl);
         r->ttl_kind = TTL_KEEP;
         break;
-    default: return "CLIENT_ERROR invalid mode for ms";
+    default: return "CLIENT_ERROR invalid mode for ms M token";
     }
     if (m->has_cas) {
         r->condition = COND_VERSION;
@@ -227,12 +237,10 @@ static const char *take_add(const struct meta *m, struct call *call)
     switch (m->mode) {
     case 0:
     case 'I':
-    case 'i':
     case '+': break;
     case 'D':
-    case 'd':
     case '-': r->subtract = true; break;
-    default: return "CLIENT_ERROR invalid mode for ma";
+    default: return "CLIENT_ERROR invalid mode for ma M token";
     }
     r->condition = m->vivifies ? COND_NONE : COND_PRESENT;
     if (m->vivifies) {
@@ -256,17 +264,16 @@ static struct mc_line set(const struct codec_limits *limits, struct slice key, s
     struct meta m = {.delta = 1};
     struct slice size;
     int64_t bytes = 0;
-    if (!mc_token(&rest, &size) || !mc_signed(size, INT32_MIN, INT32_MAX, &bytes) || bytes < 0 ||
-        bytes > INT32_MAX - 2)
-        return mc_answer(call, "CLIENT_ERROR bad data chunk");
-    const char *error = take_flags(rest, &m);
-    if (m.quiet) call->form |= MC_QUIET;
+    if (!mc_token(&rest, &size)) return mc_answer(call, BAD_FORMAT);
+    if (has_too_many(rest, FLAGS_MAX - 1)) return mc_answer(call, "CLIENT_ERROR options flags too long");
+    if (!mc_signed(size, 0, MC_BYTES_MAX, &bytes)) return mc_answer(call, BAD_FORMAT);
+    const char *error = take_flags('s', rest, &m);
+    if (!error && !take_key(key, &m, call)) error = "CLIENT_ERROR error decoding key";
     if (!error) error = take_set(&m, call);
     if (!error && (uint64_t)bytes > limits->value) error = "SERVER_ERROR object too large for cache";
     call->request.value = slice_of(NULL, (size_t)bytes);
-    if (!error && !take_key(key, &m, call)) error = BAD_FORMAT;
+    if (m.quiet && !error) call->form |= MC_QUIET;
     if (!error) return (struct mc_line){DECODE_BODY, 0};
-    call->form &= ~MC_QUIET; /* errors are always told */
     struct mc_line answer = mc_answer(call, error);
     answer.skip = (uint64_t)bytes + 2;
     return answer;
@@ -277,12 +284,17 @@ struct mc_line mc_meta(const struct codec_limits *limits, char name, struct slic
     struct meta m = {.delta = 1};
     struct slice key, line = rest;
     if (name == 'n') return mc_answer(call, "MN");
-    if (!mc_token(&rest, &key) || !mc_key_ok(limits, key)) return mc_answer(call, BAD_FORMAT);
+    if (!mc_token(&rest, &key)) return mc_answer(call, "ERROR");
+    if (!mc_key_ok(limits, key)) return mc_answer(call, BAD_FORMAT);
     call->request.tag = slice_of(key.ptr, (size_t)(line.ptr + line.len - key.ptr));
     if (name == 's') return set(limits, key, rest, call);
-    const char *error = take_flags(rest, &m);
+    if (has_too_many(rest, FLAGS_MAX))
+        return mc_answer(call, name == 'g' ? "CLIENT_ERROR options flags are too long"
+                                           : "CLIENT_ERROR options flags too long");
+    const char *error = take_flags(name, rest, &m);
+    if (!error && !take_key(key, &m, call)) error = "CLIENT_ERROR error decoding key";
+    if (error && name != 'g') error = BAD_FLAG;
     if (!error) error = name == 'g' ? take_get(&m, call) : name == 'd' ? take_delete(&m, call) : take_add(&m, call);
-    if (!error && !take_key(key, &m, call)) error = BAD_FORMAT;
     if (error) return mc_answer(call, error);
     if (m.quiet) call->form |= MC_QUIET;
     return (struct mc_line){DECODE_REQUEST, 0};
