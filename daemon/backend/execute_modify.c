@@ -118,7 +118,11 @@ void step_add(struct step *s)
     }
     item.value = digits;
     item.value_len = len;
+    /* Changed in place, as it were: neither stored anew nor renewed. */
+    bool in_place = wraps && old && len == text.len, leased = in_place && entry_leased(old);
+    item.stale = in_place && entry_stale(old);
     if (!step_store(s, &item, &stored)) return;
+    if (leased && stored) entry_set_leased(stored);
     call->reply.kind = REPLY_NUMBER;
     call->reply.number = sum;
     call->reply.flags = item.flags;
@@ -155,6 +159,7 @@ struct entry *step_lease(struct step *s, struct entry *e)
     struct reply *reply = &s->call->reply;
     if (!e) return r->create.kind == TTL_DEFAULT ? NULL : vivify(s);
     uint64_t deadline = entry_deadline(e);
+    if (r->effects & EFFECT_TOUCH) deadline = step_deadline(s, request_lifetime(r), e);
     bool is_old = r->recache_ms > 0 && deadline != TABLE_NEVER && deadline - s->now_ms < r->recache_ms;
     if (entry_leased(e)) {
         reply->marks |= MARK_LEASED;

@@ -5,6 +5,7 @@
 #define OPAQUE_MAX   31
 #define BAD_FORMAT   "CLIENT_ERROR bad command line format"
 #define BAD_TOKEN    "CLIENT_ERROR bad token in command line format"
+#define LONG_OPAQUE  "CLIENT_ERROR opaque token too long"
 #define INVALID_FLAG "CLIENT_ERROR invalid flag"
 #define BAD_FLAG     "CLIENT_ERROR invalid or duplicate flag" /* whatever is wrong with those of md and ma */
 
@@ -12,7 +13,7 @@
 struct meta {
     const char *error;
     char mode; /* M: as the client wrote it; 0: none */
-    bool has_cas, is_binary, quiet, stale, has_ttl, has_new_cas, wants_value;
+    bool has_cas, is_binary, quiet, stale, has_ttl, has_new_cas, wants_value, opaque_is_long;
     int64_t ttl;
     bool vivifies;
     int64_t vivify_ttl;
@@ -48,7 +49,7 @@ static const char *take_valued(struct meta *m, char flag, struct slice token)
         if (token.len != 1) return "CLIENT_ERROR incorrect length for M token";
         m->mode = token.ptr[0];
         return NULL;
-    case 'O': return token.len > OPAQUE_MAX ? "CLIENT_ERROR opaque token too long" : NULL;
+    case 'O': m->opaque_is_long = token.len > OPAQUE_MAX; return NULL;
     default: return NULL; /* L, P: for proxies */
     }
 }
@@ -269,6 +270,7 @@ static struct mc_line set(const struct codec_limits *limits, struct slice key, s
     if (!mc_signed(size, 0, MC_BYTES_MAX, &bytes)) return mc_answer(call, BAD_FORMAT);
     const char *error = take_flags('s', rest, &m);
     if (!error && !take_key(key, &m, call)) error = "CLIENT_ERROR error decoding key";
+    if (!error && m.opaque_is_long) error = LONG_OPAQUE;
     if (!error) error = take_set(&m, call);
     if (!error && (uint64_t)bytes > limits->value) error = "SERVER_ERROR object too large for cache";
     call->request.value = slice_of(NULL, (size_t)bytes);
@@ -294,6 +296,7 @@ struct mc_line mc_meta(const struct codec_limits *limits, char name, struct slic
     const char *error = take_flags(name, rest, &m);
     if (!error && !take_key(key, &m, call)) error = "CLIENT_ERROR error decoding key";
     if (error && name != 'g') error = BAD_FLAG;
+    if (!error && m.opaque_is_long) error = LONG_OPAQUE;
     if (!error) error = name == 'g' ? take_get(&m, call) : name == 'd' ? take_delete(&m, call) : take_add(&m, call);
     if (error) return mc_answer(call, error);
     if (m.quiet) call->form |= MC_QUIET;
