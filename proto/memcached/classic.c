@@ -120,10 +120,11 @@ static struct mc_line refuse_value(struct call *call, const char *line, uint64_t
     return answer;
 }
 
-/* Whatever the last word of a line should have been: as noreply it silences the reply. */
-static bool take_noreply(const struct mc_tokens *t, struct call *call)
+/* The last word of a line, behind `least` others, whatever it should have been: as noreply it silences the reply.
+ */
+static bool take_noreply(const struct mc_tokens *t, size_t least, struct call *call)
 {
-    bool quiet = t->count > 1 && is(t->at[t->count - 1], "noreply");
+    bool quiet = t->count > least && is(t->at[t->count - 1], "noreply");
     if (quiet) call->form |= MC_QUIET;
     return quiet;
 }
@@ -147,7 +148,7 @@ static struct mc_line store(const struct codec_limits *limits, const struct mc_t
     size_t wanted = is_cas ? 6 : 5;
     int64_t bytes = 0;
     if (t->count != wanted && t->count != wanted + 1) return mc_answer(call, "ERROR");
-    take_noreply(t, call);
+    take_noreply(t, 1, call);
     if (!mc_key_ok(limits, t->at[1]) || !take_numbers(t, is_cas, r, &bytes)) return mc_answer(call, BAD_FORMAT);
     if ((uint64_t)bytes > limits->value)
         return refuse_value(call, "SERVER_ERROR object too large for cache", (uint64_t)bytes);
@@ -170,7 +171,7 @@ static struct mc_line store(const struct codec_limits *limits, const struct mc_t
 static struct mc_line delete (const struct codec_limits *limits, const struct mc_tokens *t, struct call *call)
 {
     if (t->count < 2 || t->count > 4) return mc_answer(call, "ERROR");
-    bool quiet = take_noreply(t, call) && t->count > 2, zero = t->count > 2 && is(t->at[2], "0");
+    bool quiet = take_noreply(t, 2, call), zero = t->count > 2 && is(t->at[2], "0");
     if ((t->count == 3 && !zero && !quiet) || (t->count == 4 && !(zero && quiet)))
         return mc_answer(call, BAD_FORMAT ".  Usage: delete <key> [noreply]");
     if (!mc_key_ok(limits, t->at[1])) return mc_answer(call, BAD_FORMAT);
@@ -181,7 +182,7 @@ static struct mc_line delete (const struct codec_limits *limits, const struct mc
 static struct mc_line touch(const struct codec_limits *limits, const struct mc_tokens *t, struct call *call)
 {
     if (t->count != 3 && t->count != 4) return mc_answer(call, "ERROR");
-    take_noreply(t, call);
+    take_noreply(t, 1, call);
     if (!mc_key_ok(limits, t->at[1])) return mc_answer(call, BAD_FORMAT);
     if (!take_lifetime(t->at[2], &call->request)) return mc_answer(call, "CLIENT_ERROR invalid exptime argument");
     call->request.key = t->at[1];
@@ -193,7 +194,7 @@ static struct mc_line count(const struct codec_limits *limits, const struct mc_t
 {
     uint64_t delta = 0;
     if (t->count != 3 && t->count != 4) return mc_answer(call, "ERROR");
-    take_noreply(t, call);
+    take_noreply(t, 1, call);
     if (!mc_key_ok(limits, t->at[1])) return mc_answer(call, BAD_FORMAT);
     if (!mc_unsigned(t->at[2], UINT64_MAX, &delta))
         return mc_answer(call, "CLIENT_ERROR invalid numeric delta argument");
@@ -211,7 +212,7 @@ static struct mc_line flush(const struct mc_tokens *t, struct call *call)
     struct request *r = &call->request;
     int64_t delay = 0;
     if (t->count > 3) return mc_answer(call, "ERROR");
-    bool quiet = take_noreply(t, call);
+    bool quiet = take_noreply(t, 1, call);
     if (t->count > 1U + quiet && !mc_signed(t->at[1], INT32_MIN, INT32_MAX, &delay))
         return mc_answer(call, "CLIENT_ERROR invalid exptime argument");
     r->number = delay > 0 ? delay * 1000 : 0;
@@ -231,7 +232,7 @@ static struct mc_line stats(const struct mc_tokens *t, struct call *call)
 static struct mc_line verbosity(const struct mc_tokens *t, struct call *call)
 {
     if (t->count < 2 || t->count > 3) return mc_answer(call, "ERROR");
-    take_noreply(t, call);
+    take_noreply(t, 1, call);
     uint64_t level = 0;
     if (t->count == 3 || !is(t->at[1], "noreply"))
         if (!mc_unsigned(t->at[1], UINT32_MAX, &level)) return mc_answer(call, BAD_FORMAT);

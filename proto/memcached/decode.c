@@ -10,8 +10,6 @@
 
 enum { LINE, BODY, SKIP, CLOSED };
 
-#define LINE_USUAL 2048 /* longer ones must be lists of keys */
-
 struct mc_line mc_answer(struct call *call, const char *line)
 {
     call->request.key = call->request.value = slice_of(NULL, 0);
@@ -25,7 +23,6 @@ struct mc_line mc_answer(struct call *call, const char *line)
 static enum decode_status close_stream(struct decoder *d, struct call *call, const char *line)
 {
     mc_answer(call, line);
-    if (line[0] == '\0') call->form = MC_NOTHING;
     d->state = CLOSED;
     return DECODE_CLOSE;
 }
@@ -83,13 +80,6 @@ static enum decode_status take_line(struct decoder *d, const struct codec_limits
     return line.status;
 }
 
-static bool is_list_of_keys(const char *in, size_t len)
-{
-    while (len > 0 && *in == ' ')
-        in++, len--;
-    return len >= 5 && (memcmp(in, "get ", 4) == 0 || memcmp(in, "gets ", 5) == 0);
-}
-
 static enum decode_status memcached_decode(struct decoder *d, const struct codec_limits *limits, const char *in,
                                            size_t len, size_t *used, struct call *call)
 {
@@ -108,7 +98,6 @@ static enum decode_status memcached_decode(struct decoder *d, const struct codec
     if (!lf) {
         d->scanned = window;
         if (window >= limits->line) return close_stream(d, call, "CLIENT_ERROR line too long");
-        if (window > LINE_USUAL && !is_list_of_keys(in, window)) return close_stream(d, call, "");
         return DECODE_MORE;
     }
     size_t length = (size_t)(lf - in), whole = length + 1;

@@ -164,6 +164,13 @@ static void set_lifetime(struct request *r, int64_t seconds)
     r->ttl_ms = lifetime.ms;
 }
 
+static void set_cas(struct request *r, const struct meta *m)
+{
+    if (!m->has_new_cas) return;
+    r->effects |= EFFECT_SET_VERSION;
+    r->set_version = m->new_cas;
+}
+
 static const char *take_get(const struct meta *m, struct call *call)
 {
     struct request *r = &call->request;
@@ -204,10 +211,7 @@ static const char *take_set(const struct meta *m, struct call *call)
         r->if_version = m->cas;
         if (m->stale && r->op == OP_PUT) r->effects |= EFFECT_INVALIDATE;
     }
-    if (m->has_new_cas) {
-        r->effects |= EFFECT_SET_VERSION;
-        r->set_version = m->new_cas;
-    }
+    set_cas(r, m);
     call->form |= MC_META_SET | (m->has_cas ? MC_IS_CAS : 0);
     return NULL;
 }
@@ -225,6 +229,7 @@ static const char *take_delete(const struct meta *m, struct call *call)
         r->effects |= EFFECT_TOUCH;
         set_lifetime(r, m->ttl);
     }
+    if (m->stale) set_cas(r, m);
     call->form |= MC_META_DELETE | (m->has_cas ? MC_IS_CAS : 0);
     return NULL;
 }
@@ -256,6 +261,7 @@ static const char *take_add(const struct meta *m, struct call *call)
         r->effects |= EFFECT_TOUCH;
         set_lifetime(r, m->ttl);
     }
+    set_cas(r, m);
     call->form |= MC_META_ADD | (m->wants_value ? MC_CAS : 0) | (m->has_cas ? MC_IS_CAS : 0);
     return NULL;
 }
