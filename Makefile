@@ -89,6 +89,7 @@ $(BUILD)/sluice-bench: $(BUILD)/bench/main.o $(BUILD)/libbench.a $(BUILD)/libdae
 	$(call say,LINK  $@)
 	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(BENCH_LIBS)
 
+$(BUILD)/tests/test_codec_memory: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc # it lets them fail
 $(BUILD)/tests/test_client_retry: $(BUILD)/clients/c/retry.o # which the library does not show
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(BUILD)/libtestsupport.a $(BUILD)/libbench.a $(BUILD)/libdaemon.a $(BUILD)/libconfig.a $(BUILD)/libsluice.a $(BUILD)/libproto.a
 	@mkdir -p $(@D)
@@ -131,12 +132,20 @@ model: deps-ci ## check the lock-free queue and the wakeup as models (spin)
 	@tests/model/run.sh $(BUILD)/model
 
 FUZZ_SECONDS ?= 60
-fuzz: deps-ci ## fuzz the text codec for FUZZ_SECONDS (60) with libFuzzer
-	@mkdir -p $(BUILD)/fuzz/corpus
-	$(CLANG) $(BASE_CFLAGS) -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	    tests/fuzz/fuzz_text.c tests/unit/text_events.c $(PROTO_SRC) -o $(BUILD)/fuzz/fuzz_text
-	cd $(BUILD)/fuzz && ./fuzz_text -max_total_time=$(FUZZ_SECONDS) -dict=$(CURDIR)/tests/fuzz/text.dict \
-	    -print_final_stats=1 corpus
+FUZZED := text resp memcached
+fuzz: deps-ci ## fuzz the codecs with libFuzzer, FUZZ_SECONDS (60) together
+	@for codec in $(FUZZED); do \
+	    $(MAKE) --no-print-directory fuzz-$$codec FUZZ_SECONDS=$$(($(FUZZ_SECONDS) / $(words $(FUZZED)))) || exit 1; \
+	done
+
+# One of them, for FUZZ_SECONDS.
+$(addprefix fuzz-,$(FUZZED)): fuzz-%:
+	@mkdir -p $(BUILD)/fuzz/corpus-$*
+	$(CLANG) $(BASE_CFLAGS) -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all tests/fuzz/fuzz_$*.c \
+	    tests/fuzz/fuzz_codec.c tests/unit/codec_drive.c tests/unit/codec_events.c tests/unit/text_events.c $(PROTO_SRC) \
+	    -o $(BUILD)/fuzz/fuzz_$*
+	cd $(BUILD)/fuzz && ./fuzz_$* -max_total_time=$(FUZZ_SECONDS) -dict=$(CURDIR)/tests/fuzz/$*.dict \
+	    -print_final_stats=1 corpus-$*
 
 # ---- measuring ----
 
@@ -196,6 +205,7 @@ help: ## list the targets
 	    while IFS='|' read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all run test test-clients test-programs tidy model fuzz generated-files generate check-generated deps deps-test deps-clients deps-ci deps-bench bench bench-full \
+.PHONY: all run test test-clients test-programs tidy model fuzz $(addprefix fuzz-,$(FUZZED)) generated-files generate \
+    check-generated deps deps-test deps-clients deps-ci deps-bench bench bench-full \
     install clean help
 .SECONDARY:

@@ -103,8 +103,8 @@ enum effect {
  * Leases keep a crowd of clients from renewing the same session together. With EFFECT_LEASE, GET and META
  * - create an absent session with an empty value and the lifetime `create`, if that is not TTL_DEFAULT, and answer
  *   MARK_WON;
- * - answer MARK_WON to the first who asks for a session that is stale, or that has less than recache_ms to live (with
- *   EFFECT_TOUCH: of its new lifetime);
+ * - answer MARK_WON to the first who asks for a session that is stale, or that has less than recache_ms to live
+ * (with EFFECT_TOUCH: of its new lifetime);
  * - answer MARK_LEASED to those who come after, until the session is stored anew.
  */
 

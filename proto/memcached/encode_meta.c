@@ -1,6 +1,7 @@
 /* Replies of the meta commands: a code, and the flags that were asked for, in the order asked. Quiet requests do
  * not hear HD, and mg's not EN. */
 #include "proto/memcached/impl.h"
+#include "proto/number.h"
 
 static void put_flag(struct buffer *out, char letter, int64_t n)
 {
@@ -134,15 +135,14 @@ static void put_add(struct buffer *out, const struct call *call)
         return;
     }
     if (call->form & MC_QUIET) return;
-    struct buffer digits = {0};
-    buffer_append_u64(&digits, (uint64_t)reply->number);
+    char digits[NUMBER_DIGITS];
+    size_t len = number_format(digits, (uint64_t)reply->number);
     mc_put(out, "VA ");
-    buffer_append_u64(out, digits.len);
+    buffer_append_u64(out, len);
     put_flags(out, call, "tc");
     mc_put(out, "\r\n");
-    buffer_append(out, digits.data, digits.len);
+    buffer_append(out, digits, len);
     mc_put(out, "\r\n");
-    buffer_free(&digits);
 }
 
 void mc_encode_meta(struct buffer *out, const struct call *call)

@@ -23,6 +23,16 @@ static void print(struct buffer *out, const char *format, ...)
     if (n > 0) buffer_append(out, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
 }
 
+/* The reply, or none if there was no memory for the whole of it. Frees the text. */
+static void put_whole(struct buffer *out, const struct call *call, struct buffer *text)
+{
+    if (text->failed)
+        out->failed = true;
+    else
+        resp_put_verbatim(out, slice_of(text->data, text->len), call->form & RESP_FORM_3);
+    buffer_free(text);
+}
+
 /* 1.50M, as Redis writes sizes for people. */
 static void print_size(struct buffer *out, const char *name, uint64_t bytes)
 {
@@ -148,8 +158,7 @@ void resp_render_info(struct buffer *out, const struct call *call)
         if (text.len > 0) buffer_append_text(&text, "\r\n");
         sections[i].put(&text, facts_of(call));
     }
-    resp_put_verbatim(out, slice_of(text.data, text.len), call->form & RESP_FORM_3);
-    buffer_free(&text);
+    put_whole(out, call, &text);
 }
 
 /* ---- CONFIG GET ---- */
@@ -231,6 +240,5 @@ void resp_render_client(struct buffer *out, const struct call *call)
           f->peer, f->local, (ull)f->fd, name[0] == '-' && !name[1] ? "" : name, (ull)f->connected_s, database);
     print(&text, " cmd=client user=default resp=%u lib-name=%s lib-ver=%s\n", protocol,
           library[0] == '-' && !library[1] ? "" : library, version[0] == '-' && !version[1] ? "" : version);
-    resp_put_verbatim(out, slice_of(text.data, text.len), call->form & RESP_FORM_3);
-    buffer_free(&text);
+    put_whole(out, call, &text);
 }

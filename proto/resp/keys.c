@@ -154,6 +154,7 @@ static bool take_cursor(struct slice text, uint64_t *cursor)
 static enum decode_status ask_empty_key(struct call *call, enum resp_form form)
 {
     call->request.key = call->request.value = slice_of(NULL, 0);
+    call->request.number = 0;
     return ask(call, OP_META, form);
 }
 

@@ -1,28 +1,7 @@
-/*
- * Fuzzes the text codec: the same bytes, whole and in pieces, must give the same events; nothing is read outside
- * the input; a request that was understood survives being encoded and decoded again.
- *
- * The first byte says how many of the following bytes are piece sizes; the rest is the stream.
- *
- *     libFuzzer:  clang -fsanitize=fuzzer,address,undefined -I. tests/fuzz/fuzz_text.c \
- *                     tests/unit/text_events.c proto/{buffer,call,names,number,text_*}.c
- *     AFL++, or to replay files:  the same with -DFUZZ_MAIN and without `fuzzer`; it reads the files named
- */
-#include <assert.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-
+/* Fuzzes the text codec, both sides of it: see fuzz_codec.h. And a request that was understood survives being
+ * encoded and decoded again. */
+#include "tests/fuzz/fuzz_codec.h"
 #include "tests/unit/text_events.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void assert_same(const struct buffer *a, const struct buffer *b)
-{
-    if (slice_equal(slice_of(a->data, a->len), slice_of(b->data, b->len))) return;
-    fprintf(stderr, "--- whole\n%.*s--- in pieces\n%.*s", (int)a->len, a->data, (int)b->len, b->data);
-    abort();
-}
 
 /* Every request of the stream, encoded by the client's side and decoded again, is the same request. */
 static void check_round_trip(const struct codec_limits *limits, const char *in, size_t len)
@@ -43,7 +22,7 @@ static void check_round_trip(const struct codec_limits *limits, const char *in, 
             codec_text.encode_request(&bytes, &call.request);
             text_log_request(&before, &call.request);
             text_events(&after, &wide, bytes.data, bytes.len, pieces_whole());
-            assert_same(&before, &after);
+            fuzz_assert_same(&before, &after);
             buffer_free(&bytes);
             buffer_free(&before);
             buffer_free(&after);
@@ -57,43 +36,19 @@ static void check_round_trip(const struct codec_limits *limits, const char *in, 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct codec_limits limits = {.line = 96, .key = 20, .value = 48};
-    if (size < 1) return 0;
-    size_t count = data[0] % 16;
-    if (count > size - 1) count = size - 1;
-    struct text_pieces listed = pieces_listed(data + 1, count);
-    const char *in = (const char *)data + 1 + count;
-    size_t len = size - 1 - count;
-
+    struct fuzz_input input = fuzz_input_of(data, size);
     struct buffer whole = {0};
     struct buffer split = {0};
-    text_events(&whole, &limits, in, len, pieces_whole());
-    text_events(&split, &limits, in, len, listed);
-    assert_same(&whole, &split);
+    text_events(&whole, &limits, input.in, input.len, pieces_whole());
+    text_events(&split, &limits, input.in, input.len, input.pieces);
+    fuzz_assert_same(&whole, &split);
     whole.len = 0;
     split.len = 0;
-    text_reply_events(&whole, &limits, in, len, pieces_whole());
-    text_reply_events(&split, &limits, in, len, listed);
-    assert_same(&whole, &split);
-    check_round_trip(&limits, in, len);
+    text_reply_events(&whole, &limits, input.in, input.len, pieces_whole());
+    text_reply_events(&split, &limits, input.in, input.len, input.pieces);
+    fuzz_assert_same(&whole, &split);
+    check_round_trip(&limits, input.in, input.len);
     buffer_free(&whole);
     buffer_free(&split);
     return 0;
 }
-
-#ifdef FUZZ_MAIN
-int main(int argc, char **argv)
-{
-    for (int i = 1; i < argc; i++) {
-        static uint8_t data[1 << 20]; /* mutable on purpose: too large for the stack, a test program's own */
-        FILE *file = fopen(argv[i], "rb");
-        if (file == NULL) {
-            perror(argv[i]);
-            return 1;
-        }
-        size_t size = fread(data, 1, sizeof(data), file);
-        fclose(file);
-        LLVMFuzzerTestOneInput(data, size);
-    }
-    return 0;
-}
-#endif

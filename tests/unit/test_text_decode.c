@@ -6,14 +6,15 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/text_check.h"
+#include "tests/unit/codec_check.h"
+#include "tests/unit/text_events.h"
 
 static const struct codec_limits limits = {.line = 200, .key = 512, .value = 64};
 
-#define CHECK(...)                                                       \
-    do {                                                                 \
-        static const struct text_golden golden[] = {__VA_ARGS__};        \
-        text_check(&limits, golden, sizeof(golden) / sizeof(golden[0])); \
+#define CHECK(...)                                                                      \
+    do {                                                                                \
+        static const struct golden golden[] = {__VA_ARGS__};                            \
+        golden_check(text_events, &limits, golden, sizeof(golden) / sizeof(golden[0])); \
     } while (0)
 
 static void every_verb(void **state)

@@ -7,16 +7,16 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/text_check.h"
+#include "tests/unit/codec_check.h"
 #include "tests/unit/text_events.h"
 
 static const struct codec_limits limits = {.line = 40, .key = 8, .value = 10};
 static const struct codec_limits roomy = {.line = 2000, .key = 512, .value = 2000};
 
-#define CHECK_IN(with, ...)                                              \
-    do {                                                                 \
-        static const struct text_golden golden[] = {__VA_ARGS__};        \
-        text_check(&(with), golden, sizeof(golden) / sizeof(golden[0])); \
+#define CHECK_IN(with, ...)                                                             \
+    do {                                                                                \
+        static const struct golden golden[] = {__VA_ARGS__};                            \
+        golden_check(text_events, &(with), golden, sizeof(golden) / sizeof(golden[0])); \
     } while (0)
 
 #define CHECK(...) CHECK_IN(limits, __VA_ARGS__)
@@ -166,8 +166,8 @@ static void check_long(const struct codec_limits *with, const char *head, size_t
     for (size_t i = 0; i < count; i++)
         buffer_append(&in, &c, 1);
     buffer_append_text(&in, tail);
-    const struct text_golden golden = {in.data, in.len, events};
-    text_check(with, &golden, 1);
+    const struct golden golden = {in.data, in.len, events};
+    golden_check(text_events, with, &golden, 1);
     buffer_free(&in);
 }
 

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "proto/text/grammar.h"
-#include "tests/unit/text_check.h"
+#include "tests/unit/codec_check.h"
 #include "tests/unit/text_events.h"
 
 static const struct codec_limits limits = {.line = 100, .key = 512, .value = 64};
@@ -28,8 +28,8 @@ static void check_written(struct reply reply, const char *tag, const char *bytes
         fail_msg("--- expected\n%s--- came\n%.*s", bytes, (int)out.len, out.data);
     text_log_reply(&events, &reply, slice_text(tag));
     buffer_append(&events, "", 1);
-    const struct text_golden golden = {out.data, out.len, events.data};
-    text_check_replies(&limits, &golden, 1);
+    const struct golden golden = {out.data, out.len, events.data};
+    golden_check(text_reply_events, &limits, &golden, 1);
     buffer_free(&events);
     buffer_free(&out);
     call_clear(&call);
@@ -102,18 +102,18 @@ static void a_missing_answer_is_an_error_not_a_gap(void **state)
 
 static void replies_follow_each_other(void **state)
 {
-    static const struct text_golden golden[] = {
+    static const struct golden golden[] = {
         GOLDEN("OK\r\nVALUE 5 6 $4\r\nOK\r\n\r\n@tag=a NOT_FOUND\r\nOK 7\r\nBY",
                "ok number=0 version=0 body=\nvalue number=5 version=6 body=OK\\x0d\\x0a\n"
                "not_found tag=a number=0 version=0 body=\nstored number=0 version=7 body=\n"),
     };
     (void)state;
-    text_check_replies(&limits, golden, 1);
+    golden_check(text_reply_events, &limits, golden, 1);
 }
 
 static void incomplete_replies_wait(void **state)
 {
-    static const struct text_golden golden[] = {
+    static const struct golden golden[] = {
         GOLDEN("", ""),
         GOLDEN("OK", ""),
         GOLDEN("OK\r", ""),
@@ -122,7 +122,7 @@ static void incomplete_replies_wait(void **state)
         GOLDEN("VALUE 5 6 $4\r\nabcd\r", ""),
     };
     (void)state;
-    text_check_replies(&limits, golden, sizeof(golden) / sizeof(golden[0]));
+    golden_check(text_reply_events, &limits, golden, sizeof(golden) / sizeof(golden[0]));
 }
 
 static const char *const bad[] = {
@@ -195,26 +195,26 @@ static void what_is_no_reply_closes(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        const struct text_golden golden = {bad[i], strlen(bad[i]), "close\n"};
-        text_check_replies(&limits, &golden, 1);
+        const struct golden golden = {bad[i], strlen(bad[i]), "close\n"};
+        golden_check(text_reply_events, &limits, &golden, 1);
     }
 }
 
 static void bodies_are_bounded_by_the_caller(void **state)
 {
     const struct codec_limits none = {.line = 100};
-    static const struct text_golden small[] = {
+    static const struct golden small[] = {
         GOLDEN("VALUE 1 1 $64\r\n", ""),
         GOLDEN("VALUE 1 1 $65\r\n", "close\n"),
         GOLDEN("JSON $65\r\n", "close\n"),
     };
-    static const struct text_golden large[] = {
+    static const struct golden large[] = {
         GOLDEN("VALUE 1 1 $2147483648\r\n", ""), /* 0 is no limit; the protocol's own remains */
         GOLDEN("VALUE 1 1 $2147483649\r\n", "close\n"),
     };
     (void)state;
-    text_check_replies(&limits, small, sizeof(small) / sizeof(small[0]));
-    text_check_replies(&none, large, sizeof(large) / sizeof(large[0]));
+    golden_check(text_reply_events, &limits, small, sizeof(small) / sizeof(small[0]));
+    golden_check(text_reply_events, &none, large, sizeof(large) / sizeof(large[0]));
 }
 
 static void check_error_line(size_t text_len, bool line_end, const char *events)
@@ -224,8 +224,8 @@ static void check_error_line(size_t text_len, bool line_end, const char *events)
     for (size_t i = 0; i < text_len; i++)
         buffer_append(&in, "x", 1);
     if (line_end) buffer_append_text(&in, "\r\n");
-    const struct text_golden golden = {in.data, in.len, events};
-    text_check_replies(&limits, &golden, 1);
+    const struct golden golden = {in.data, in.len, events};
+    golden_check(text_reply_events, &limits, &golden, 1);
     buffer_free(&in);
 }
 

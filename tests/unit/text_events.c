@@ -1,58 +1,9 @@
-/*
- * Each step hands the codec a copy of its input in a block of exactly that size, so that a sanitizer sees a read
- * behind it.
- */
 #include "tests/unit/text_events.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static size_t next_whole(struct text_pieces *pieces, size_t left)
-{
-    (void)pieces;
-    return left;
-}
-
-static size_t next_fixed(struct text_pieces *pieces, size_t left)
-{
-    (void)left;
-    return pieces->fixed;
-}
-
-static size_t next_cut(struct text_pieces *pieces, size_t left)
-{
-    return pieces->at++ == 0 && pieces->fixed > 0 ? pieces->fixed : left;
-}
-
-static size_t next_listed(struct text_pieces *pieces, size_t left)
-{
-    if (pieces->count == 0) return left;
-    size_t size = pieces->sizes[pieces->at];
-    if (pieces->at + 1 < pieces->count) pieces->at++;
-    return size;
-}
-
-struct text_pieces pieces_whole(void)
-{
-    return (struct text_pieces){.next = next_whole};
-}
-
-struct text_pieces pieces_fixed(size_t size)
-{
-    return (struct text_pieces){.next = next_fixed, .fixed = size};
-}
-
-struct text_pieces pieces_cut(size_t at)
-{
-    return (struct text_pieces){.next = next_cut, .fixed = at};
-}
-
-struct text_pieces pieces_listed(const unsigned char *sizes, size_t count)
-{
-    return (struct text_pieces){.next = next_listed, .sizes = sizes, .count = count};
-}
 
 /* ---- what is written down ---- */
 
@@ -136,106 +87,27 @@ void text_log_reply(struct buffer *log, const struct reply *reply, struct slice 
 
 /* ---- the server's side ---- */
 
-struct feed {
-    const char *in;
-    size_t from; /* what the codec has not used yet starts here */
-    size_t upto; /* what has arrived ends here */
-    size_t len;
-};
-
-static char *copy_exact(const struct feed *feed)
+static bool log_event(void *ctx, enum decode_status status, struct call *call)
 {
-    size_t n = feed->upto - feed->from;
-    char *block = malloc(n > 0 ? n : 1);
-    assert(block != NULL);
-    if (n > 0) memcpy(block, feed->in + feed->from, n);
-    return block;
-}
-
-/* False when there is no more. */
-static bool arrive(struct feed *feed, struct text_pieces *pieces)
-{
-    size_t left = feed->len - feed->upto;
-    if (left == 0) return false;
-    size_t size = pieces->next(pieces, left);
-    if (size == 0) size = 1;
-    feed->upto += size < left ? size : left;
-    return true;
-}
-
-/* Takes the announced value as a connection does and then its end; DECODE_MORE: the input ended before. */
-static enum decode_status take_body(struct decoder *d, struct feed *feed, struct text_pieces *pieces,
-                                    struct call *call)
-{
-    size_t got = 0;
-    size_t used = 0;
-    enum decode_status status = DECODE_MORE;
-    if (call->request.value.len > feed->len) return DECODE_MORE; /* it cannot come: save the room */
-    bool owned = call_own(call);
-    assert(owned);
-    while (got < call->request.value.len) {
-        size_t want = call->request.value.len - got;
-        size_t have = feed->upto - feed->from;
-        size_t take = want < have ? want : have;
-        if (take > 0) memcpy(call_value_room(call) + got, feed->in + feed->from, take);
-        got += take;
-        feed->from += take;
-        if (take == 0 && !arrive(feed, pieces)) return DECODE_MORE;
-    }
-    for (;;) {
-        char *block = copy_exact(feed);
-        status = codec_text.decode_end(d, block, feed->upto - feed->from, &used, call);
-        free(block);
-        assert(used <= feed->upto - feed->from && (status != DECODE_MORE || used == 0));
-        feed->from += used;
-        if (status != DECODE_MORE || !arrive(feed, pieces)) return status;
+    struct buffer *log = ctx;
+    switch (status) {
+    case DECODE_ANSWERED: log_error(log, "refused", call); return true;
+    case DECODE_CLOSE: log_error(log, "close", call); return false;
+    default: text_log_request(log, &call->request); return call->request.op != OP_QUIT;
     }
 }
 
 void text_events(struct buffer *log, const struct codec_limits *limits, const char *in, size_t len,
-                 struct text_pieces pieces)
+                 struct pieces pieces)
 {
-    struct feed feed = {in, 0, 0, len};
-    struct decoder d = {0};
-    bool going = true;
-    while (going) {
-        struct call call;
-        size_t used = 0;
-        call_init(&call);
-        char *block = copy_exact(&feed);
-        enum decode_status status = codec_text.decode(&d, limits, block, feed.upto - feed.from, &used, &call);
-        assert(used <= feed.upto - feed.from);
-        feed.from += used;
-        bool body = status == DECODE_BODY;
-        if (body) {
-            assert(call.request.value.ptr == NULL && call.request.value.len <= limits->value);
-            status = take_body(&d, &feed, &pieces, &call);
-            /* When the framing is lost only the tag of the request matters. */
-            if (status == DECODE_CLOSE) assert(call.request.key.len == 0);
-        }
-        switch (status) {
-        case DECODE_MORE: going = !body && arrive(&feed, &pieces); break;
-        case DECODE_BODY: assert(false); break;
-        case DECODE_ANSWERED: log_error(log, "refused", &call); break;
-        case DECODE_CLOSE:
-            log_error(log, "close", &call);
-            going = false;
-            break;
-        case DECODE_REQUEST:
-            text_log_request(log, &call.request);
-            going = call.request.op != OP_QUIT;
-            break;
-        }
-        free(block);
-        call_clear(&call);
-    }
+    codec_drive(&codec_text, limits, in, len, pieces, log_event, log);
     assert(!log->failed);
 }
 
 /* ---- the client's side ---- */
 
 void text_reply_events(struct buffer *log, const struct codec_limits *limits, const char *in, size_t len,
-                       struct text_pieces pieces)
+                       struct pieces pieces)
 {
     struct feed feed = {in, 0, 0, len};
     struct reply_decoder d = {0};
@@ -244,7 +116,7 @@ void text_reply_events(struct buffer *log, const struct codec_limits *limits, co
         struct reply reply;
         struct slice tag;
         size_t used = 0;
-        char *block = copy_exact(&feed);
+        char *block = feed_copy(&feed);
         size_t have = feed.upto - feed.from;
         enum decode_status status = codec_text.decode_reply(&d, limits, block, have, &used, &reply, &tag);
         assert(used <= have);
@@ -256,7 +128,7 @@ void text_reply_events(struct buffer *log, const struct codec_limits *limits, co
             going = false;
         } else {
             assert(status == DECODE_MORE);
-            going = arrive(&feed, &pieces);
+            going = feed_arrive(&feed, &pieces);
         }
         free(block);
     }

@@ -1,5 +1,5 @@
 /* Decodes each sample in every way that packets could cut it and compares what comes out. */
-#include "tests/unit/text_check.h"
+#include "tests/unit/codec_check.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,11 +7,6 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-
-#include "tests/unit/text_events.h"
-
-typedef void decode_fn(struct buffer *log, const struct codec_limits *limits, const char *in, size_t len,
-                       struct text_pieces pieces);
 
 /* Removes " | text for people" from every line. */
 static void drop_texts(struct buffer *log)
@@ -26,7 +21,7 @@ static void drop_texts(struct buffer *log)
     log->len = to;
 }
 
-static void check_golden(const struct text_golden *golden, struct buffer *whole)
+static void check_golden(const struct golden *golden, struct buffer *whole)
 {
     drop_texts(whole);
     if (!slice_equal(slice_of(whole->data, whole->len), slice_text(golden->events)))
@@ -34,8 +29,8 @@ static void check_golden(const struct text_golden *golden, struct buffer *whole)
                  (int)whole->len, whole->data);
 }
 
-static void check_split(decode_fn *decode, const struct codec_limits *limits, const struct text_golden *golden,
-                        const struct buffer *whole, struct text_pieces pieces)
+static void check_split(golden_events *decode, const struct codec_limits *limits, const struct golden *golden,
+                        const struct buffer *whole, struct pieces pieces)
 {
     struct buffer split = {0};
     decode(&split, limits, golden->in, golden->len, pieces);
@@ -45,7 +40,7 @@ static void check_split(decode_fn *decode, const struct codec_limits *limits, co
     buffer_free(&split);
 }
 
-static void check(decode_fn *decode, const struct codec_limits *limits, const struct text_golden *golden,
+void golden_check(golden_events *decode, const struct codec_limits *limits, const struct golden *golden,
                   size_t count)
 {
     for (size_t i = 0; i < count; i++, golden++) {
@@ -58,14 +53,4 @@ static void check(decode_fn *decode, const struct codec_limits *limits, const st
         check_golden(golden, &whole);
         buffer_free(&whole);
     }
-}
-
-void text_check(const struct codec_limits *limits, const struct text_golden *golden, size_t count)
-{
-    check(text_events, limits, golden, count);
-}
-
-void text_check_replies(const struct codec_limits *limits, const struct text_golden *golden, size_t count)
-{
-    check(text_reply_events, limits, golden, count);
 }

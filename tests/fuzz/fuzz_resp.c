@@ -1,0 +1,10 @@
+/* Fuzzes the RESP codec: see fuzz_codec.h. */
+#include "proto/resp/resp.h"
+#include "tests/fuzz/fuzz_codec.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const struct codec_limits limits = {.line = 96, .key = 20, .value = 48, .command = 160};
+    fuzz_server(&codec_resp, &limits, fuzz_input_of(data, size));
+    return 0;
+}

@@ -1,0 +1,123 @@
+/* What the memcached codec understands and refuses. Each sample is cut at every place. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "proto/memcached/memcached.h"
+#include "tests/unit/codec_check.h"
+#include "tests/unit/codec_events.h"
+
+static const struct codec_limits limits = {.line = 300, .key = 512, .value = 16, .command = 400};
+
+static void memcached_events(struct buffer *log, const struct codec_limits *l, const char *in, size_t len,
+                             struct pieces pieces)
+{
+    codec_events(log, &codec_memcached, l, in, len, pieces);
+}
+
+#define CHECK(...)                                                                       \
+    do {                                                                                 \
+        static const struct golden golden[] = {__VA_ARGS__};                             \
+        golden_check(memcached_events, &limits, golden, sizeof golden / sizeof *golden); \
+    } while (0)
+
+#define ERROR      "answered ERROR\\x0d\\x0a\n"
+#define BAD_FORMAT "answered CLIENT_ERROR\\x20bad\\x20command\\x20line\\x20format\\x0d\\x0a\n"
+#define BAD_CHUNK  "answered CLIENT_ERROR\\x20bad\\x20data\\x20chunk\\x0d\\x0a\n"
+#define TOO_LARGE  "answered SERVER_ERROR\\x20object\\x20too\\x20large\\x20for\\x20cache\\x0d\\x0a\n"
+#define SILENCE    "answered \n"
+#define KEY_50     "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"
+#define KEY_250    KEY_50 KEY_50 KEY_50 KEY_50 KEY_50
+
+static void storing(void **state)
+{
+    (void)state;
+    CHECK(GOLDEN("set a 3 0 2\r\nxy\r\nget a\r\n", "put key=a value=xy ttl=never flags=3\nget key=a tag=a\n"),
+          GOLDEN("add a 0 5 0 noreply\r\n\r\n", "put key=a ttl=5000 if=absent\n"),
+          GOLDEN("replace a 4294967295 -1 1\r\nx\r\n", "put key=a value=x ttl=0 if=present flags=4294967295\n"),
+          GOLDEN("set a 0 2592000 1\nx\r\n", "put key=a value=x ttl=2592000000\n"),
+          GOLDEN("set a 0 2592001 1\r\nx\r\n", "put key=a value=x ttl=at:2592001000\n"),
+          GOLDEN("append a 1 1 1\r\nx\r\n", "append key=a value=x ttl=keep if=present flags=1\n"),
+          GOLDEN("cas a 0 0 1 18446744073709551615\r\nx\r\n",
+                 "put key=a value=x ttl=never if=version:18446744073709551615\n"),
+          GOLDEN("set a 0 0 4\r\n\r\n\r\n\r\n", "put key=a value=\\x0d\\x0a\\x0d\\x0a ttl=never\n"),
+          GOLDEN("set a 0 0 2\r\nxy\r", ""));
+}
+
+static void values_that_are_refused(void **state)
+{
+    (void)state;
+    CHECK(GOLDEN("set a 0 0 2\r\nxyz\r\nget a\r\n", BAD_CHUNK ERROR "get key=a tag=a\n"),
+          GOLDEN("set a 0 0 2 noreply\r\nxyz\n", SILENCE), GOLDEN("ms a 2 q\r\nxyz\n", BAD_CHUNK),
+          GOLDEN("set a 0 0 17\r\n12345678901234567\r\nget a\r\n", TOO_LARGE "get key=a tag=a\n"),
+          GOLDEN("set a 0 0 17 noreply\r\nget b\r\nget b\r\n...\r\nget a\r\n", SILENCE "get key=a tag=a\n"),
+          GOLDEN("ms a 17 q\r\n12345678901234567\r\nget a\r\n", TOO_LARGE "get key=a tag=a\n"),
+          GOLDEN("set a 0 0 -1\r\nget a\r\n", BAD_FORMAT "get key=a tag=a\n"),
+          GOLDEN("set a 0 0 2147483647\r\nget a\r\n", BAD_FORMAT "get key=a tag=a\n"),
+          GOLDEN("set a 4294967296 0 1\r\nget a\r\n", BAD_FORMAT "get key=a tag=a\n"),
+          GOLDEN("set a 0 0\r\n", ERROR),
+          GOLDEN("ms a 1 z\r\nx\r\nmn\r\n",
+                 "answered CLIENT_ERROR\\x20invalid\\x20flag\\x0d\\x0a\nanswered MN\\x0d\\x0a\n"));
+}
+
+static void keys_and_lines_have_a_longest(void **state)
+{
+    (void)state;
+    CHECK(
+        GOLDEN("get " KEY_250 "\r\n", "get key=" KEY_250 " tag=" KEY_250 "\n"),
+        GOLDEN("get a " KEY_250 "k\r\n", BAD_FORMAT),
+        GOLDEN("delete " KEY_250 "k\r\nget a\r\n", BAD_FORMAT "get key=a tag=a\n"),
+        GOLDEN("mg " KEY_250 "k\r\n", BAD_FORMAT),
+        GOLDEN(KEY_250 KEY_50, "close CLIENT_ERROR\\x20line\\x20too\\x20long\\x0d\\x0a\n"),
+        GOLDEN(KEY_250 KEY_50 "\r\nget a\r\n", "close CLIENT_ERROR\\x20line\\x20too\\x20long\\x0d\\x0a\n"),
+        GOLDEN(KEY_250 "\r\nget a\r\n", ERROR "get key=a tag=a\n"),
+        GOLDEN("\x80\x01",
+               "close "
+               "SERVER_ERROR\\x20the\\x20binary\\x20protocol\\x20is\\x20not\\x20spoken\\x20here:\\x20switch\\x20the"
+               "\\x20client\\x20to\\x20text\\x0d\\x0a\n"));
+}
+
+static void other_commands(void **state)
+{
+    (void)state;
+    CHECK(
+        GOLDEN("gets a b\r\n", "batch { get key=a tag=a } { get key=b tag=b }\n"),
+        GOLDEN("gat 5 a\r\ngat 5\r\n", "get key=a ttl=5000 effects=2 tag=a\nanswered END\\x0d\\x0a\n"),
+        GOLDEN("incr a 5\r\ndecr a 18446744073709551615 noreply\r\n",
+               "add key=a if=present effects=32 number=5\nadd key=a if=present effects=32 number=--1\n"),
+        GOLDEN("touch a -5\r\ndelete a 0 noreply\r\nflush_all 3\r\n",
+               "touch key=a ttl=0\ndelete key=a\nflush number=3000\n"),
+        GOLDEN(
+            "shutdown\r\nversion\r\n",
+            "answered ERROR:\\x20shutdown\\x20not\\x20enabled\\x0d\\x0a\nanswered VERSION\\x201.6.18\\x0d\\x0a\n"),
+        GOLDEN("quit\r\nget a\r\n", "quit\n"));
+}
+
+static void meta_commands(void **state)
+{
+    (void)state;
+    CHECK(
+        GOLDEN(
+            "mg a v t R30 N60 T5\r\n",
+            "get key=a ttl=5000 create=60000 effects=10 recache=30000 tag=a\\x20v\\x20t\\x20R30\\x20N60\\x20T5\n"),
+        GOLDEN("ms a 1 T5 F3 C7 I E9\r\nx\r\n", "put key=a value=x ttl=5000 if=version:7 effects=272 flags=3 "
+                                                "version=9 tag=a\\x201\\x20T5\\x20F3\\x20C7\\x20I\\x20E9\n"),
+        GOLDEN("md QUE= b q\r\n", "delete key=AA tag=QUE=\\x20b\\x20q\n"),
+        GOLDEN("ma a D5 MD\r\n", "add key=a if=present effects=32 number=-5 tag=a\\x20D5\\x20MD\n"),
+        GOLDEN("mn\r\nmx\r\nmg\r\n", "answered MN\\x0d\\x0a\n" ERROR ERROR));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(storing),
+        cmocka_unit_test(values_that_are_refused),
+        cmocka_unit_test(keys_and_lines_have_a_longest),
+        cmocka_unit_test(other_commands),
+        cmocka_unit_test(meta_commands),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,191 @@
+/* What the RESP codec refuses, and what a client can make it hold. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "proto/resp/resp.h"
+#include "tests/unit/codec_check.h"
+#include "tests/unit/codec_events.h"
+
+static const struct codec_limits limits = {.line = 100, .key = 8, .value = 16, .command = 60};
+
+static void resp_events(struct buffer *log, const struct codec_limits *l, const char *in, size_t len,
+                        struct pieces pieces)
+{
+    codec_events(log, &codec_resp, l, in, len, pieces);
+}
+
+#define CHECK(...)                                                                  \
+    do {                                                                            \
+        static const struct golden golden[] = {__VA_ARGS__};                        \
+        golden_check(resp_events, &limits, golden, sizeof golden / sizeof *golden); \
+    } while (0)
+
+#define PROTOCOL_ERROR "close -ERR\\x20Protocol\\x20error:\\x20"
+
+static void too_large_is_refused_and_skipped(void **state)
+{
+    (void)state;
+    CHECK(GOLDEN("GET 123456789\r\nGET 12345678\r\n",
+                 "answered "
+                 "-ERR\\x20the\\x20key\\x20is\\x20too\\x20long\\x20(limits.key\\x20is\\x208\\x20bytes)\\x0d\\x0a\n"
+                 "get key=12345678\n"),
+          GOLDEN(
+              "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$17\r\n12345678901234567\r\nGET a\r\n",
+              "answered -ERR\\x20the\\x20value\\x20is\\x20too\\x20large\\x20(limits.value)\\x0d\\x0a\nget key=a\n"),
+          GOLDEN(
+              "*3\r\n$3\r\nSET\r\n$17\r\n*1\r\n$4\r\nPING\r\n!!!\r\n$1\r\na\r\nGET a\r\n",
+              "answered -ERR\\x20the\\x20value\\x20is\\x20too\\x20large\\x20(limits.value)\\x0d\\x0a\nget key=a\n"),
+          GOLDEN("*3\r\n$3\r\nSET\r\n$1\r\na\r\n$16\r\n1234567890123456\r\n",
+                 "put key=a value=1234567890123456 ttl=never\n"),
+          GOLDEN("*4\r\n$4\r\nMGET\r\n$16\r\n1234567890123456\r\n$16\r\n1234567890123456\r\n$1\r\na\r\nGET a\r\n",
+                 "answered -ERR\\x20the\\x20command\\x20is\\x20too\\x20large\\x20(limits.value)\\x0d\\x0a\nget "
+                 "key=a\n"));
+}
+
+static void a_refused_command_spoils_its_transaction(void **state)
+{
+    (void)state;
+    CHECK(
+        GOLDEN("MULTI\r\n*2\r\n$3\r\nGET\r\n$17\r\n12345678901234567\r\nEXEC\r\n",
+               "answered +OK\\x0d\\x0a\n"
+               "answered -ERR\\x20the\\x20value\\x20is\\x20too\\x20large\\x20(limits.value)\\x0d\\x0a\n"
+               "answered "
+               "-EXECABORT\\x20Transaction\\x20discarded\\x20because\\x20of\\x20previous\\x20errors.\\x0d\\x0a\n"));
+}
+
+static void lost_framing_closes(void **state)
+{
+    (void)state;
+    CHECK(GOLDEN("*x\r\nGET a\r\n", PROTOCOL_ERROR "invalid\\x20multibulk\\x20length\\x0d\\x0a\n"),
+          GOLDEN("*65537\r\n", PROTOCOL_ERROR "invalid\\x20multibulk\\x20length\\x0d\\x0a\n"),
+          GOLDEN("*1\r\n:1\r\n", PROTOCOL_ERROR "expected\\x20'$',\\x20got\\x20':'\\x0d\\x0a\n"),
+          GOLDEN("*1\r\n$-1\r\n", PROTOCOL_ERROR "invalid\\x20bulk\\x20length\\x0d\\x0a\n"),
+          GOLDEN("*1\r\n$4\r\nPINGxx",
+                 PROTOCOL_ERROR "expected\\x20CRLF\\x20behind\\x20a\\x20bulk\\x20string\\x0d\\x0a\n"),
+          GOLDEN("*2\r\n$17\r\n12345678901234567\r\n:1\r\n",
+                 PROTOCOL_ERROR "expected\\x20'$',\\x20got\\x20':'\\x0d\\x0a\n"),
+          GOLDEN("GET \"a\r\n", PROTOCOL_ERROR "unbalanced\\x20quotes\\x20in\\x20request\\x0d\\x0a\n"));
+}
+
+/* ---- one decoder, step by step ---- */
+
+static enum decode_status decode(struct decoder *d, const struct codec_limits *l, struct slice in, size_t *used,
+                                 struct call *call)
+{
+    call_init(call);
+    return codec_resp.decode(d, l, in.ptr, in.len, used, call);
+}
+
+/* The codec's own answer to a command. */
+static struct slice answer(struct decoder *d, const struct codec_limits *l, const char *command, struct call *call)
+{
+    size_t used = 0;
+    assert_int_equal(decode(d, l, slice_text(command), &used, call), DECODE_ANSWERED);
+    assert_int_equal(used, strlen(command));
+    return call->reply.body;
+}
+
+static void assert_answer(struct decoder *d, const struct codec_limits *l, const char *command,
+                          const char *expected)
+{
+    struct call call;
+    struct slice got = answer(d, l, command, &call);
+    if (!slice_equal(got, slice_text(expected))) fail_msg("%s: %.*s", command, (int)got.len, got.ptr);
+    call_clear(&call);
+}
+
+static void transactions_hold_so_much(void **state)
+{
+    (void)state;
+    enum { MOST = (16 << 20) / (int)sizeof(struct call) + 2 };
+    struct decoder d = {.connection = 1};
+    int queued = 0;
+    assert_answer(&d, &limits, "MULTI\r\n", "+OK\r\n");
+    for (;; queued++) {
+        struct call call;
+        bool fits = slice_equal(answer(&d, &limits, "GET a\r\n", &call), slice_text("+QUEUED\r\n"));
+        call_clear(&call);
+        if (!fits) break;
+        assert_true(queued < MOST);
+    }
+    assert_true(queued > 1000);
+    assert_answer(&d, &limits, "GET a\r\n", "+QUEUED\r\n"); /* it is not kept: the transaction is spoiled */
+    assert_answer(&d, &limits, "EXEC\r\n", "-EXECABORT Transaction discarded because of previous errors.\r\n");
+    assert_answer(&d, &limits, "EXEC\r\n", "-ERR EXEC without MULTI\r\n");
+    codec_resp.release(&d);
+    assert_null(d.memory);
+}
+
+static void names_are_short(void **state)
+{
+    (void)state;
+    struct decoder d = {.connection = 1};
+    char command[200] = "CLIENT SETNAME ";
+    const struct codec_limits wide = {.line = 1000, .key = 1000, .value = 1000, .command = 1000};
+    memset(command + strlen(command), 'x', 65);
+    strcat(command, "\r\n");
+    assert_answer(&d, &wide, command, "-ERR the client name is longer than 64 bytes\r\n");
+    assert_answer(&d, &wide, "CLIENT GETNAME\r\n", "$-1\r\n");
+    codec_resp.release(&d);
+}
+
+/* A command of many arguments in many pieces: what is known is not read again. */
+static void arguments_are_not_read_twice(void **state)
+{
+    (void)state;
+    enum { COUNT = 500, BYTES = 7 }; /* $1 CRLF a CRLF */
+    const struct codec_limits wide = {.line = 1000, .key = 100, .value = 100, .command = 100000};
+    struct buffer in = {0};
+    struct decoder d = {.connection = 1};
+    struct call call;
+    size_t used = 0;
+    buffer_append_text(&in, "*501\r\n$4\r\nMGET\r\n");
+    size_t head = in.len;
+    for (int i = 0; i < COUNT; i++)
+        buffer_append_text(&in, "$1\r\na\r\n");
+    for (size_t i = 1; i < COUNT; i++) {
+        assert_int_equal(decode(&d, &wide, slice_of(in.data, head + i * BYTES), &used, &call), DECODE_MORE);
+        assert_int_equal(used, 0);
+        char *before = in.data + head + (i - 1) * BYTES; /* damaged: it would close if it were read */
+        *before = i + 1 < COUNT ? '!' : '$';
+    }
+    for (size_t i = 0; i < COUNT; i++)
+        in.data[head + i * BYTES] = '$';
+    assert_int_equal(decode(&d, &wide, slice_of(in.data, in.len), &used, &call), DECODE_REQUEST);
+    assert_int_equal(used, in.len);
+    assert_int_equal(call.part_count, COUNT);
+    call_clear(&call);
+    buffer_free(&in);
+    codec_resp.release(&d);
+}
+
+static void it_says_how_much_it_wants(void **state)
+{
+    (void)state;
+    struct decoder d = {.connection = 1};
+    struct call call;
+    size_t used = 0;
+    struct slice in = slice_text("*2\r\n$3\r\nGET\r\n$8\r\n12");
+    assert_int_equal(decode(&d, &limits, in, &used, &call), DECODE_MORE);
+    assert_int_equal(d.want, in.len + 6 + 2);
+    assert_true(d.want <= limits.command);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(too_large_is_refused_and_skipped),
+        cmocka_unit_test(a_refused_command_spoils_its_transaction),
+        cmocka_unit_test(lost_framing_closes),
+        cmocka_unit_test(transactions_hold_so_much),
+        cmocka_unit_test(names_are_short),
+        cmocka_unit_test(arguments_are_not_read_twice),
+        cmocka_unit_test(it_says_how_much_it_wants),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
