@@ -25,7 +25,7 @@ static void release_body(struct call *call)
     call->reply.held = NULL;
 }
 
-static void free_parts(struct call *call)
+void call_drop_parts(struct call *call)
 {
     while (call->parts != NULL) {
         struct call *part = call->parts;
@@ -33,12 +33,14 @@ static void free_parts(struct call *call)
         call_clear(part);
         free(part);
     }
+    call->last_part = NULL;
+    call->part_count = 0;
 }
 
 void call_clear(struct call *call)
 {
     release_body(call);
-    if (call->parts != NULL) free_parts(call);
+    if (call->parts != NULL) call_drop_parts(call);
     if (call->data != call->room) free(call->data);
     call_init(call);
 }

@@ -70,6 +70,9 @@ void call_clear(struct call *call);
  */
 struct call *call_add_part(struct call *call);
 
+/* Frees the parts. */
+void call_drop_parts(struct call *call);
+
 /* Gives all parts of `from` to `call`, at the end, and makes it a BATCH. */
 void call_take_parts(struct call *call, struct call *from);
 

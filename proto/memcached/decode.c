@@ -12,6 +12,7 @@ enum { LINE, BODY, SKIP, CLOSED };
 
 struct mc_line mc_answer(struct call *call, const char *line)
 {
+    call_drop_parts(call);
     call->request.key = call->request.value = slice_of(NULL, 0);
     call->request.op = OP_PING;
     call->request.tag = slice_of(NULL, 0);

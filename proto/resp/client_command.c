@@ -20,23 +20,23 @@ static void keep(char *to, struct slice name)
     to[len] = '\0';
 }
 
-enum decode_status resp_set_name(struct decoder *d, struct slice name, struct call *call)
+const char *resp_set_name(struct decoder *d, struct slice name)
 {
     struct resp_state *s = NULL;
-    if (!name_is_plain(name))
-        return resp_fail(call, "ERR Client names cannot contain spaces, newlines or special characters.");
-    if (name.len > RESP_NAME_MAX) return resp_fail(call, "ERR the client name is longer than 64 bytes");
-    if (name.len == 0 && !d->memory) return resp_literal(call, "+OK\r\n");
+    if (!name_is_plain(name)) return "ERR Client names cannot contain spaces, newlines or special characters.";
+    if (name.len > RESP_NAME_MAX) return "ERR the client name is longer than 64 bytes";
+    if (name.len == 0 && !d->memory) return NULL;
     s = resp_state_of(d);
-    if (!s) return resp_fail(call, "ERR out of memory");
+    if (!s) return "ERR out of memory";
     keep(s->name, name);
-    return resp_literal(call, "+OK\r\n");
+    return NULL;
 }
 
 RESP_TAKE(client_setname)
 {
     (void)limits;
-    return resp_set_name(d, args->argv[2], call);
+    const char *error = resp_set_name(d, args->argv[2]);
+    return error ? resp_fail(call, "%s", error) : resp_literal(call, "+OK\r\n");
 }
 
 /* ---- what it is ---- */

@@ -163,24 +163,27 @@ const struct resp_command *resp_command_find(struct slice name)
 
 /* ---- answers ---- */
 
-enum decode_status resp_own(struct call *call, const char *bytes, size_t len)
+/* Nothing of the request is left: it would borrow from the input beyond the answer. */
+static enum decode_status answered(struct call *call, struct slice bytes)
 {
+    call_drop_parts(call);
     call->request = (struct request){.op = OP_PING, .database = call->request.database};
-    if (!call_reserve(call, len)) return resp_literal(call, "-ERR out of memory\r\n");
-    memcpy(call->data, bytes, len);
     call->reply.kind = REPLY_OWN;
-    call->reply.body = slice_of(call->data, len);
+    call->reply.body = bytes;
     call->form = RESP_RAW;
     return DECODE_ANSWERED;
 }
 
+enum decode_status resp_own(struct call *call, const char *bytes, size_t len)
+{
+    if (!call_reserve(call, len)) return resp_literal(call, "-ERR out of memory\r\n");
+    memcpy(call->data, bytes, len);
+    return answered(call, slice_of(call->data, len));
+}
+
 enum decode_status resp_literal(struct call *call, const char *bytes)
 {
-    call->request = (struct request){.op = OP_PING, .database = call->request.database};
-    call->reply.kind = REPLY_OWN;
-    call->reply.body = slice_text(bytes);
-    call->form = RESP_RAW;
-    return DECODE_ANSWERED;
+    return answered(call, slice_text(bytes));
 }
 
 enum decode_status resp_fail(struct call *call, const char *format, ...)

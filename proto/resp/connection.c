@@ -61,9 +61,8 @@ RESP_TAKE(hello)
             if (!user_is_known(args->argv[i + 1])) return wrong_password(call);
             i += 2;
         } else if (resp_is(args->argv[i], "setname") && left >= 1) {
-            resp_set_name(d, args->argv[++i], call);
-            if (call->reply.body.ptr[0] == '-') return DECODE_ANSWERED;
-            call_clear(call);
+            const char *error = resp_set_name(d, args->argv[++i]);
+            if (error) return resp_fail(call, "%s", error);
         } else {
             struct slice option = args->argv[i];
             return resp_fail(call, "ERR Syntax error in HELLO option '%.*s'",

@@ -53,8 +53,8 @@ enum decode_status resp_answer(struct call *call, struct buffer *out);
 enum decode_status resp_answer_bulk(struct call *call, struct slice body);
 enum decode_status resp_answer_number(struct call *call, int64_t n);
 
-/* client_command.c: CLIENT SETNAME, or HELLO's. */
-enum decode_status resp_set_name(struct decoder *d, struct slice name, struct call *call);
+/* client_command.c: CLIENT SETNAME, or HELLO's. NULL, or what is wrong with the name: a static text. */
+const char *resp_set_name(struct decoder *d, struct slice name);
 
 /* Asks for facts, with the bytes as what the rendering needs. */
 enum decode_status resp_ask_facts(struct call *call, enum resp_form form, const struct buffer *tag);

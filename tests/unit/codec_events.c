@@ -83,6 +83,7 @@ static void log_call(struct buffer *log, const struct call *call)
     log_some(log, " tag=", r->tag);
     for (const struct call *part = call->parts; part; part = part->part_next) {
         buffer_append_text(log, " { ");
+        assert(part->reply.kind == REPLY_NONE || (part->part_count == 0 && part->request.key.len == 0));
         if (part->reply.kind != REPLY_NONE)
             log_bytes(log, "answered ", part->reply.body);
         else
@@ -192,6 +193,7 @@ static bool record(void *ctx, enum decode_status status, struct call *call)
 {
     struct recorder *r = ctx;
     if (status == DECODE_ANSWERED || status == DECODE_CLOSE) {
+        assert(call->part_count == 0);
         assert(call->reply.kind != REPLY_NONE && call->request.key.len == 0 && call->request.value.len == 0);
         log_encoded(r, status == DECODE_CLOSE ? "close " : "answered ", call);
         return true;

@@ -58,6 +58,17 @@ static void a_refused_command_spoils_its_transaction(void **state)
                "-EXECABORT\\x20Transaction\\x20discarded\\x20because\\x20of\\x20previous\\x20errors.\\x0d\\x0a\n"));
 }
 
+/* What such a command had understood before is not kept: it would borrow from the input. */
+static void a_command_refused_half_way_is_its_parts_reply(void **state)
+{
+    (void)state;
+    CHECK(GOLDEN(
+        "MULTI\r\nMGET a 123456789\r\nGET a\r\nEXEC\r\n",
+        "answered +OK\\x0d\\x0a\nanswered +QUEUED\\x0d\\x0a\nanswered +QUEUED\\x0d\\x0a\n"
+        "batch { answered -ERR\\x20the\\x20key\\x20is\\x20too\\x20long\\x20(limits.key\\x20is\\x208\\x20bytes)\\x0d"
+        "\\x0a } { get key=a }\n"));
+}
+
 static void lost_framing_closes(void **state)
 {
     (void)state;
@@ -181,6 +192,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(too_large_is_refused_and_skipped),
         cmocka_unit_test(a_refused_command_spoils_its_transaction),
+        cmocka_unit_test(a_command_refused_half_way_is_its_parts_reply),
         cmocka_unit_test(lost_framing_closes),
         cmocka_unit_test(transactions_hold_so_much),
         cmocka_unit_test(names_are_short),
