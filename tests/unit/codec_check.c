@@ -54,3 +54,35 @@ void golden_check(golden_events *decode, const struct codec_limits *limits, cons
         buffer_free(&whole);
     }
 }
+
+struct answering {
+    const struct codec *codec;
+    struct reply reply;
+    struct buffer out; /* the last request's */
+};
+
+static bool answer(void *ctx, enum decode_status status, struct call *call)
+{
+    struct answering *a = ctx;
+    if (status != DECODE_REQUEST) return true;
+    bool owned = call_own(call);
+    assert_true(owned);
+    call->reply = a->reply;
+    for (struct call *part = call->parts; part; part = part->part_next)
+        part->reply = a->reply;
+    if (call->parts && a->reply.kind != REPLY_OVERLOADED && a->reply.kind != REPLY_CONFLICT)
+        call->reply.kind = REPLY_PARTS;
+    a->out.len = 0;
+    a->codec->encode(&a->out, call);
+    return true;
+}
+
+void codec_check_reply(const struct codec *codec, const char *commands, struct reply reply, const char *expected)
+{
+    static const struct codec_limits wide = {.line = 1000, .key = 250, .value = 1000, .command = 2000};
+    struct answering a = {.codec = codec, .reply = reply};
+    codec_drive(codec, &wide, commands, strlen(commands), pieces_whole(), answer, &a);
+    if (!slice_equal(slice_of(a.out.data, a.out.len), slice_text(expected)))
+        fail_msg("\n%s--- expected\n%s--- came\n%.*s", commands, expected, (int)a.out.len, a.out.data);
+    buffer_free(&a.out);
+}

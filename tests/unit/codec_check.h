@@ -24,4 +24,7 @@ typedef void golden_events(struct buffer *log, const struct codec_limits *limits
 void golden_check(golden_events *events, const struct codec_limits *limits, const struct golden *golden,
                   size_t count);
 
+/* Fails unless the last request of `commands`, answered by `reply`, becomes exactly `expected`. */
+void codec_check_reply(const struct codec *codec, const char *commands, struct reply reply, const char *expected);
+
 #endif
