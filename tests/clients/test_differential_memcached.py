@@ -132,9 +132,12 @@ class Server(Wire):
         block = data.encode("latin-1")
         return out.replace(b"LEN", b"%d" % len(block)) + block + b"\r\n"
 
+    def ask(self, commands):
+        """Sends them, each with another behind it that is always answered."""
+        self.send(b"".join(self.bytes_of(c) + b"mn\r\n" for c in commands))
+
     def answer(self, command):
-        """All that the command brings, up to the answer of a command behind it; without the keys' prefix."""
-        self.send(self.bytes_of(command) + b"mn\r\n")
+        """All that the command brings, up to the answer of the one behind it; without the keys' prefix."""
         out = []
         while True:
             got = self.line()
@@ -170,21 +173,36 @@ def pair(sluiced, peer_memcached):
     return peer_memcached.port, sluiced.memcached_port
 
 
+def groups(commands):
+    """Runs of commands that can be sent together: before one with a cas value that value is asked for."""
+    group = []
+    for command in commands:
+        if "CAS:" in command[0]:
+            name = command[0].split("CAS:")[1].split(" ")[0]
+            yield [*group, (f"gets {name}", None)]
+            group = []
+        group.append(command)
+    yield group
+
+
+def compare_one(command, memcached, sluice, same):
+    (theirs, their_cas), (ours, our_cas) = [s.learn(s.answer(command)) for s in (memcached, sluice)]
+    assert theirs == ours, f"{command}\n  memcached {theirs}\n  sluice    {ours}"
+    assert len(their_cas) == len(our_cas)
+    for t, o in zip(their_cas, our_cas):
+        assert same.setdefault(t, o) == o, f"{command}: {t} was {same[t]}, is {o}"
+
+
 def compare(pair, commands):
     prefix = f"{next(numbers)}."
     with Server(pair[0], prefix) as memcached, Server(pair[1], prefix) as sluice:
         same = {}  # memcached's cas value -> ours
         everything = [*commands, *[("gets " + k, None) for k in KEYS], *[(f"mg {k} t f s", None) for k in KEYS]]
-        for command in everything:
-            if "CAS:" in command[0]:
-                name = command[0].split("CAS:")[1].split(" ")[0]
-                for server in (memcached, sluice):
-                    server.learn(server.answer((f"gets {name}", None)))
-            (theirs, their_cas), (ours, our_cas) = [s.learn(s.answer(command)) for s in (memcached, sluice)]
-            assert theirs == ours, f"{command}\n  memcached {theirs}\n  sluice    {ours}"
-            assert len(their_cas) == len(our_cas)
-            for t, o in zip(their_cas, our_cas):
-                assert same.setdefault(t, o) == o, f"{command}: {t} was {same[t]}, is {o}"
+        for group in groups(everything):
+            for server in (memcached, sluice):
+                server.ask(group)
+            for command in group:
+                compare_one(command, memcached, sluice, same)
         assert len(set(same.values())) == len(same)
 
 
@@ -251,24 +269,29 @@ def test_framing_byte_by_byte(sluiced, raw):
         assert all_that_comes(sluiced.memcached_port, raw, split=1) in (all_that_comes(sluiced.memcached_port, raw), b"reset")
 
 
+def asked(wire, text, data=None):
+    wire.ask([(text, data)])
+    return wire.answer((text, data))
+
+
 def test_later_versions_flags(sluiced):
     """What memcached learned after the version that is compared with."""
     with Server(sluiced.memcached_port, "e.") as wire:
-        assert wire.answer(("ms key1 LEN E1000000000000", "x")) == [b"HD\r\n"]
-        assert wire.answer(("mg key1 c", None)) == [b"HD c1000000000000\r\n"]
-        assert wire.answer(("md key1 I C1000000000000 E1000000000005 T60", None)) == [b"HD\r\n"]
-        assert wire.answer(("mg key1 c t v", None)) == [b"VA 1 c1000000000005 t60 X W\r\n", b"x\r\n"]
-        assert wire.answer(("ms key3 LEN", "5")) == [b"HD\r\n"]
-        assert wire.answer(("ma key3 E2000000000000 c", None)) == [b"HD c2000000000000\r\n"]
-        assert wire.answer(("ms key2 LEN MA N60", "x")) == [b"HD\r\n"]
-        assert wire.answer(("mg key2 t v", None)) == [b"VA 1 t60\r\n", b"x\r\n"]
+        assert asked(wire, "ms key1 LEN E1000000000000", "x") == [b"HD\r\n"]
+        assert asked(wire, "mg key1 c") == [b"HD c1000000000000\r\n"]
+        assert asked(wire, "md key1 I C1000000000000 E1000000000005 T60") == [b"HD\r\n"]
+        assert asked(wire, "mg key1 c t v") == [b"VA 1 c1000000000005 t60 X W\r\n", b"x\r\n"]
+        assert asked(wire, "ms key3 LEN", "5") == [b"HD\r\n"]
+        assert asked(wire, "ma key3 E2000000000000 c") == [b"HD c2000000000000\r\n"]
+        assert asked(wire, "ms key2 LEN MA N60", "x") == [b"HD\r\n"]
+        assert asked(wire, "mg key2 t v") == [b"VA 1 t60\r\n", b"x\r\n"]
 
 
 def test_a_session_is_seen_by_all_listeners(sluiced):
     """A cas value is the text protocol's version; a key is a key in the RESP database 0."""
     with Server(sluiced.memcached_port, "") as mc, Wire(sluiced.resp_port) as resp, Wire(sluiced.port) as text:
-        mc.answer(("set seen 7 0 LEN", "x"))
-        found = mc.answer(("gets seen", None))
+        asked(mc, "set seen 7 0 LEN", "x")
+        found = asked(mc, "gets seen")
         text.send(b"GET seen\r\n")
         assert text.line().split()[0] == b"VALUE" and text.line() == b"x\r\n"
         resp.send(b"GET seen\r\n")
@@ -276,4 +299,4 @@ def test_a_session_is_seen_by_all_listeners(sluiced):
         version = found[0].split()[-1]
         text.send(b"@if=%s DELETE seen\r\n" % version)
         assert text.line().startswith(b"OK")
-        assert mc.answer(("get seen", None)) == [b"END\r\n"]
+        assert asked(mc, "get seen") == [b"END\r\n"]
