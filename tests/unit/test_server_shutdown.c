@@ -204,7 +204,10 @@ static void stopping_without_running(void **state)
     struct server_options options = {
         .threads = 3,
         .grace_ms = 1000,
-        .loop = {.clock = &clock.clock, .limits = {100, 10, 100}, .connections = 10, .output_soft = 1000},
+        .loop = {.clock = &clock.clock,
+                 .limits = {.line = 100, .key = 10, .value = 100},
+                 .connections = 10,
+                 .output_soft = 1000},
     };
     struct server *server = server_create(&options, &error);
     assert_non_null(server);
