@@ -41,7 +41,7 @@ def full(request):
                 return json.loads(other.ask("STATS").body)["queue"]
 
             busy.send(Resp.command("MGET", *["a"] * 10000))
-            poll(lambda: queue()["max"] > 0 and queue()["depth"] == 0, 20, "the first is worked on")
+            poll(lambda: queue()["ring_max"] > 0 and queue()["depth"] == 0, 20, "the first is worked on")
             waiting.send(Resp.command("GET", "a"))
             poll(lambda: queue()["depth"] == 1, 20, "the second waits")
             yield d
