@@ -15,9 +15,13 @@ void buffer_free(struct buffer *b)
     *b = (struct buffer){0};
 }
 
-static bool grow(struct buffer *b, size_t extra)
+bool buffer_grow(struct buffer *b, size_t extra)
 {
-    if (extra > SIZE_MAX / 2 - b->len) return false;
+    assert(b->len <= b->capacity);
+    /* Once bytes are missing nothing may follow them: what is there stays a whole prefix of what was meant. */
+    bool fits = !b->failed && extra <= SIZE_MAX / 2 - b->len;
+    b->failed = true;
+    if (!fits) return false;
     size_t needed = b->len + extra;
     size_t capacity = b->capacity > 0 ? b->capacity : FIRST_CAPACITY;
     while (capacity < needed)
@@ -26,19 +30,8 @@ static bool grow(struct buffer *b, size_t extra)
     if (data == NULL) return false;
     b->data = data;
     b->capacity = capacity;
+    b->failed = false;
     return true;
-}
-
-char *buffer_reserve(struct buffer *b, size_t extra)
-{
-    assert(b->len <= b->capacity);
-    /* Once bytes are missing nothing may follow them: what is there stays a whole prefix of what was meant. */
-    if (b->failed) return NULL;
-    if ((extra > b->capacity - b->len || b->data == NULL) && !grow(b, extra)) {
-        b->failed = true;
-        return NULL;
-    }
-    return b->data + b->len;
 }
 
 void buffer_append(struct buffer *b, const void *bytes, size_t len)

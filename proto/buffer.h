@@ -18,8 +18,14 @@ struct buffer {
 /* All fields zero is an empty buffer. */
 void buffer_free(struct buffer *b);
 
+bool buffer_grow(struct buffer *b, size_t extra); /* of buffer_reserve */
+
 /* Makes room for `extra` more bytes and returns where they go, or NULL (and failed) when memory is out. */
-char *buffer_reserve(struct buffer *b, size_t extra);
+static inline char *buffer_reserve(struct buffer *b, size_t extra)
+{
+    bool fits = extra <= b->capacity - b->len && b->data != NULL && !b->failed;
+    return fits || buffer_grow(b, extra) ? b->data + b->len : NULL;
+}
 
 /* Appends; on failure the buffer is unchanged and `failed` is set. */
 void buffer_append(struct buffer *b, const void *bytes, size_t len);

@@ -76,8 +76,15 @@ void call_drop_parts(struct call *call);
 /* Gives all parts of `from` to `call`, at the end, and makes it a BATCH. */
 void call_take_parts(struct call *call, struct call *from);
 
+size_t call_bytes_of_parts(const struct call *call);
+
 /* Bytes of memory that the call is and holds: itself, its storage, its parts; not what its replies refer to. */
-size_t call_bytes(const struct call *call);
+static inline size_t call_bytes(const struct call *call)
+{
+    size_t bytes = sizeof *call;
+    if (call->data != call->room) bytes += call->capacity;
+    return call->parts == NULL ? bytes : bytes + call_bytes_of_parts(call);
+}
 
 /* Makes room for `size` bytes of storage; the old contents are lost. False when memory is out. */
 bool call_reserve(struct call *call, size_t size);

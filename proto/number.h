@@ -18,10 +18,11 @@ bool number_parse_ttl(struct slice text, enum ttl_kind *kind, uint64_t *ms);
 
 #define NUMBER_DIGITS 20 /* the most digits that an unsigned 64-bit number has */
 
-/* Writes n in decimal without NUL into out (NUMBER_DIGITS bytes suffice); returns the number of digits. */
+/* Writes n in decimal without NUL into out and returns the number of digits. There must be NUMBER_DIGITS bytes:
+ * those behind the digits are undefined. */
 size_t number_format(char *out, uint64_t n);
 
-/* The same with a sign where it is negative: NUMBER_DIGITS + 1 bytes suffice. Returns the bytes written. */
+/* The same with a sign where it is negative, into NUMBER_DIGITS + 1 bytes. */
 size_t number_format_i64(char *out, int64_t n);
 
 #endif

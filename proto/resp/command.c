@@ -17,8 +17,6 @@ const struct codec codec_resp = {
     .encode = resp_encode,
 };
 
-#define NAME_MAX_LEN 16
-
 /* Of commands that are several in one; arities with both names, as Redis counts them. */
 static const struct resp_subcommand client_subs[] = {
     {"setname", 3, resp_take_client_setname},
@@ -134,30 +132,17 @@ const struct resp_command *resp_commands(size_t *count)
     return commands;
 }
 
-/* Compares as the table is sorted; `name` in lower case. */
-static int compare(const char *name, size_t len, const struct resp_command *c)
-{
-    size_t other = strlen(c->name);
-    if (len != other) return len < other ? -1 : 1;
-    return memcmp(name, c->name, len);
-}
-
+/* From the front, where the short names are, which are asked most: two words tell whether it is the one. */
 const struct resp_command *resp_command_find(struct slice name)
 {
-    char lower[NAME_MAX_LEN];
-    if (name.len > sizeof lower) return NULL;
-    for (size_t i = 0; i < name.len; i++)
-        lower[i] = (char)tolower((unsigned char)name.ptr[i]);
-    size_t low = 0, high = COMMANDS;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        int order = compare(lower, name.len, &commands[middle]);
-        if (order == 0) return &commands[middle];
-        if (order < 0)
-            high = middle;
-        else
-            low = middle + 1;
+    char lower[RESP_COMMAND_MAX] = "";
+    if (name.len >= sizeof lower || name.len == 0 || name.ptr[name.len - 1] == '\0') return NULL;
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+        lower[i] = c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
     }
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (memcmp(lower, commands[i].name, sizeof lower) == 0) return &commands[i];
     return NULL;
 }
 

@@ -73,8 +73,10 @@ struct resp_subcommand {
     resp_take *take;
 };
 
+#define RESP_COMMAND_MAX 16 /* above the longest name */
+
 struct resp_command {
-    const char *name;                     /* lower case */
+    char name[RESP_COMMAND_MAX];          /* lower case; zeros behind it */
     const char *flags;                    /* for COMMAND: "write denyoom fast", "readonly fast", ... */
     int arity;                            /* as Redis counts it: with the name; negative: at least */
     int8_t first_key, last_key, key_step; /* for COMMAND; 0: no keys */

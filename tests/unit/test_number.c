@@ -178,7 +178,7 @@ static void formats(uint64_t n)
     int len = snprintf(expected, sizeof(expected), "%llu", (unsigned long long)n);
     assert_int_equal(number_format(out, n), len);
     assert_memory_equal(out, expected, (size_t)len);
-    assert_int_equal(out[len], '#'); /* nothing behind it */
+    assert_int_equal(out[NUMBER_DIGITS], '#');
 }
 
 static void numbers_are_formatted(void **state)
@@ -196,6 +196,8 @@ static void numbers_are_formatted(void **state)
         formats(1ULL << bit);
     }
     formats(UINT64_MAX);
+    for (uint64_t n = 1; n < 200000000; n += 9973 + n / 5000)
+        formats(n);
 }
 
 static void signed_numbers_are_formatted(void **state)
