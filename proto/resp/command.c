@@ -271,7 +271,7 @@ static enum decode_status unknown(const struct resp_args *args, struct call *cal
 static enum decode_status unknown_subcommand(const struct resp_command *c, const struct resp_args *args,
                                              struct call *call)
 {
-    char name[NAME_MAX_LEN + 1] = "";
+    char name[RESP_COMMAND_MAX] = "";
     for (size_t i = 0; c->name[i]; i++)
         name[i] = (char)toupper((unsigned char)c->name[i]);
     return resp_fail(call, "ERR unknown subcommand '%.*s'. Try %s HELP.", shown(args->argv[1]), args->argv[1].ptr,

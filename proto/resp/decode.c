@@ -18,11 +18,13 @@ enum {
     CLOSED,  /* DECODE_CLOSE was said */
 };
 
-#define ARGS_MAX   65536       /* Redis allows 2^20, and a command of that many is a mistake or an attack */
-#define ARGS_USUAL 32          /* on the stack */
-#define INLINE_MAX (64 * 1024) /* as in Redis, like the next two */
-#define NUMBER_MAX (64 * 1024) /* bytes to look for the end of a length in */
-#define BULK_MAX   (512LL << 20)
+#define ARGS_MAX     65536       /* Redis allows 2^20, and a command of that many is a mistake or an attack */
+#define ARGS_USUAL   32          /* on the stack */
+#define INLINE_MAX   (64 * 1024) /* as in Redis, like the next two */
+#define NUMBER_MAX   (64 * 1024) /* bytes to look for the end of a length in */
+#define BULK_MAX     (512LL << 20)
+#define SHORT_NUMBER 6 /* digits */
+#define NO_NUMBER    INT64_MIN
 
 struct input {
     const char *in;
@@ -53,10 +55,33 @@ static enum line take_number(struct input *in, struct slice *text)
     return LINE_OK;
 }
 
+/* The same where the number is what it mostly is, a few digits without a sign and a CR: *n. False: take_number will
+ * say what it is. */
+static inline bool take_short_number(struct input *in, int64_t *n)
+{
+    const char *first = in->in + in->at + 1, *p = first;
+    size_t left = in->len - in->at;
+    if (left < SHORT_NUMBER + 3) return false;
+    for (*n = 0; p < first + SHORT_NUMBER && *p >= '0' && *p <= '9'; p++)
+        *n = *n * 10 + (*p - '0');
+    if (p == first || *p != '\r' || (*first == '0' && p > first + 1)) return false;
+    in->at += (size_t)(p - first) + 3;
+    return true;
+}
+
+/* Either of them. NO_NUMBER in *n: the line is none. */
+static inline enum line take_length(struct input *in, int64_t *n)
+{
+    struct slice text;
+    if (take_short_number(in, n)) return LINE_OK;
+    enum line line = take_number(in, &text);
+    if (line == LINE_OK && !resp_integer(text, n)) *n = NO_NUMBER;
+    return line;
+}
+
 /* The length of a bulk: $<n> CRLF. DECODE_REQUEST: *size is it. */
 static enum decode_status take_size(struct decoder *d, struct input *in, size_t *size, struct call *call)
 {
-    struct slice text;
     int64_t n = 0;
     if (in->at == in->len) return DECODE_MORE;
     if (in->in[in->at] != '$') {
@@ -64,10 +89,10 @@ static enum decode_status take_size(struct decoder *d, struct input *in, size_t 
         what[sizeof what - 3] = in->in[in->at];
         return close_stream(d, call, what);
     }
-    enum line line = take_number(in, &text);
+    enum line line = take_length(in, &n);
     if (line == LINE_MORE) return DECODE_MORE;
     if (line == LINE_TOO_LONG) return close_stream(d, call, "too big bulk count string");
-    if (!resp_integer(text, &n) || n < 0 || n > BULK_MAX) return close_stream(d, call, "invalid bulk length");
+    if (n < 0 || n > BULK_MAX) return close_stream(d, call, "invalid bulk length");
     *size = (size_t)n;
     return DECODE_REQUEST;
 }
@@ -158,7 +183,6 @@ static enum decode_status take_array(struct decoder *d, const struct codec_limit
                                      size_t len, size_t *used, struct call *call)
 {
     struct input in = {bytes, len, 0};
-    struct slice text;
     int64_t count = 0;
     if (d->scanned > 0) { /* some were there already: does this make it whole? */
         in.at = d->scanned;
@@ -166,10 +190,10 @@ static enum decode_status take_array(struct decoder *d, const struct codec_limit
         if (status != DECODE_REQUEST) return status;
         in.at = 0;
     }
-    enum line line = take_number(&in, &text);
+    enum line line = take_length(&in, &count);
     if (line == LINE_MORE) return DECODE_MORE;
     if (line == LINE_TOO_LONG) return close_stream(d, call, "too big mbulk count string");
-    if (!resp_integer(text, &count) || count > ARGS_MAX) return close_stream(d, call, "invalid multibulk length");
+    if (count == NO_NUMBER || count > ARGS_MAX) return close_stream(d, call, "invalid multibulk length");
     if (count > 0) return take_arguments(d, limits, &in, (size_t)count, used, call);
     *used = in.at;
     return DECODE_MORE;
