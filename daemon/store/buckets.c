@@ -34,7 +34,7 @@ void buckets_prefetch_entry(const struct buckets *b, uint64_t hash)
 {
     const struct bucket *at = buckets_at(b, hash);
     for (unsigned s = 0; s < BUCKET_SLOTS; s++)
-        if (at->slot[s] >> TAG_SHIFT == hash >> TAG_SHIFT) __builtin_prefetch(slot_entry(at->slot[s]));
+        if (at->slot[s] >> TAG_SHIFT == hash >> TAG_SHIFT) entry_prefetch(slot_entry(at->slot[s]));
 }
 
 bool buckets_insert(struct buckets *b, uint64_t hash, struct entry *e)

@@ -35,6 +35,7 @@
 #define ENTRY_KEY_MAX     4095U
 #define ENTRY_VALUE_MAX   (UINT64_C(1) << 31)
 #define ENTRY_LEVEL_SHIFT 29 /* above it the wheel level, below it up to 2^29-1 references */
+#define ENTRY_USUAL_LINES 5  /* cache lines */
 #define ENTRY_REFS_MASK   ((1U << ENTRY_LEVEL_SHIFT) - 1)
 
 struct entry {
@@ -110,6 +111,13 @@ static inline void entry_set_level(struct entry *e, unsigned level)
     /* Wraps around in the level's bits and leaves the count alone, whoever drops a reference meanwhile. */
     uint32_t change = (level - entry_level(e)) << ENTRY_LEVEL_SHIFT;
     if (change != 0) atomic_fetch_add_explicit(&e->refs_level, change, memory_order_relaxed);
+}
+
+/* Asks the cache for header, key and value of a small session. */
+static inline void entry_prefetch(const struct entry *e)
+{
+    for (size_t line = 0; line < ENTRY_USUAL_LINES; line++)
+        __builtin_prefetch((const char *)e + line * 64);
 }
 
 static inline bool entry_has_key(const struct entry *e, const void *key, size_t len)
