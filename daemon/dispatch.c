@@ -17,6 +17,7 @@ struct lane {
     bool room;           /* something came back, or the rules have changed */
     bool submitted;      /* something for the backend since the last flush */
     uint32_t untimed;    /* calls executed in place since one was timed */
+    uint32_t here;       /* calls that `submit` left to `run` */
     struct costs costs;  /* of calls executed in place */
     struct gate_stats stats;
 };
@@ -92,6 +93,38 @@ static void execute_in_place(const struct dispatch *d, struct gate *g, struct ca
     gate_executed(g, call, now_ns);
 }
 
+/* May it wait for others of its turn, to be executed with them? Not if it may take long: then who comes after it
+ * has to know. (Behind such as wait it waits too.) */
+static bool runs_with_others(struct lane *lane)
+{
+    if (lane->here == 0 && costs_mean(&lane->costs) > SLOW_NS) return false;
+    lane->here++;
+    return true;
+}
+
+static void run(void *ctx, struct call **calls, size_t count, uint64_t now_ns)
+{
+    struct dispatch *d = ctx;
+    struct lane *lane = &d->lanes[calls[0]->lane];
+    lane->here -= (uint32_t)count;
+    lane->untimed += (uint32_t)count;
+    bool timed = lane->untimed >= SAMPLE_EVERY;
+    if (timed) now_ns = clock_ns(d->options.clock);
+    uint64_t end_ns = now_ns;
+    for (size_t i = 0; i < count; i++)
+        calls[i]->taken_ns = now_ns;
+    design_of(d)->run(d->options.backend, calls, count);
+    if (timed) {
+        lane->untimed = 0;
+        end_ns = clock_ns(d->options.clock);
+        costs_note(&lane->costs, calls, count, end_ns - now_ns);
+    }
+    for (size_t i = 0; i < count; i++) {
+        calls[i]->done_ns = end_ns;
+        gate_executed(&lane->gates[calls[i]->wait.station], calls[i], end_ns);
+    }
+}
+
 /* Gives it to the backend, which has room for as much as all gates let through together. */
 static void send(const struct dispatch *d, struct gate *g, struct call *call)
 {
@@ -118,6 +151,7 @@ static enum service_verdict submit_to_table(struct dispatch *d, struct call *cal
     case GATE_PASS: break;
     }
     if (d->station_count == 0) {
+        if (runs_with_others(&d->lanes[call->lane])) return SERVICE_HERE;
         execute_in_place(d, g, call, now_ns);
         return SERVICE_ANSWERED;
     }
@@ -234,7 +268,8 @@ static struct service_batch flush(void *ctx, uint32_t index, uint64_t now_ns)
 
 struct service dispatch_service(struct dispatch *d)
 {
-    return (struct service){.ctx = d, .admit = admit, .submit = submit, .returned = returned, .flush = flush};
+    return (struct service){
+        .ctx = d, .admit = admit, .submit = submit, .run = run, .returned = returned, .flush = flush};
 }
 
 /* ---- life cycle ---- */

@@ -85,6 +85,9 @@ struct backend_design {
     enum backend_submit (*submit)(struct backend *b, struct call *call);
     /* True when submit may keep the call: then its bytes must be its own (call_own) first. */
     bool (*queues)(const struct backend *b);
+    /* Where nothing is queued (no stations): executes calls of one lane, in this order, on the calling thread. As
+     * submit of each, but cheaper. NULL: this design always queues. */
+    void (*run)(struct backend *b, struct call **calls, size_t count);
     /* What `call` would meet. */
     struct backend_load (*load)(const struct backend *b, const struct call *call);
     /* The threads that execute what is queued, by number: how many (0: submit executes on the calling thread), and

@@ -26,24 +26,7 @@ struct owner {
 static void owner_run(void *ctx, struct call **calls, size_t count, uint64_t now_ms)
 {
     struct owner *o = ctx;
-    struct databases *d = &o->databases;
-    uint64_t hashes[WORKER_BATCH_MAX];
-    for (size_t i = 0; i < count; i++) {
-        const struct request *r = &calls[i]->request;
-        hashes[i] = databases_hash(d, r->key.ptr, r->key.len);
-        const struct table *t = databases_table(d, r->database);
-        if (t) table_prefetch(t, hashes[i]);
-    }
-    for (size_t i = 0; i < count; i++) {
-        struct call *call = calls[i];
-        if (call->reply.kind != REPLY_NONE) continue;
-        if (!op_has_one_key(call->request.op)) {
-            execute_wide(&o->rules, &d, 1, call, &o->work, now_ms);
-            continue;
-        }
-        execute_work(execute_load_of(&o->work, hashes[i]));
-        execute(&o->rules, d, hashes[i], call, now_ms);
-    }
+    execute_batch(&o->rules, &o->databases, &o->work, calls, count, now_ms);
 }
 
 static uint64_t owner_housekeep(void *ctx, uint64_t now_ms)

@@ -37,6 +37,7 @@ static void drop_calls(struct conn *c)
 void conn_close(struct conn *c, enum close_reason reason)
 {
     if (c->state == CONN_CLOSED) return;
+    if (c->borrows) loop_batch_run(c->loop); /* what it borrows is about to go */
     /* What ended the conversation stays the reason, whatever closes the socket afterwards. */
     if (c->state == CONN_OPEN) c->reason = (uint8_t)reason;
     c->state = CONN_CLOSED;
@@ -58,7 +59,7 @@ void conn_close(struct conn *c, enum close_reason reason)
 static void linger(struct conn *c)
 {
     for (int reads = 0; reads < 4; reads++) {
-        ssize_t n = c->transport->recv(c->fd, c->loop->input, c->loop->input_size);
+        ssize_t n = c->transport->recv(c->fd, c->loop->input + c->loop->input_used, c->loop->input_size);
         if (n > 0) continue;
         if (n == 0 || errno != EAGAIN || c->loop->draining) conn_close(c, CLOSE_PEER);
         return;

@@ -39,6 +39,7 @@ struct conn {
     bool blocked;   /* the socket takes no more for now */
     bool ended;     /* the peer, or a shutdown, ended the input */
     bool undrained; /* the last read may have left bytes in the socket */
+    bool borrows;   /* calls of its pipeline may borrow from loop->input or `in` */
     uint8_t reason; /* enum close_reason: why it closes, once it does */
     const struct transport *transport;
     const struct codec *codec;
@@ -93,6 +94,8 @@ enum service_verdict conn_submit(struct conn *c, struct call *call);
 void conn_pipeline_add(struct conn *c, struct call *call); /* answered or not */
 void conn_answered(struct conn *c, struct call *call);     /* a call of the pipeline came back */
 void conn_reply_now(struct conn *c, struct call *call);    /* encodes and frees it: only with an empty pipeline */
+bool conn_waits(const struct conn *c);                     /* nothing to write: its first call is not answered */
+void conn_encode(struct conn *c);                          /* encodes what is answered */
 void conn_write(struct conn *c);                           /* encodes what is answered, sends; may close */
 void conn_flush(struct conn *c);                           /* the same, and goes on with what that unblocks */
 bool conn_choked(const struct conn *c);                    /* too many bytes held: stop decoding */

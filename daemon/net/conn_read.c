@@ -131,7 +131,7 @@ enum service_verdict conn_submit(struct conn *c, struct call *call)
     enum service_verdict verdict = service->submit(service->ctx, call, loop_now_ns(c->loop));
     /* What needs no table is answered by now, in a batch too; of a queued one the parts are the backend's already.
      */
-    if (has_facts && verdict == SERVICE_ANSWERED) describe(c, call);
+    if (has_facts && verdict != SERVICE_QUEUED && verdict != SERVICE_HOLD) describe(c, call);
     return verdict;
 }
 
@@ -150,6 +150,15 @@ static void submit(struct conn *c, struct call *call)
     case SERVICE_QUEUED:
         loop->submitted = true;
         conn_pipeline_add(c, call);
+        return;
+    case SERVICE_HERE:
+        if (loop->batch_count == LOOP_BATCH) {
+            loop_batch_run(loop);
+            conn_encode(c);
+        }
+        conn_pipeline_add(c, call);
+        c->borrows = true;
+        loop_batch_add(loop, call);
         return;
     case SERVICE_HOLD:
         c->held = call;
@@ -273,6 +282,7 @@ static size_t decode_input(struct conn *c, const char *in, size_t len)
             break;
         }
         if (conn_choked(c)) {
+            loop_batch_run(c->loop);
             conn_write(c); /* perhaps the socket takes some of it at once */
             if (c->state != CONN_OPEN) break;
             if (conn_choked(c)) {
@@ -302,7 +312,7 @@ static void note_unfinished(struct conn *c)
 /* After decoding from the shared input: what was not used goes in front of the next read. */
 static void keep_leftover(struct conn *c, const char *rest, size_t len)
 {
-    buffer_free(&c->in);
+    if (c->in.data) buffer_free(&c->in);
     if (len == 0) return;
     buffer_append(&c->in, rest, len);
     if (c->in.failed) out_of_memory(c, NULL);
@@ -340,6 +350,10 @@ static void read_body(struct conn *c)
 static void decode_kept(struct conn *c)
 {
     size_t used = decode_input(c, c->in.data, c->in.len);
+    if (c->borrows) {
+        loop_batch_run(c->loop);
+        if (c->state != CONN_CLOSED) conn_write(c);
+    }
     if (c->state != CONN_OPEN) return;
     if (used == c->in.len)
         buffer_free(&c->in);
@@ -367,9 +381,18 @@ static void gather(struct conn *c)
     ssize_t n = c->transport->recv(c->fd, room, missing);
     if (read_failed(c, n, missing)) return;
     c->in.len += (size_t)n;
-    if (c->in.len < c->decoder.want) return;
-    decode_kept(c);
-    if (c->state != CONN_CLOSED) conn_flush(c);
+    if (c->in.len >= c->decoder.want) decode_kept(c);
+}
+
+/* The end of a connection's read. Its replies go now if the first of them are encoded, as in a long pipeline, and
+ * everybody's when they have waited for enough others; else they go when all sockets are read. */
+static void finish_read(struct conn *c)
+{
+    struct loop *loop = c->loop;
+    bool due = loop->unwritten + loop->batch_count >= LOOP_UNWRITTEN || loop->input_used > LOOP_BORROWED;
+    if (due || loop->output.len > 0) loop_batch_run(loop);
+    if (c->state != CONN_CLOSED && !conn_waits(c)) conn_flush(c);
+    if (due) loop_settle(loop);
 }
 
 void conn_readable(struct conn *c)
@@ -377,27 +400,30 @@ void conn_readable(struct conn *c)
     struct loop *loop = c->loop;
     if (is_gathering(c) && !c->receiving) {
         gather(c);
+        finish_read(c);
         return;
     }
     if (c->receiving && c->body_left > 0 && body_is_kept(c)) {
         read_body(c);
         return;
     }
-    /* A longer c->in is gathered, so loop->input has room for it beside a read. */
+    /* A longer c->in is gathered, so there is room for it beside a read. */
+    char *input = loop->input + loop->input_used;
     size_t kept = c->in.len;
-    assert(kept < loop->input_size);
-    if (kept) memcpy(loop->input, c->in.data, kept);
+    assert(loop->input_used <= LOOP_BORROWED && kept < loop->input_size);
+    if (kept) memcpy(input, c->in.data, kept);
     size_t room = loop->input_size - kept;
     if (room > LOOP_READ_SIZE) room = LOOP_READ_SIZE;
-    ssize_t n = c->transport->recv(c->fd, loop->input + kept, room);
+    ssize_t n = c->transport->recv(c->fd, input + kept, room);
     if (read_failed(c, n, room)) return;
     size_t len = kept + (size_t)n;
-    size_t used = decode_input(c, loop->input, len);
+    size_t used = decode_input(c, input, len);
     if (c->state == CONN_OPEN) {
-        keep_leftover(c, loop->input + used, len - used);
+        keep_leftover(c, input + used, len - used);
         note_unfinished(c);
     }
-    if (c->state != CONN_CLOSED) conn_flush(c);
+    if (c->borrows) loop->input_used += len;
+    finish_read(c);
 }
 
 void conn_resume(struct conn *c)

@@ -68,12 +68,12 @@ static size_t held_bytes(const struct call *call)
     return n;
 }
 
-static void book(struct conn *c, struct call *call, size_t body)
+static inline void book(struct conn *c, struct call *call, size_t body)
 {
-    c->charge -= call->charge;
-    call->charge = call_bytes(call) + body;
-    c->charge += call->charge;
-    if (call->answered) c->answered += call->charge;
+    size_t bytes = call_bytes(call) + body;
+    c->charge += bytes - call->charge;
+    if (call->answered) c->answered += bytes;
+    call->charge = bytes;
 }
 
 void conn_pipeline_add(struct conn *c, struct call *call)
@@ -117,10 +117,28 @@ static bool is_answerable(const struct call *call)
     return call->answered || !op_needs_table(call->request.op);
 }
 
-/* Encodes from the pipeline's head what can be answered, until enough is unsent. */
-static void encode_answered(struct conn *c)
+bool conn_waits(const struct conn *c)
+{
+    return c->first && !is_answerable(c->first) && unsent(c) == 0;
+}
+
+/* What is answered and cannot be encoded yet stays for longer than the input from which it may borrow. */
+static void keep_rest(struct conn *c)
+{
+    for (struct call *call = c->first; call; call = call->pipe_next) {
+        if (!call->answered) continue;
+        call->request.key.len = call->request.value.len = 0; /* of the request, only the tag is still needed */
+        if (call_own(call)) continue;
+        conn_close(c, CLOSE_ERROR);
+        return;
+    }
+    c->borrows = false;
+}
+
+void conn_encode(struct conn *c)
 {
     struct loop *loop = c->loop;
+    /* Until enough is unsent. */
     while (c->first && is_answerable(c->first) && unsent(c) < loop->options.output_soft) {
         struct call *call = c->first;
         if (call->answered)
@@ -134,6 +152,11 @@ static void encode_answered(struct conn *c)
         c->charge -= call->charge;
         loop_call_free(loop, call);
     }
+    if (!c->borrows || loop->batch_count > 0) return;
+    if (c->first)
+        keep_rest(c);
+    else
+        c->borrows = false;
 }
 
 /* ---- sending ---- */
@@ -197,7 +220,8 @@ static bool send_output(struct conn *c)
 void conn_write(struct conn *c)
 {
     do {
-        encode_answered(c);
+        conn_encode(c);
+        if (c->state == CONN_CLOSED) return;
         if (c->answered + unsent(c) >= c->loop->options.output_hard) {
             c->loop->output.len = 0;
             conn_close(c, CLOSE_OUTPUT_LIMIT);
@@ -209,6 +233,7 @@ void conn_write(struct conn *c)
 void conn_flush(struct conn *c)
 {
     struct loop *loop = c->loop;
+    loop_list_remove(loop, LIST_DIRTY, c);
     conn_write(c);
     if (c->state == CONN_CLOSED) return;
     if ((c->pauses & PAUSE_OUTPUT) && is_eased(c)) {

@@ -57,11 +57,7 @@ static void hand_back(struct loop *loop, struct call *call)
     while (call) {
         struct call *next = call->next;
         call->next = NULL;
-        struct conn *c = loop_find(loop, call->conn);
-        if (c)
-            conn_answered(c, call);
-        else
-            loop_call_free(loop, call);
+        loop_call_back(loop, call);
         call = next;
     }
 }
@@ -79,28 +75,20 @@ static bool collect_completions(struct loop *loop)
     return true;
 }
 
-static void write_dirty(struct loop *loop)
-{
-    struct conn *c;
-    while ((c = loop->lists[LIST_DIRTY].first) != NULL) {
-        loop_list_remove(loop, LIST_DIRTY, c);
-        conn_flush(c);
-    }
-}
-
 /* The end of a batch: what was answered is written; the service may give the backend more and answer more. */
 static void end_batch(struct loop *loop)
 {
     const struct service *service = &loop->options.service;
-    write_dirty(loop);
+    loop_settle(loop);
     for (int round = 0; loop->submitted && round < BATCH_ROUNDS; round++) {
         loop->submitted = false;
         struct service_batch batch = service->flush(service->ctx, loop->options.lane, loop_now_ns(loop));
         loop->more = batch.more;
         hand_back(loop, batch.answered);
-        write_dirty(loop);
+        loop_settle(loop);
         if (batch.room) retry_held(loop); /* which may submit */
     }
+    loop_settle(loop);
 }
 
 /* Ends the input of all connections: what they sent whole is answered. */
@@ -286,7 +274,7 @@ struct loop *loop_start(const struct loop_options *options, const char **error)
     loop->input_size = options->limits.line + 2 + LOOP_READ_SIZE;
     deadlines_init(&loop->deadlines, tick_for(options), clock_ms(options->clock));
     inbox_init(&loop->inbox);
-    loop->input = malloc(loop->input_size);
+    loop->input = malloc(LOOP_BORROWED + loop->input_size);
     loop->stats = loop_stats_create();
     char name[16];
     snprintf(name, sizeof name, "sluice-io-%u", options->lane);

@@ -13,6 +13,9 @@
 #include "daemon/queue/bell.h"
 
 #define LOOP_READ_SIZE ((size_t)16 * 1024) /* bytes read from a connection in a turn */
+#define LOOP_BATCH     32                  /* calls that execute together on this thread */
+#define LOOP_UNWRITTEN 256                 /* calls that wait for others before their replies are written */
+#define LOOP_BORROWED  ((size_t)64 * 1024) /* bytes of input that calls may borrow, one read more or less */
 
 /* Connections waiting for something, linked by conn->prev and conn->next. */
 struct conn_list {
@@ -55,9 +58,15 @@ struct loop {
     bool submitted; /* the service has not been told of the end of this batch */
     bool more;      /* the service has work left that it does on this thread */
 
+    /* Calls that wait to be executed on this thread (loop_batch.c), in the order they came. */
+    struct call *batch[LOOP_BATCH];
+    size_t batch_count;
+    size_t unwritten;  /* calls executed since the connections were written last */
+    size_t input_used; /* bytes at the front of `input` that all of these borrow */
+
     /* Shared by the connections, used by one at a time. */
     char *input;
-    size_t input_size;
+    size_t input_size; /* behind input_used: the longest unfinished line, its line end, and a read */
     struct buffer output;
     struct call *free_calls;
     uint32_t free_count;
@@ -69,8 +78,13 @@ struct loop {
     struct loop_stats *stats;
 };
 
+uint64_t loop_read_clock(struct loop *loop); /* of loop_now_ns */
+
 /* The time, read once per turn. */
-uint64_t loop_now_ns(struct loop *loop);
+static inline uint64_t loop_now_ns(struct loop *loop)
+{
+    return loop->now_ns != 0 ? loop->now_ns : loop_read_clock(loop);
+}
 /* The earliest time at which bytes can have arrived that this turn found in a socket that had none before. */
 uint64_t loop_arrival_ns(struct loop *loop);
 static inline uint64_t loop_now_ms(struct loop *loop)
@@ -81,6 +95,16 @@ static inline uint64_t loop_now_ms(struct loop *loop)
 /* An empty call of this loop, or NULL when memory is out; and its way back. */
 struct call *loop_call_new(struct loop *loop);
 void loop_call_free(struct loop *loop, struct call *call);
+
+/* A call has its reply: back to its connection, or nowhere if that has gone. */
+void loop_call_back(struct loop *loop, struct call *call);
+
+/* The batch must not be full (LOOP_BATCH): loop_batch_run first. */
+void loop_batch_add(struct loop *loop, struct call *call);
+/* Executes the batch: its calls are answered, their connections on LIST_DIRTY. */
+void loop_batch_run(struct loop *loop);
+/* The same, and writes every connection of LIST_DIRTY. loop->output must be empty. */
+void loop_settle(struct loop *loop);
 
 enum conn_list_id {
     LIST_DIRTY, /* have replies to write */

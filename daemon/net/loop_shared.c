@@ -12,12 +12,10 @@
 #define SLEPT_NS    20000 /* a poll that took longer has slept */
 #define SPARE_CALLS 1024  /* kept for reuse; more are given back to the allocator */
 
-uint64_t loop_now_ns(struct loop *loop)
+uint64_t loop_read_clock(struct loop *loop)
 {
-    if (loop->now_ns == 0) {
-        loop->now_ns = clock_ns(loop->options.clock);
-        if (loop->turn_ns == 0) loop->turn_ns = loop->now_ns;
-    }
+    loop->now_ns = clock_ns(loop->options.clock);
+    if (loop->turn_ns == 0) loop->turn_ns = loop->now_ns;
     return loop->now_ns;
 }
 

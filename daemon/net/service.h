@@ -13,6 +13,7 @@
 
 enum service_verdict {
     SERVICE_ANSWERED, /* the reply is in the call */
+    SERVICE_HERE,     /* it executes on this thread: give it to `run`, with others that came at the same time */
     SERVICE_QUEUED,   /* it will come back: through loop_complete, or from flush */
     SERVICE_HOLD,     /* no room: keep the call, read no more from its connection, try again later */
     SERVICE_ADMITTED, /* (admit only) nothing speaks against it now */
@@ -32,6 +33,9 @@ struct service {
     enum service_verdict (*admit)(void *ctx, struct call *call, uint64_t now_ns);
     /* Executes or queues it; an operation that needs no table is answered at once. */
     enum service_verdict (*submit)(void *ctx, struct call *call, uint64_t now_ns);
+    /* Executes calls of which submit said SERVICE_HERE, in this order: then their replies are in them. Until then
+     * their bytes must stay where they are. All of them, before the next flush. */
+    void (*run)(void *ctx, struct call **calls, size_t count, uint64_t now_ns);
     /* A queued call has come back through loop_complete. It is only looked at. */
     void (*returned)(void *ctx, struct call *call, uint64_t now_ns);
     /* The end of a lane's batch of submits and returns. */

@@ -96,11 +96,23 @@ static enum service_verdict submit(void *ctx, struct call *call, uint64_t now_ns
     case 'q': verdict = queue(n, call); break;
     case 'h': verdict = hold(n, call); break;
     case 's': verdict = stick(n, call); break;
+    case 'b': verdict = SERVICE_HERE; break;
     default: answer(n, call, 0); break;
     }
     pthread_cond_broadcast(&n->changed);
     pthread_mutex_unlock(&n->lock);
     return verdict;
+}
+
+static void run(void *ctx, struct call **calls, size_t count, uint64_t now_ns)
+{
+    struct net *n = ctx;
+    (void)now_ns;
+    pthread_mutex_lock(&n->lock);
+    n->runs++;
+    for (size_t i = 0; i < count; i++)
+        answer(n, calls[i], (uint64_t)number_of(calls[i]));
+    pthread_mutex_unlock(&n->lock);
 }
 
 static enum service_verdict admit(void *ctx, struct call *call, uint64_t now_ns)
@@ -159,7 +171,7 @@ static bool start(struct net *n)
         .loop =
             {
                 .clock = &n->clock.clock,
-                .service = {.ctx = n, .admit = admit, .submit = submit, .returned = returned, .flush = flush},
+                .service = {.ctx = n, .admit = admit, .submit = submit, .run = run, .returned = returned, .flush = flush},
                 .limits = {.line = 65536, .key = 512, .value = 1 << 20},
                 .connections = o->connections ? o->connections : 100,
                 .output_soft = o->soft ? o->soft : 1 << 20,
@@ -269,6 +281,14 @@ unsigned net_flushes(struct net *n)
     unsigned flushes = n->flushes;
     pthread_mutex_unlock(&n->lock);
     return flushes;
+}
+
+unsigned net_runs(struct net *n)
+{
+    pthread_mutex_lock(&n->lock);
+    unsigned runs = n->runs;
+    pthread_mutex_unlock(&n->lock);
+    return runs;
 }
 
 void net_await_holds(struct net *n, unsigned count)

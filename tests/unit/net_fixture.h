@@ -8,6 +8,7 @@
  *     n...  answers at once
  *     q<n>  queues; the test completes it, as number n
  *     h<n>  has no room while `full`, else queues as q<n>
+ *     b<n>  executes on the I/O thread, with others of its turn
  *     s...  stands still on the I/O thread until net_unstick, then answers
  * Stored replies have n (0 without one) for their version, so "OK n" tells which request was answered; a GET is
  * answered with `value_size` bytes.
@@ -60,6 +61,7 @@ struct net {
     char order[256]; /* keys in the order in which they were queued, each with a blank behind it */
     size_t value_size;
     unsigned flushes;
+    unsigned runs; /* batches executed on the I/O thread */
 };
 
 struct net *net_open(const struct net_options *options);
@@ -74,6 +76,7 @@ void net_await_end(struct net *n);
 void net_await_queued(struct net *n, size_t count);
 size_t net_queued(struct net *n);
 unsigned net_flushes(struct net *n);
+unsigned net_runs(struct net *n);
 void net_await_holds(struct net *n, unsigned count);
 void net_await_stuck(struct net *n);
 void net_unstick(struct net *n);

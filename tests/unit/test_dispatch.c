@@ -15,7 +15,7 @@
 #include "proto/text/text.h"
 #include "tests/unit/fake_clock.h"
 
-#define CALLS 16
+#define CALLS 32
 
 /* A backend with one queue, or none, that remembers what it was given. */
 struct fake {
@@ -49,6 +49,12 @@ static enum backend_submit fake_submit(struct backend *b, struct call *call)
     return BACKEND_DONE;
 }
 
+static void fake_run(struct backend *b, struct call **calls, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        fake_submit(b, calls[i]);
+}
+
 static uint32_t fake_stations(const struct backend *b)
 {
     return fake_of(b)->queues;
@@ -75,6 +81,7 @@ static void fake_flush(struct backend *b, uint32_t lane)
 static const struct backend_design design = {
     .name = "fake",
     .submit = fake_submit,
+    .run = fake_run,
     .stations = fake_stations,
     .costs = fake_costs,
     .ring = fake_ring,
@@ -236,6 +243,27 @@ static void in_place_is_answered(void **state)
     assert_int_equal(submit(f, OP_GET), SERVICE_ANSWERED);
     assert_int_equal(latest(f)->reply.kind, REPLY_OK);
     assert_false(owns_its_bytes(latest(f))); /* nothing is copied where nothing is kept */
+}
+
+/* Once operations are known to be fast they run together, when the network room has collected them. */
+static void fast_ones_run_together(void **state)
+{
+    struct fixture *f = *state;
+    open_dispatch(f, false);
+    f->fake.cost_ns = 100;
+    int alone = 0;
+    while (submit(f, OP_GET) == SERVICE_ANSWERED)
+        alone++;
+    assert_in_range(alone, 1, CALLS - 4);
+    f->fake.cost_ns = 1000000;
+    assert_int_equal(submit(f, OP_PUT), SERVICE_HERE);
+    assert_int_equal(f->fake.given_count, alone);
+    assert_false(owns_its_bytes(latest(f)));
+    struct call *calls[] = {&f->calls[alone], &f->calls[alone + 1]};
+    f->service.run(f->service.ctx, calls, 2, f->now_ns);
+    assert_int_equal(f->fake.given_count, alone + 2);
+    assert_int_equal(calls[0]->reply.kind, REPLY_OK);
+    assert_int_equal(calls[1]->reply.kind, REPLY_OK);
 }
 
 static void queued_with_its_own_bytes(void **state)
@@ -447,6 +475,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(in_place_is_answered),
+        TEST(fast_ones_run_together),
         TEST(queued_with_its_own_bytes),
         TEST(refused_before_it_is_copied),
         TEST(the_line_moves_up),

@@ -1,0 +1,43 @@
+/* Many operations at once: the table's memory is slow, and it answers many questions in the time of one. */
+#include <assert.h>
+
+#include "daemon/backend/execute.h"
+
+/* Hashes the keys and asks for the buckets. Operations without a key are not worth telling apart. */
+static void fetch_buckets(const struct databases *d, struct call **calls, size_t count, uint64_t *hashes)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct request *r = &calls[i]->request;
+        const struct table *t = databases_table(d, r->database);
+        hashes[i] = databases_hash(d, r->key.ptr, r->key.len);
+        if (t) table_prefetch(t, hashes[i]);
+    }
+}
+
+/* Asks for the sessions, by the buckets that have come. */
+static void fetch_sessions(const struct databases *d, struct call **calls, size_t count, const uint64_t *hashes)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct table *t = databases_table(d, calls[i]->request.database);
+        if (t) table_prefetch_entry(t, hashes[i]);
+    }
+}
+
+void execute_batch(struct execute_rules *rules, struct databases *d, const struct execute_load *load,
+                   struct call **calls, size_t count, uint64_t now_ms)
+{
+    uint64_t hashes[EXECUTE_BATCH_MAX];
+    assert(count <= EXECUTE_BATCH_MAX);
+    fetch_buckets(d, calls, count, hashes);
+    fetch_sessions(d, calls, count, hashes);
+    for (size_t i = 0; i < count; i++) {
+        struct call *call = calls[i];
+        if (call->reply.kind != REPLY_NONE) continue;
+        if (!op_has_one_key(call->request.op)) {
+            execute_wide(rules, &d, 1, call, load, now_ms);
+            continue;
+        }
+        execute_work(execute_load_of(load, hashes[i]));
+        execute(rules, d, hashes[i], call, now_ms);
+    }
+}

@@ -1,0 +1,52 @@
+/*
+ * The batch: calls that execute on this thread.
+ *
+ *     conn_readable, several connections -> batch -> service.run -> replies -> every connection written once
+ *
+ * One by one, each call would wait for the table's memory: together they wait once. And receiving and sending would
+ * throw each other out of the processor's caches, and wake the peer for every reply: so connections are written
+ * when the turn has read all of them, or LOOP_UNWRITTEN calls. Until then calls borrow their bytes from
+ * loop->input, each read behind the ones before it, so nothing is copied; a connection's calls are in its pipeline
+ * as well, like those that another thread has.
+ */
+#include <assert.h>
+
+#include "daemon/net/loop_impl.h"
+
+void loop_call_back(struct loop *loop, struct call *call)
+{
+    struct conn *c = loop_find(loop, call->conn);
+    if (c)
+        conn_answered(c, call);
+    else
+        loop_call_free(loop, call);
+}
+
+void loop_batch_add(struct loop *loop, struct call *call)
+{
+    assert(loop->batch_count < LOOP_BATCH);
+    loop->batch[loop->batch_count++] = call;
+}
+
+void loop_batch_run(struct loop *loop)
+{
+    const struct service *service = &loop->options.service;
+    size_t count = loop->batch_count;
+    if (count == 0) return;
+    loop->batch_count = 0;
+    loop->unwritten += count;
+    service->run(service->ctx, loop->batch, count, loop_now_ns(loop));
+    loop->now_ns = 0; /* it took its time */
+    for (size_t i = 0; i < count; i++)
+        loop_call_back(loop, loop->batch[i]);
+}
+
+void loop_settle(struct loop *loop)
+{
+    struct conn *c;
+    loop_batch_run(loop);
+    while ((c = loop->lists[LIST_DIRTY].first) != NULL)
+        conn_flush(c); /* takes it off the list */
+    loop->input_used = 0;
+    loop->unwritten = 0;
+}
