@@ -158,6 +158,10 @@ bench-full: deps-bench ## run the long set, whose figures docs/overload.md shows
 	@$(MAKE) --no-print-directory all
 	@BUILD_DIR=$(BUILD) $(PYTHON) bench/run.py full --out $(BENCH_OUT) $(ARGS)
 
+bench-compare: deps-compare ## Sluice, redis-server and memcached side by side: JSON, plot and table into BENCH_OUT
+	@$(MAKE) --no-print-directory all
+	@BUILD_DIR=$(BUILD) $(PYTHON) bench/compare.py --out $(BENCH_OUT) $(ARGS)
+
 # ---- files generated from the schema, kept in the tree because people read them ----
 
 $(BUILD)/print: $(BUILD)/config/tools/print.o $(BUILD)/libconfig.a
@@ -184,6 +188,8 @@ deps-clients: deps-test
 	@tests/deps.sh clients
 deps-bench:
 	@tests/deps.sh bench
+deps-compare:
+	@tests/deps.sh compare
 deps-ci:
 	@tests/deps.sh ci
 
@@ -206,6 +212,6 @@ help: ## list the targets
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 .PHONY: all run test test-clients test-programs tidy model fuzz $(addprefix fuzz-,$(FUZZED)) generated-files generate \
-    check-generated deps deps-test deps-clients deps-ci deps-bench bench bench-full \
+    check-generated deps deps-test deps-clients deps-ci deps-bench deps-compare bench bench-full bench-compare \
     install clean help
 .SECONDARY:

@@ -1,17 +1,17 @@
 #!/bin/sh
-# Installs what building (build), measuring (bench), testing (test) or the whole of CI (ci) needs and is missing.
-# All need what building needs, and CI what testing does. Says nothing, and asks no package manager, when all is there.
+# Installs what building (build), measuring (bench), measuring beside other servers (compare), testing (test) or the whole
+# of CI (ci) needs and is missing. All need what building needs, and CI what testing does. Says nothing, and asks no package manager, when all is there.
 # What the tests with other people's clients need (clients) comes on top of what testing needs, and one of them that
 # cannot be installed is only reported: its tests skip.
 #
-#     tests/deps.sh build|bench|test|clients|ci
+#     tests/deps.sh build|bench|compare|test|clients|ci
 set -u
 
 group=${1:-build}
 missing=
 
 usage() {
-    echo "usage: $0 build|bench|test|clients|ci" >&2
+    echo "usage: $0 build|bench|compare|test|clients|ci" >&2
     exit 2
 }
 
@@ -50,6 +50,12 @@ needs_of_bench() {
     need python3 test -x /usr/bin/python3
 }
 
+# The peers to compare with.
+needs_of_compare() {
+    need redis-server command -v redis-server
+    need memcached command -v memcached
+}
+
 needs_of_test() {
     need libcmocka-dev library cmocka
     need python3 test -x /usr/bin/python3
@@ -63,9 +69,8 @@ php_module() { php -m | grep -qx "$1"; }
 ruby_gem() { ruby -e 'gem ARGV[0]' "$1"; }
 
 needs_of_clients() {
-    need redis-server command -v redis-server
+    needs_of_compare
     need redis-tools command -v redis-cli
-    need memcached command -v memcached
     need libmemcached-tools command -v memccapable
     need nutcracker command -v nutcracker
     need python3-redis python_module redis
@@ -92,6 +97,7 @@ needs_of_ci() {
 case $group in
 build) needs_of_build ;;
 bench) needs_of_build && needs_of_bench ;;
+compare) needs_of_build && needs_of_bench && needs_of_compare ;;
 test) needs_of_build && needs_of_test ;;
 clients) needs_of_clients ;;
 ci) needs_of_build && needs_of_test && needs_of_ci ;;
