@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs what building (build), measuring (bench), measuring beside other servers (compare), testing (test) or the whole
-# of CI (ci) needs and is missing. All need what building needs, and CI what testing does. Says nothing, and asks no package manager, when all is there.
+# Installs what building (build), measuring (bench), measuring beside other servers (compare), testing (test) or the
+# whole of CI (ci) needs and is missing. All need what building needs, and CI what testing does. Says nothing, and asks
+# no package manager, when all is there.
 # What the tests with other people's clients need (clients) comes on top of what testing needs, and one of them that
 # cannot be installed is only reported: its tests skip.
 #
