@@ -54,8 +54,8 @@ bool execute_reads_only(const struct call *call);
  */
 void execute(struct execute_rules *rules, struct databases *d, uint64_t hash, struct call *call, uint64_t now_ms);
 
-/* Executes calls that have no reply yet, in order, on the one shard there is, each with its work: what they need of the table is asked of
- * the cache for all of them before the first one runs. At most EXECUTE_BATCH_MAX. */
+/* Executes calls that have no reply yet, in order, on the one shard there is, each with its work: what they need of
+ * the table is asked of the cache for all of them before the first one runs. At most EXECUTE_BATCH_MAX. */
 #define EXECUTE_BATCH_MAX 64
 void execute_batch(struct execute_rules *rules, struct databases *d, const struct execute_load *load,
                    struct call **calls, size_t count, uint64_t now_ms);

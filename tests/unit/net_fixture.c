@@ -171,7 +171,8 @@ static bool start(struct net *n)
         .loop =
             {
                 .clock = &n->clock.clock,
-                .service = {.ctx = n, .admit = admit, .submit = submit, .run = run, .returned = returned, .flush = flush},
+                .service =
+                    {.ctx = n, .admit = admit, .submit = submit, .run = run, .returned = returned, .flush = flush},
                 .limits = {.line = 65536, .key = 512, .value = 1 << 20},
                 .connections = o->connections ? o->connections : 100,
                 .output_soft = o->soft ? o->soft : 1 << 20,

@@ -1,6 +1,6 @@
 /*
- * LD_PRELOAD for a server under valgrind, which runs some fifty times slower: its monotonic clock goes slower, too, so
- * that it does not take its operations for slow ones and treat them as such.
+ * LD_PRELOAD for a server under valgrind, which runs some fifty times slower: its monotonic clock goes slower, too,
+ * so that it does not take its operations for slow ones and treat them as such.
  */
 #include <sys/syscall.h>
 #include <time.h>
