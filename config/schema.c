@@ -52,6 +52,11 @@ const struct schema_key schema_keys[] = {
     {"mutex.lock", SCHEMA_WORD, FIELD(mutex.lock), "mutex", WORDS("mutex", "rwlock"),
      .help = "The kind of lock. rwlock exists for comparison: it lets readers in together."},
 
+    {"owner.placement", SCHEMA_WORD, FIELD(owner.placement), "auto", WORDS("auto", "loop", "thread"),
+     .help = "Which thread owns the sessions. thread: one of its own, so that slow work keeps nobody from being "
+             "answered. loop: the I/O thread, of which there may be one only; every request is executed where it was "
+             "read, which costs least. auto takes loop where there is one I/O thread, no work.iterations, and owner.cpus "
+             "is any."},
     {"owner.cpus", SCHEMA_CPUS, FIELD(owner.cpus), "any",
      .help = "The processors that the owner thread may run on, as in 1 or 4-7."},
 

@@ -35,6 +35,7 @@ struct settings_cpus {
 };
 
 enum settings_backend { BACKEND_MUTEX, BACKEND_OWNER, BACKEND_BACKPRESSURE };
+enum settings_placement { PLACEMENT_AUTO, PLACEMENT_LOOP, PLACEMENT_THREAD };
 enum settings_lock { LOCK_MUTEX, LOCK_RWLOCK };
 enum settings_policy {
     POLICY_BY_BACKEND,
@@ -61,6 +62,7 @@ struct settings {
         enum settings_lock lock;
     } mutex;
     struct {
+        enum settings_placement placement;
         struct settings_cpus cpus;
     } owner;
     struct {

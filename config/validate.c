@@ -108,6 +108,10 @@ bool config_validate(const struct settings *settings, const char *name, struct c
         config_errors_add(errors, "%s: %s, but %s, expected inside: only the mutex backend can work outside",
                           c.name, shown(&c, "work.where", a), shown(&c, "backend", b));
     }
+    if (settings->owner.placement == PLACEMENT_LOOP && settings->threads > 1) {
+        config_errors_add(errors, "%s: %s, but %s, expected threads to be 1: one thread can own the sessions",
+                          c.name, shown(&c, "owner.placement", a), shown(&c, "threads", b));
+    }
     check_sizes(&c);
     return config_errors_total(errors) == before;
 }

@@ -47,8 +47,18 @@ static uint32_t cores(void)
 static uint32_t threads_of(const struct settings *s)
 {
     if (s->threads != 0) return s->threads;
+    if (s->backend != BACKEND_MUTEX && s->owner.placement == PLACEMENT_LOOP) return 1;
     uint32_t n = cores();
     return s->backend != BACKEND_MUTEX && n > 1 ? n - 1 : n;
+}
+
+/* Does the one I/O thread own the sessions? */
+static bool in_place(const struct settings *s)
+{
+    static const struct settings_cpus any = {{0}};
+    if (s->backend == BACKEND_MUTEX || s->owner.placement == PLACEMENT_THREAD) return false;
+    if (s->owner.placement == PLACEMENT_LOOP) return true;
+    return threads_of(s) == 1 && s->work.iterations == 0 && memcmp(&s->owner.cpus, &any, sizeof any) == 0;
 }
 
 static const char *backend_name(const struct settings *s)
@@ -197,6 +207,7 @@ static bool start_dispatch(struct daemon *d)
         .lanes = threads_of(s),
         .clock = d->clock,
         .tuning = live_tuning(d->live),
+        .housekeep_interval_ms = s->ttl.sweep_interval_ms,
         .room = room,
         .room_ctx = d,
         .classes = {.get = classes[s->class.get],
@@ -228,6 +239,7 @@ static bool start_backend(struct daemon *d)
         .work_iterations = s->work.iterations,
         .work_outside = s->work.where == WORK_OUTSIDE,
         .queue_bound = ring_bound_of(s),
+        .in_place = in_place(s),
         .cpus = cpus_of(&s->owner.cpus),
         .shares_processor = shares_processor(s),
         .workers = workers_of(s),

@@ -17,6 +17,9 @@ struct lane {
     bool room;           /* something came back, or the rules have changed */
     bool submitted;      /* something for the backend since the last flush */
     uint32_t untimed;    /* calls executed in place since one was timed */
+    bool ran;            /* calls were executed in place since housekeeping was looked at */
+    uint64_t kept_ms;    /* when it was looked at last */
+    uint64_t keep_ms;    /* when it wants its next slice; UINT64_MAX: not before a call has run */
     uint32_t here;       /* calls that `submit` left to `run` */
     struct costs costs;  /* of calls executed in place */
     struct gate_stats stats;
@@ -81,6 +84,7 @@ static void execute_in_place(const struct dispatch *d, struct gate *g, struct ca
     bool timed = costs_mean(&lane->costs) > SLOW_NS || ++lane->untimed >= SAMPLE_EVERY;
     if (timed) now_ns = clock_ns(d->options.clock);
     call->taken_ns = call->done_ns = now_ns;
+    lane->ran = true;
     enum backend_submit outcome = design_of(d)->submit(d->options.backend, call);
     assert(outcome == BACKEND_DONE);
     (void)outcome;
@@ -106,6 +110,7 @@ static void run(void *ctx, struct call **calls, size_t count, uint64_t now_ns)
 {
     struct dispatch *d = ctx;
     struct lane *lane = &d->lanes[calls[0]->lane];
+    lane->ran = true;
     lane->here -= (uint32_t)count;
     lane->untimed += (uint32_t)count;
     bool timed = lane->untimed >= SAMPLE_EVERY;
@@ -251,11 +256,26 @@ static void serve(const struct dispatch *d, struct gate *g, uint64_t now_ns, str
     gate_publish(g);
 }
 
+/* Housekeeping of a backend that has no thread of its own for it: a slice when it is due, and when calls have run,
+ * which may have changed what is due, at most an interval after the last one. */
+static void keep_house(const struct dispatch *d, struct lane *lane, uint64_t now_ms, struct service_batch *batch)
+{
+    uint64_t recheck_ms = lane->kept_ms + d->options.housekeep_interval_ms;
+    if (lane->ran && recheck_ms < lane->keep_ms) lane->keep_ms = recheck_ms;
+    lane->ran = false;
+    if (lane->keep_ms <= now_ms) {
+        lane->keep_ms = design_of(d)->housekeep(d->options.backend, now_ms);
+        lane->kept_ms = now_ms;
+    }
+    batch->more = batch->more || lane->keep_ms <= now_ms;
+    batch->wake_ms = lane->keep_ms;
+}
+
 static struct service_batch flush(void *ctx, uint32_t index, uint64_t now_ns)
 {
     struct dispatch *d = ctx;
     struct lane *lane = &d->lanes[index];
-    struct service_batch batch = {0};
+    struct service_batch batch = {.wake_ms = UINT64_MAX};
     tune(d, lane);
     batch.room = lane->room;
     lane->room = false;
@@ -263,6 +283,7 @@ static struct service_batch flush(void *ctx, uint32_t index, uint64_t now_ns)
         serve(d, &lane->gates[i], now_ns, &batch);
     if (lane->submitted) design_of(d)->flush(d->options.backend, index);
     lane->submitted = false;
+    if (d->station_count == 0 && design_of(d)->housekeep) keep_house(d, lane, now_ns / 1000000U, &batch);
     return batch;
 }
 
@@ -308,6 +329,7 @@ static bool make_gates(struct dispatch *d, struct lane *lane)
 {
     uint32_t count = d->station_count ? d->station_count : 1;
     costs_init(&lane->costs);
+    lane->keep_ms = UINT64_MAX;
     lane->gates = calloc(count, sizeof *lane->gates);
     if (!lane->gates) return false;
     for (; lane->gate_count < count; lane->gate_count++) {

@@ -27,6 +27,7 @@ struct dispatch_options {
     uint32_t lanes; /* I/O threads */
     const struct clock *clock;
     const struct tuning *tuning;
+    uint64_t housekeep_interval_ms; /* of a backend that has no thread for it */
     struct dispatch_classes classes;
     /* An I/O thread that holds calls may find room for them. Called on other I/O threads. */
     void (*room)(void *ctx, uint32_t lane);

@@ -56,6 +56,13 @@ struct call {
     char room[CALL_INLINE];
 };
 
+/* When the execution of a call that is executed where it was submitted begins: whoever knows better than the time
+ * of its arrival says so. */
+static inline uint64_t call_start_ns(const struct call *call)
+{
+    return call->taken_ns > call->arrived_ns ? call->taken_ns : call->arrived_ns;
+}
+
 /* Makes `call` empty, with its inline storage. Use once on raw memory. */
 void call_init(struct call *call);
 

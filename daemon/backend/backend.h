@@ -56,6 +56,7 @@ struct backend_options {
     const struct siphash_key *hash_key; /* copied; NULL: a random one, as every server should have */
     bool work_outside;                  /* mutex only: work before taking the lock */
     uint32_t queue_bound;
+    bool in_place;           /* owner only: the one lane owns the sessions, nothing is queued */
     struct thread_cpus cpus; /* owner only: where its thread may run */
     bool shares_processor;   /* everything runs on one processor: nobody waits awake */
     uint32_t workers;        /* mutex only; 0: lanes execute on their own thread */
@@ -103,6 +104,10 @@ struct backend_design {
     void (*flush)(struct backend *b, uint32_t lane);
     /* Any thread: fills in what the backend knows of its sessions. */
     void (*add_facts)(const struct backend *b, struct facts *f);
+    /* Where the lane is all there is (owner, in place): a bounded slice of housekeeping, on the lane's thread.
+     * Returns the time in ms from which on the next one is worth it: now_ms means at once, UINT64_MAX means not
+     * before a call has run. NULL, or always UINT64_MAX, where the backend's own threads do it. */
+    uint64_t (*housekeep)(struct backend *b, uint64_t now_ms);
     bool (*register_metrics)(struct backend *b, struct metrics *m);
     /* Nobody waits for an answer any more: from now on what is queued is completed without being executed, so that
      * stop does not have to work off the backlog of clients that are gone. No submit may follow. */

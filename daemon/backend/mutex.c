@@ -338,17 +338,11 @@ static struct worker *worker_of(const struct pool *p, const struct call *call)
     return p->workers[pool_station_of(&p->base, call)];
 }
 
-/* When a call begins that a lane executes itself: whoever knows better than the time of arrival says so. */
-static uint64_t start_ms(const struct call *call)
-{
-    return (call->taken_ns > call->arrived_ns ? call->taken_ns : call->arrived_ns) / 1000000U;
-}
-
 static enum backend_submit pool_submit(struct backend *b, struct call *call)
 {
     struct pool *p = (struct pool *)b;
     if (p->worker_count == 0) {
-        pool_execute(p, call, start_ms(call));
+        pool_execute(p, call, call_start_ns(call) / 1000000U);
         return BACKEND_DONE;
     }
     return worker_submit(worker_of(p, call), call) ? BACKEND_QUEUED : BACKEND_FULL;
@@ -362,7 +356,7 @@ static void execute_together(struct pool *p, struct call **calls, size_t count)
     uint64_t now_ms = 0;
     for (size_t i = 0; i < count; i++) {
         reads_only = reads_only && execute_reads_only(calls[i]);
-        if (start_ms(calls[i]) > now_ms) now_ms = start_ms(calls[i]);
+        if (call_start_ns(calls[i]) / 1000000U > now_ms) now_ms = call_start_ns(calls[i]) / 1000000U;
     }
     stripe_lock(p, s, false);
     execute_batch(&p->rules, &s->databases, &p->work, calls, count, stripe_time(s, reads_only, now_ms));
@@ -383,7 +377,7 @@ static void pool_run_here(struct backend *b, struct call **calls, size_t count)
             execute_together(p, calls + at, n);
         else
             for (size_t i = at; i < at + n; i++)
-                pool_execute(p, calls[i], start_ms(calls[i]));
+                pool_execute(p, calls[i], call_start_ns(calls[i]) / 1000000U);
     }
 }
 

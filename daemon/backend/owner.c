@@ -5,6 +5,9 @@
  *
  * No lock is ever taken around the table, and nothing but the owner's time is contended. What a full ring means
  * is the admission's to say: `owner` waits, `backpressure` refuses.
+ *
+ * In place there is neither ring nor worker: the one lane owns the table, executes what it submits, and keeps
+ * house.
  */
 #include <stdlib.h>
 
@@ -15,8 +18,9 @@
 
 struct owner {
     struct backend base;
-    struct worker *worker;
-    struct databases databases; /* the worker's thread only */
+    struct worker *worker;      /* NULL: in place */
+    struct databases databases; /* the owning thread only */
+    uint64_t time_ms;           /* in place: of the latest call; the lane's clock readings may be older */
     struct budget budget;
     struct execute_rules rules;
     struct execute_load work;
@@ -41,6 +45,20 @@ static void owner_free(struct owner *o)
     free(o);
 }
 
+static bool start_worker(struct owner *o, const struct backend_options *options)
+{
+    struct worker_job job = {
+        .run = owner_run,
+        .housekeep = owner_housekeep,
+        .housekeep_interval_ms = options->sweep_interval_ms,
+        .ctx = o,
+        .cpus = options->cpus,
+        .shares_processor = options->shares_processor,
+    };
+    o->worker = worker_start("sluice-owner", options->queue_bound, options->clock, &options->lanes, &job);
+    return o->worker != NULL;
+}
+
 static struct backend *owner_start(const struct backend_options *options, const char **error)
 {
     struct owner *o = calloc(1, sizeof *o);
@@ -63,21 +81,10 @@ static struct backend *owner_start(const struct backend_options *options, const 
         owner_free(o);
         return NULL;
     }
-    struct worker_job job = {
-        .run = owner_run,
-        .housekeep = owner_housekeep,
-        .housekeep_interval_ms = options->sweep_interval_ms,
-        .ctx = o,
-        .cpus = options->cpus,
-        .shares_processor = options->shares_processor,
-    };
-    o->worker = worker_start("sluice-owner", options->queue_bound, options->clock, &options->lanes, &job);
-    if (!o->worker) {
-        *error = "cannot start the owner thread; are there processors as owner.cpus says?";
-        owner_free(o);
-        return NULL;
-    }
-    return &o->base;
+    if (options->in_place || start_worker(o, options)) return &o->base;
+    *error = "cannot start the owner thread; are there processors as owner.cpus says?";
+    owner_free(o);
+    return NULL;
 }
 
 static struct owner *owner_of(struct backend *b)
@@ -85,27 +92,50 @@ static struct owner *owner_of(struct backend *b)
     return (struct owner *)b;
 }
 
+/* In place. */
+static void owner_run_here(struct backend *b, struct call **calls, size_t count)
+{
+    struct owner *o = owner_of(b);
+    for (size_t at = 0, n; at < count; at += n) {
+        n = count - at < EXECUTE_BATCH_MAX ? count - at : EXECUTE_BATCH_MAX;
+        for (size_t i = at; i < at + n; i++)
+            if (call_start_ns(calls[i]) / 1000000U > o->time_ms) o->time_ms = call_start_ns(calls[i]) / 1000000U;
+        execute_batch(&o->rules, &o->databases, &o->work, calls + at, n, o->time_ms);
+    }
+}
+
+static uint64_t owner_housekeep_here(struct backend *b, uint64_t now_ms)
+{
+    struct owner *o = owner_of(b);
+    if (o->worker) return UINT64_MAX;
+    if (now_ms > o->time_ms) o->time_ms = now_ms;
+    uint64_t next_ms = owner_housekeep(o, o->time_ms);
+    return next_ms <= o->time_ms ? now_ms : next_ms;
+}
+
 static enum backend_submit owner_submit(struct backend *b, struct call *call)
 {
-    return worker_submit(owner_of(b)->worker, call) ? BACKEND_QUEUED : BACKEND_FULL;
+    struct owner *o = owner_of(b);
+    if (o->worker) return worker_submit(o->worker, call) ? BACKEND_QUEUED : BACKEND_FULL;
+    owner_run_here(b, &call, 1);
+    return BACKEND_DONE;
 }
 
 static bool owner_queues(const struct backend *b)
 {
-    (void)b;
-    return true;
+    return ((const struct owner *)b)->worker != NULL;
 }
 
 static struct backend_load owner_load(const struct backend *b, const struct call *call)
 {
+    const struct owner *o = (const struct owner *)b;
     (void)call;
-    return worker_load(((const struct owner *)b)->worker);
+    return o->worker ? worker_load(o->worker) : (struct backend_load){0, 0, 0};
 }
 
 static uint32_t owner_stations(const struct backend *b)
 {
-    (void)b;
-    return 1;
+    return owner_queues(b);
 }
 
 static uint32_t owner_station_of(const struct backend *b, const struct call *call)
@@ -134,7 +164,7 @@ static void owner_want_room(struct backend *b, const struct call *call)
 static void owner_flush(struct backend *b, uint32_t lane)
 {
     (void)lane;
-    worker_flush(owner_of(b)->worker);
+    if (owner_of(b)->worker) worker_flush(owner_of(b)->worker);
 }
 
 static void owner_add_facts(const struct backend *b, struct facts *f)
@@ -145,17 +175,17 @@ static void owner_add_facts(const struct backend *b, struct facts *f)
 static bool owner_register_metrics(struct backend *b, struct metrics *m)
 {
     struct owner *o = owner_of(b);
-    return worker_register_metrics(o->worker, m) && sweep_register_metrics(&o->databases, m);
+    return (!o->worker || worker_register_metrics(o->worker, m)) && sweep_register_metrics(&o->databases, m);
 }
 
 static void owner_abandon(struct backend *b)
 {
-    worker_abandon(owner_of(b)->worker);
+    if (owner_of(b)->worker) worker_abandon(owner_of(b)->worker);
 }
 
 static void owner_stop(struct backend *b)
 {
-    worker_stop(owner_of(b)->worker);
+    if (owner_of(b)->worker) worker_stop(owner_of(b)->worker);
     owner_free(owner_of(b));
 }
 
@@ -164,6 +194,8 @@ const struct backend_design backend_owner = {
     .start = owner_start,
     .submit = owner_submit,
     .queues = owner_queues,
+    .run = owner_run_here,
+    .housekeep = owner_housekeep_here,
     .load = owner_load,
     .stations = owner_stations,
     .station_of = owner_station_of,

@@ -146,7 +146,10 @@ static void submit(struct conn *c, struct call *call)
     }
     switch (conn_submit(c, call)) {
     case SERVICE_ANSWERED:
-    case SERVICE_ADMITTED: take_reply(c, call); return;
+    case SERVICE_ADMITTED:
+        loop->submitted = loop->submitted || !local;
+        take_reply(c, call);
+        return;
     case SERVICE_QUEUED:
         loop->submitted = true;
         conn_pipeline_add(c, call);

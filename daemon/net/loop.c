@@ -75,6 +75,26 @@ static bool collect_completions(struct loop *loop)
     return true;
 }
 
+static void on_wake(uv_timer_t *timer)
+{
+    struct loop *loop = timer->data;
+    loop->wake_at_ms = UINT64_MAX;
+    loop->submitted = true;
+}
+
+static void wake_at(struct loop *loop, uint64_t at_ms)
+{
+    if (at_ms == loop->wake_at_ms) return;
+    loop->wake_at_ms = at_ms;
+    if (at_ms == UINT64_MAX) {
+        uv_timer_stop(&loop->wake);
+        return;
+    }
+    uint64_t now_ms = loop_now_ms(loop);
+    uv_update_time(&loop->uv);
+    uv_timer_start(&loop->wake, on_wake, at_ms > now_ms ? at_ms - now_ms : 1, 0);
+}
+
 /* The end of a batch: what was answered is written; the service may give the backend more and answer more. */
 static void end_batch(struct loop *loop)
 {
@@ -84,6 +104,7 @@ static void end_batch(struct loop *loop)
         loop->submitted = false;
         struct service_batch batch = service->flush(service->ctx, loop->options.lane, loop_now_ns(loop));
         loop->more = batch.more;
+        wake_at(loop, batch.wake_ms);
         hand_back(loop, batch.answered);
         loop_settle(loop);
         if (batch.room) retry_held(loop); /* which may submit */
@@ -253,8 +274,11 @@ static bool init_handles(struct loop *loop)
     uv_check_init(&loop->uv, &loop->check);
     uv_idle_init(&loop->uv, &loop->idle);
     uv_timer_init(&loop->uv, &loop->timer);
+    uv_timer_init(&loop->uv, &loop->wake);
+    loop->wake_at_ms = UINT64_MAX;
     loop->on_timer = on_timer;
-    loop->prepare.data = loop->check.data = loop->idle.data = loop->timer.data = loop->bell_poll.data = loop;
+    loop->prepare.data = loop->check.data = loop->idle.data = loop->timer.data = loop->wake.data =
+        loop->bell_poll.data = loop;
     uv_prepare_start(&loop->prepare, on_prepare);
     uv_check_start(&loop->check, on_check);
     return uv_poll_init(&loop->uv, &loop->bell_poll, loop->bell.fd) == 0 &&

@@ -37,6 +37,7 @@ void loop_batch_run(struct loop *loop)
     loop->unwritten += count;
     service->run(service->ctx, loop->batch, count, loop_now_ns(loop));
     loop->now_ns = 0; /* it took its time */
+    loop->submitted = true;
     for (size_t i = 0; i < count; i++)
         loop_call_back(loop, loop->batch[i]);
 }

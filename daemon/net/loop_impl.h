@@ -36,6 +36,7 @@ struct loop {
     uv_check_t check;
     uv_idle_t idle; /* runs while `ready` holds connections, so that the poll does not block */
     uv_timer_t timer;
+    uv_timer_t wake; /* when the service wants to be asked again */
     pthread_t thread;
 
     /* From other threads. */
@@ -55,8 +56,9 @@ struct loop {
     uv_timer_cb on_timer;
     uint64_t timer_at_ms; /* when the timer fires; UINT64_MAX: it is off */
     bool draining;
-    bool submitted; /* the service has not been told of the end of this batch */
-    bool more;      /* the service has work left that it does on this thread */
+    bool submitted;      /* the service has not been told of the end of this batch */
+    uint64_t wake_at_ms; /* when `wake` fires; UINT64_MAX: it is off */
+    bool more;           /* the service has work left that it does on this thread */
 
     /* Calls that wait to be executed on this thread (loop_batch.c), in the order they came. */
     struct call *batch[LOOP_BATCH];

@@ -23,6 +23,7 @@ enum service_verdict {
 struct service_batch {
     struct call *answered; /* queued calls that have their reply now, linked by call->next */
     bool room;             /* held calls may find room now */
+    uint64_t wake_ms;      /* flush again at this time at the latest; UINT64_MAX: never */
     bool more;             /* there is work left for this thread: flush again, after a look at the sockets */
 };
 
@@ -38,7 +39,7 @@ struct service {
     void (*run)(void *ctx, struct call **calls, size_t count, uint64_t now_ns);
     /* A queued call has come back through loop_complete. It is only looked at. */
     void (*returned)(void *ctx, struct call *call, uint64_t now_ns);
-    /* The end of a lane's batch of submits and returns. */
+    /* The end of a lane's batch of submits, runs and returns. */
     struct service_batch (*flush)(void *ctx, uint32_t lane, uint64_t now_ns);
 };
 

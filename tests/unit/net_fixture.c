@@ -139,7 +139,7 @@ static struct service_batch flush(void *ctx, uint32_t lane, uint64_t now_ns)
     (void)lane, (void)now_ns;
     pthread_mutex_lock(&n->lock);
     n->flushes++;
-    struct service_batch batch = {.room = !n->full};
+    struct service_batch batch = {.wake_ms = UINT64_MAX, .room = !n->full};
     pthread_mutex_unlock(&n->lock);
     return batch;
 }

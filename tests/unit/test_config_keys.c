@@ -43,6 +43,7 @@ static const struct row word_rows[] = {
     {"queue.policy", "auto", "auto", "reject", NULL, "default",
      "auto, wait, reject, drop-oldest, codel, codel-rfc or adaptive"},
     {"threads_cpus", "any", "0", "0-2,5,7-255", "", NULL, CPUS},
+    {"owner.placement", "auto", "loop", "thread", NULL, "core", "auto, loop or thread"},
     {"owner.cpus", "any", "any", "63-65", NULL, NULL, CPUS},
     {"class.get", "normal", "critical", "sheddable", NULL, "high", CLASSES},
     {"class.put", "normal", "critical", "sheddable", NULL, "high", CLASSES},
