@@ -1,5 +1,7 @@
 /* Operations on one session. */
 #include <assert.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "daemon/backend/execute_impl.h"
 #include "daemon/base/log.h"
@@ -129,14 +131,33 @@ static void reply_session(const struct step *s, const struct entry *e)
     if (entry_stale(e)) reply->marks |= MARK_STALE;
 }
 
+/* The value as a copy: the session has as many readers as it can count. */
+static void reply_copy(const struct step *s, const struct entry *e)
+{
+    struct reply *reply = &s->call->reply;
+    size_t size = entry_value_len(e);
+    void *copy = malloc(size + 1);
+    if (!copy) {
+        reply_error(reply, ERR_OUT_OF_MEMORY, "no memory for a copy of the value just now");
+        return;
+    }
+    if (size > 0) memcpy(copy, entry_value(e), size);
+    reply->body = slice_of(copy, size);
+    reply->held = copy;
+    reply->release = free;
+}
+
 /* The value by reference. */
 static void reply_reference(const struct step *s, struct entry *e)
 {
     struct reply *reply = &s->call->reply;
     reply->kind = REPLY_VALUE;
     reply_session(s, e);
+    if (!entry_retain(e)) {
+        reply_copy(s, e);
+        return;
+    }
     reply->body = slice_of(entry_value(e), entry_value_len(e));
-    entry_retain(e);
     reply->held = e;
     reply->release = entry_release;
 }
@@ -232,7 +253,7 @@ static void put(struct step *s)
         step_store(s, &item, &stored);
         return;
     }
-    if (old) entry_retain(old); /* it leaves the table, and is the reply */
+    if (old) entry_hold(old); /* it leaves the table, and is the reply */
     if (step_store(s, &item, &stored)) {
         call->reply = (struct reply){.kind = REPLY_NOT_FOUND};
         if (old) reply_reference(s, old);
@@ -263,7 +284,7 @@ static void look(struct step *s, struct entry *e)
         return;
     }
     uint64_t deadline = effects & EFFECT_TOUCH ? step_deadline(s, request_lifetime(r), e) : entry_deadline(e);
-    entry_retain(e); /* the reply may be the last that has it */
+    entry_hold(e); /* the reply may be the last that has it */
     bool stays = !(effects & EFFECT_TOUCH) || step_touch(s, e, deadline);
     step_reply(s, e);
     if (stays && (effects & EFFECT_DELETE)) table_remove(s->table, e);

@@ -12,6 +12,7 @@
 enum fault_point {
     FAULT_ENTRY_ALLOC, /* memory for a session */
     FAULT_TABLE_GROW,  /* memory for buckets */
+    FAULT_SLAB_GROW,   /* address space for sessions */
     FAULT_CALL_ALLOC,  /* memory for a request in flight */
     FAULT_SEND,        /* a send on a connection: fails with ECONNRESET */
     FAULT_POINTS

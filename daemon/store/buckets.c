@@ -1,74 +1,123 @@
 /* Lookup, insertion, replacement and removal in chains of buckets. */
 #include "daemon/store/buckets_impl.h"
 
-/* The slot of an entry that is here. */
-static uint64_t *slot_of(const struct buckets *b, uint64_t hash, const struct entry *e)
+#define ONES  UINT64_C(0x0101010101010101)
+#define HIGHS UINT64_C(0x8080808080808080)
+
+/* The high bit of each byte that is 0. (Of a 1 right above a 0 as well: all that is found here is looked at again.)
+ */
+static inline uint64_t zero_bytes(uint64_t x)
 {
-    uint64_t wanted = make_slot(hash, e);
-    struct bucket *at = buckets_at(b, hash);
+    return (x - ONES) & ~x & HIGHS;
+}
+
+/* Slots with this tag, as bits: slot s < 8 is bit 8s, the others bit 8(s - 8) + 1. All tags are compared at once.
+ */
+static inline uint64_t slots_with_tag(const struct bucket *at, uint8_t tag)
+{
+    _Static_assert(BUCKET_SLOTS == 11, "eight tags and three");
+    uint64_t low, high = 0;
+    memcpy(&low, at->tag, 8);
+    memcpy(&high, at->tag + 8, 3);
+    low = zero_bytes(low ^ ONES * tag);
+    high = zero_bytes(high ^ ONES * tag) & (HIGHS >> 40);
+    return low >> 7 | high >> 6;
+}
+
+static inline unsigned take_slot(uint64_t *slots)
+{
+    unsigned bit = (unsigned)__builtin_ctzll(*slots);
+    *slots &= *slots - 1;
+    return (bit & 1) * 8 + bit / 8;
+}
+
+struct found buckets_find(const struct buckets *b, uint64_t hash, const void *key, size_t len)
+{
+    const struct bucket *at = buckets_at(b, hash);
+    do {
+        uint64_t slots = slots_with_tag(at, tag_of(hash));
+        while (slots != 0) {
+            uint32_t handle = at->slot[take_slot(&slots)];
+            if (handle == SLAB_NONE) continue;
+            struct entry *e = entry_at(b->slab, handle);
+            if (entry_has_key(e, key, len)) return (struct found){e, handle};
+        }
+        at = at->next;
+    } while (__builtin_expect(at != NULL, 0));
+    return (struct found){NULL, SLAB_NONE};
+}
+
+uint32_t buckets_handle(const struct buckets *b, uint64_t hash, const struct entry *e)
+{
+    const struct bucket *at = buckets_at(b, hash);
     for (;;) {
-        for (unsigned s = 0; s < BUCKET_SLOTS; s++)
-            if (at->slot[s] == wanted) return &at->slot[s];
+        uint64_t slots = slots_with_tag(at, tag_of(hash));
+        while (slots != 0) {
+            uint32_t handle = at->slot[take_slot(&slots)];
+            if (handle != SLAB_NONE && entry_at(b->slab, handle) == e) return handle;
+        }
         at = at->next;
         assert(at != NULL);
     }
 }
 
-struct entry *buckets_find(const struct buckets *b, uint64_t hash, const void *key, size_t len)
-{
-    uint64_t tag = hash >> TAG_SHIFT;
-    const struct bucket *at = buckets_at(b, hash);
-    do {
-        for (unsigned s = 0; s < BUCKET_SLOTS; s++) {
-            uint64_t slot = at->slot[s];
-            if (slot >> TAG_SHIFT != tag) continue;
-            struct entry *e = slot_entry(slot);
-            if (e != NULL && entry_has_key(e, key, len)) return e;
-        }
-        at = at->next;
-    } while (__builtin_expect(at != NULL, 0));
-    return NULL;
-}
-
 void buckets_prefetch_entry(const struct buckets *b, uint64_t hash)
 {
     const struct bucket *at = buckets_at(b, hash);
-    for (unsigned s = 0; s < BUCKET_SLOTS; s++)
-        if (at->slot[s] >> TAG_SHIFT == hash >> TAG_SHIFT) entry_prefetch(slot_entry(at->slot[s]));
+    uint64_t slots = slots_with_tag(at, tag_of(hash));
+    while (slots != 0) {
+        uint32_t handle = at->slot[take_slot(&slots)];
+        if (handle != SLAB_NONE) __builtin_prefetch(entry_at(b->slab, handle));
+    }
 }
 
-bool buckets_insert(struct buckets *b, uint64_t hash, struct entry *e)
+/* The bucket of an entry that is here, and its slot in it. */
+static struct bucket *bucket_of(const struct buckets *b, uint64_t hash, uint32_t handle, unsigned *slot)
 {
-    struct writer end = chain_end(buckets_at(b, hash));
-    struct bucket *pool = NULL;
-    if (end.used == BUCKET_SLOTS) {
+    struct bucket *at = buckets_at(b, hash);
+    for (;;) {
+        for (*slot = 0; *slot < BUCKET_SLOTS; ++*slot)
+            if (at->slot[*slot] == handle) return at;
+        at = at->next;
+        assert(at != NULL);
+    }
+}
+
+bool buckets_insert(struct buckets *b, uint64_t hash, uint32_t handle)
+{
+    struct bucket *end = chain_end(buckets_at(b, hash)), *pool = NULL;
+    if (end->used == BUCKET_SLOTS) {
         pool = buckets_alloc(b, 1);
         if (pool == NULL) return false;
         pool->next = NULL;
     }
-    append(&end, make_slot(hash, e), &pool);
+    append(&end, handle, tag_of(hash), &pool);
     b->entries++;
     if (b->entries > b->count * BUCKETS_SPLIT_LOAD) buckets_split(b);
     return true;
 }
 
-void buckets_replace(struct buckets *b, uint64_t hash, const struct entry *old, const struct entry *by)
+void buckets_replace(struct buckets *b, uint64_t hash, uint32_t old, uint32_t by)
 {
-    *slot_of(b, hash, old) = make_slot(hash, by);
+    unsigned slot;
+    struct bucket *at = bucket_of(b, hash, old, &slot);
+    at->slot[slot] = by;
 }
 
-void buckets_remove(struct buckets *b, uint64_t hash, const struct entry *e)
+void buckets_remove(struct buckets *b, uint64_t hash, uint32_t handle)
 {
-    uint64_t *hole = slot_of(b, hash, e);
-    struct bucket *first = buckets_at(b, hash), *before = NULL, *last = first;
+    unsigned slot;
+    struct bucket *at = bucket_of(b, hash, handle, &slot), *before = NULL, *last = buckets_at(b, hash);
     while (last->next != NULL) {
         before = last;
         last = last->next;
     }
-    unsigned used = slots_used(last);
-    *hole = last->slot[used - 1]; /* keeps the chain filled from the front */
-    last->slot[used - 1] = 0;
-    if (used == 1 && before != NULL) {
+    unsigned end = --last->used; /* the last one fills the hole, so the chain stays filled from the front */
+    at->slot[slot] = last->slot[end];
+    at->tag[slot] = last->tag[end];
+    last->slot[end] = SLAB_NONE;
+    last->tag[end] = 0;
+    if (end == 0 && before != NULL) {
         before->next = NULL;
         buckets_free(b, last);
     }
@@ -79,8 +128,8 @@ void buckets_remove(struct buckets *b, uint64_t hash, const struct entry *e)
 void buckets_visit(const struct buckets *b, size_t i, void (*visit)(void *ctx, struct entry *e), void *ctx)
 {
     for (const struct bucket *at = bucket_number(b, i); at != NULL; at = at->next)
-        for (unsigned s = 0; s < BUCKET_SLOTS && at->slot[s] != 0; s++)
-            visit(ctx, slot_entry(at->slot[s]));
+        for (unsigned s = 0; s < at->used; s++)
+            visit(ctx, entry_at(b->slab, at->slot[s]));
 }
 
 static uint64_t reverse(uint64_t n)

@@ -1,7 +1,7 @@
 /*
  * The index of a table: linear hashing (W. Litwin, 1980) over buckets of one cache line.
  *
- *     directory -> segment of 1024 buckets -> bucket: 7 slots (16-bit tag | 48-bit entry address), overflow link
+ *     directory -> segment of 1024 buckets -> bucket: 11 handles of entries, 11 tags of 8 bits, overflow link
  *
  * A table of n buckets, 2^k <= n < 2^(k+1), keeps an entry in bucket `hash mod 2^(k+1)`, or `hash mod 2^k`
  * where that bucket does not exist yet. Growing adds bucket n and moves some entries of bucket n - 2^k there;
@@ -21,9 +21,10 @@
 #include "daemon/base/siphash.h"
 #include "daemon/store/budget.h"
 #include "daemon/store/entry.h"
+#include "daemon/store/slab.h"
 #include "daemon/store/table.h"
 
-#define BUCKET_SLOTS         7
+#define BUCKET_SLOTS         11
 #define BUCKET_BYTES         64
 #define BUCKETS_SEGMENT_BITS 10
 #define BUCKETS_SEGMENT      ((size_t)1 << BUCKETS_SEGMENT_BITS)
@@ -31,17 +32,19 @@
 
 /*
  * Entries per bucket above which an insertion splits one, and below which a removal merges one. Halfway through
- * a round of splits, unsplit buckets hold 1.5 times the average. At an average of 5 the index costs 15 bytes a
- * session, overflow buckets included, and one entry in twelve lives behind an overflow link; at 4 it is 17 bytes
- * and one in twenty-five, at 6 14 bytes and one in eight. The gap down to 3 keeps a table whose size swings by
- * a third from splitting and merging all the time.
+ * a round of splits, unsplit buckets hold 1.5 times the average. At an average of 8 the index costs 9 to 9.6 bytes
+ * a session, overflow buckets included, and 3 to 8 of a hundred entries live behind an overflow link; at 9 it is
+ * half a byte less and 5 to 11, at 7 half a byte more and 1 to 5. The gap down to 5 keeps a table whose size swings
+ * by a third from splitting and merging all the time.
  */
-#define BUCKETS_SPLIT_LOAD 5
-#define BUCKETS_MERGE_LOAD 3
+#define BUCKETS_SPLIT_LOAD 8
+#define BUCKETS_MERGE_LOAD 5
 
 struct bucket {
-    alignas(BUCKET_BYTES) uint64_t slot[BUCKET_SLOTS]; /* filled from the front; 0: empty */
-    struct bucket *next;                               /* overflow, only behind a full bucket */
+    alignas(BUCKET_BYTES) uint32_t slot[BUCKET_SLOTS]; /* handles, filled from the front; SLAB_NONE: empty */
+    uint8_t tag[BUCKET_SLOTS];
+    uint8_t used;        /* slots */
+    struct bucket *next; /* overflow, only behind a full bucket */
 };
 _Static_assert(sizeof(struct bucket) == BUCKET_BYTES, "a bucket is one cache line");
 
@@ -52,16 +55,24 @@ struct buckets {
     uint64_t mask;   /* 2^k - 1 */
     uint64_t entries;
     struct siphash_key key;
+    const struct slab *slab; /* of the entries */
     struct budget *budget;
     struct table_counters *counters; /* keeps bucket_bytes, buckets, splits, merges */
 };
 
-bool buckets_init(struct buckets *b, const struct siphash_key *key, struct budget *budget,
+/* An entry by both its names; {NULL, SLAB_NONE}: none. */
+struct found {
+    struct entry *entry;
+    uint32_t handle;
+};
+
+bool buckets_init(struct buckets *b, const struct siphash_key *key, const struct slab *slab, struct budget *budget,
                   struct table_counters *counters);
-/* Frees the buckets and drops the table's reference to every entry in them, about `budget` entries at a time; *at,
- * 0 before the first time, remembers how far it came. True when all is gone. Nothing else may be called in between.
+/* Frees the buckets and calls `drop` for every entry in them, about `budget` entries at a time; *at, 0 before the
+ * first time, remembers how far it came. True when all is gone. Nothing else may be called in between.
  */
-bool buckets_dismantle(struct buckets *b, size_t *at, size_t budget);
+bool buckets_dismantle(struct buckets *b, size_t *at, size_t budget, void (*drop)(void *ctx, uint32_t handle),
+                       void *ctx);
 
 /* Calls `visit` for the entries of bucket number i, which must leave them where they are. */
 void buckets_visit(const struct buckets *b, size_t i, void (*visit)(void *ctx, struct entry *e), void *ctx);
@@ -69,13 +80,15 @@ void buckets_visit(const struct buckets *b, size_t i, void (*visit)(void *ctx, s
 uint64_t buckets_scan(const struct buckets *b, uint64_t cursor, void (*visit)(void *ctx, struct entry *e),
                       void *ctx);
 
-struct entry *buckets_find(const struct buckets *b, uint64_t hash, const void *key, size_t len);
+struct found buckets_find(const struct buckets *b, uint64_t hash, const void *key, size_t len);
+/* The handle of an entry that is here. */
+uint32_t buckets_handle(const struct buckets *b, uint64_t hash, const struct entry *e);
 
 /* False, nothing changed, when an overflow bucket is needed and memory is out. May split one bucket. */
-bool buckets_insert(struct buckets *b, uint64_t hash, struct entry *e);
+bool buckets_insert(struct buckets *b, uint64_t hash, uint32_t handle);
 /* Both want an entry that is here. */
-void buckets_replace(struct buckets *b, uint64_t hash, const struct entry *old, const struct entry *by);
-void buckets_remove(struct buckets *b, uint64_t hash, const struct entry *e); /* may merge two buckets */
+void buckets_replace(struct buckets *b, uint64_t hash, uint32_t old, uint32_t by);
+void buckets_remove(struct buckets *b, uint64_t hash, uint32_t handle); /* may merge two buckets */
 
 /* Where the entry's bucket starts. */
 static inline struct bucket *buckets_at(const struct buckets *b, uint64_t hash)

@@ -8,8 +8,7 @@
 #include "daemon/store/buckets.h"
 #include "daemon/store/entry_impl.h"
 
-#define TAG_SHIFT    48
-#define ADDRESS_MASK ((UINT64_C(1) << TAG_SHIFT) - 1)
+#define TAG_SHIFT 56
 
 /* Bucket memory, counted in the budget; NULL when there is none. The contents are undefined. */
 struct bucket *buckets_alloc(struct buckets *b, size_t n);
@@ -22,25 +21,17 @@ bool buckets_add_segment(struct buckets *b, size_t number);
 /* Segment `number` is the last one, and not the only one. */
 void buckets_drop_segment(struct buckets *b, size_t number);
 
+/* Asks the cache for all entries of a chain: memory is waited for once, not once for each. */
+void buckets_prefetch_chain(const struct buckets *b, const struct bucket *at);
+
 /* Splits one bucket, unless memory is out. */
 void buckets_split(struct buckets *b);
 /* Merges the last bucket into another, unless memory is out; there are more than BUCKETS_MIN. */
 void buckets_merge(struct buckets *b);
 
-/* One end of a chain that is being rebuilt, and where its further buckets come from. */
-struct writer {
-    struct bucket *tail;
-    unsigned used; /* slots of it */
-};
-
-static inline uint64_t make_slot(uint64_t hash, const struct entry *e)
+static inline uint8_t tag_of(uint64_t hash)
 {
-    return (hash >> TAG_SHIFT) << TAG_SHIFT | (uint64_t)(uintptr_t)e;
-}
-
-static inline struct entry *slot_entry(uint64_t slot)
-{
-    return (struct entry *)(uintptr_t)(slot & ADDRESS_MASK);
+    return (uint8_t)(hash >> TAG_SHIFT);
 }
 
 static inline struct bucket *bucket_number(const struct buckets *b, size_t i)
@@ -48,19 +39,11 @@ static inline struct bucket *bucket_number(const struct buckets *b, size_t i)
     return &b->segments[i >> BUCKETS_SEGMENT_BITS][i & (BUCKETS_SEGMENT - 1)];
 }
 
-static inline unsigned slots_used(const struct bucket *bucket)
-{
-    unsigned n = 0;
-    while (n < BUCKET_SLOTS && bucket->slot[n] != 0)
-        n++;
-    return n;
-}
-
-static inline struct writer chain_end(struct bucket *first)
+static inline struct bucket *chain_end(struct bucket *first)
 {
     while (first->next != NULL)
         first = first->next;
-    return (struct writer){first, slots_used(first)};
+    return first;
 }
 
 static inline struct bucket *empty_bucket(struct bucket *bucket)
@@ -69,17 +52,20 @@ static inline struct bucket *empty_bucket(struct bucket *bucket)
     return bucket;
 }
 
-/* Appends a slot, taking a bucket from `pool` when the last one is full; the caller made sure there is one. */
-static inline void append(struct writer *w, uint64_t slot, struct bucket **pool)
+/* Appends to the chain that ends with *tail, taking a bucket from `pool` when that is full; the caller made sure
+ * there is one. */
+static inline void append(struct bucket **tail, uint32_t handle, uint8_t tag, struct bucket **pool)
 {
-    if (w->used == BUCKET_SLOTS) {
+    struct bucket *at = *tail;
+    if (at->used == BUCKET_SLOTS) {
         struct bucket *more = *pool;
         assert(more != NULL);
         *pool = more->next;
-        w->tail->next = empty_bucket(more);
-        *w = (struct writer){more, 0};
+        at->next = empty_bucket(more);
+        *tail = at = more;
     }
-    w->tail->slot[w->used++] = slot;
+    at->slot[at->used] = handle;
+    at->tag[at->used++] = tag;
 }
 
 #endif

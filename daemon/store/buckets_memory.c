@@ -70,10 +70,10 @@ void buckets_drop_segment(struct buckets *b, size_t number)
     if (b->capacity > DIRECTORY_MIN && number <= b->capacity / 4) (void)resize_directory(b, b->capacity / 2);
 }
 
-bool buckets_init(struct buckets *b, const struct siphash_key *key, struct budget *budget,
+bool buckets_init(struct buckets *b, const struct siphash_key *key, const struct slab *slab, struct budget *budget,
                   struct table_counters *counters)
 {
-    *b = (struct buckets){.key = *key, .budget = budget, .counters = counters};
+    *b = (struct buckets){.key = *key, .slab = slab, .budget = budget, .counters = counters};
     if (!resize_directory(b, DIRECTORY_MIN)) return false;
     if (!buckets_add_segment(b, 0)) {
         count_out(b, b->segments);
@@ -88,23 +88,26 @@ bool buckets_init(struct buckets *b, const struct siphash_key *key, struct budge
 }
 
 /* Drops what is in one bucket; returns how many entries that were. */
-static size_t empty_chain(struct buckets *b, struct bucket *first)
+static size_t empty_chain(struct buckets *b, struct bucket *first, void (*drop)(void *ctx, uint32_t handle),
+                          void *ctx)
 {
     size_t dropped = 0;
+    buckets_prefetch_chain(b, first);
     for (struct bucket *at = first, *next; at != NULL; at = next) {
         next = at->next;
-        for (unsigned s = 0; s < BUCKET_SLOTS && at->slot[s] != 0; s++, dropped++)
-            entry_release(slot_entry(at->slot[s]));
+        for (unsigned s = 0; s < at->used; s++, dropped++)
+            drop(ctx, at->slot[s]);
         if (at != first) buckets_free(b, at);
     }
     return dropped;
 }
 
-bool buckets_dismantle(struct buckets *b, size_t *at, size_t budget)
+bool buckets_dismantle(struct buckets *b, size_t *at, size_t budget, void (*drop)(void *ctx, uint32_t handle),
+                       void *ctx)
 {
     for (size_t done = 0; *at < b->count; (*at)++) {
         if (done >= budget) return false;
-        size_t dropped = empty_chain(b, bucket_number(b, *at));
+        size_t dropped = empty_chain(b, bucket_number(b, *at), drop, ctx);
         b->entries -= dropped;
         done += dropped + 1;
         /* A segment goes when its last bucket is empty, so the memory comes back as it gets on. */
@@ -113,7 +116,7 @@ bool buckets_dismantle(struct buckets *b, size_t *at, size_t budget)
             b->segments[*at / BUCKETS_SEGMENT] = NULL;
         }
     }
-    count_out(b, b->segments);
+    if (b->segments != NULL) count_out(b, b->segments);
     free(b->segments);
     b->segments = NULL;
     return true;

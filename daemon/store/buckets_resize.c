@@ -1,12 +1,11 @@
 /* Growth and shrinking of the index by one bucket at a time. */
 #include "daemon/store/buckets_impl.h"
 
-/* The entries' keys decide where they go. Asking for all of them first waits for memory once, not seven times. */
-static void prefetch_chain(const struct bucket *at)
+void buckets_prefetch_chain(const struct buckets *b, const struct bucket *at)
 {
     for (; at != NULL; at = at->next)
-        for (unsigned s = 0; s < BUCKET_SLOTS; s++)
-            __builtin_prefetch(slot_entry(at->slot[s]));
+        for (unsigned s = 0; s < at->used; s++)
+            __builtin_prefetch(entry_at(b->slab, at->slot[s]));
 }
 
 /*
@@ -20,16 +19,16 @@ void buckets_split(struct buckets *b)
     uint64_t bit = b->mask + 1;
     struct bucket *from = bucket_number(b, number - bit);
     struct bucket *to = empty_bucket(bucket_number(b, number));
-    prefetch_chain(from);
+    buckets_prefetch_chain(b, from); /* the entries' keys decide where they go */
 
     struct bucket source = *from;
     struct bucket *rest = source.next, *pool = NULL;
-    struct writer stay = {empty_bucket(from), 0}, move = {to, 0};
+    struct bucket *stay = empty_bucket(from), *move = to;
     for (;;) {
-        for (unsigned s = 0; s < BUCKET_SLOTS && source.slot[s] != 0; s++) {
-            struct entry *e = slot_entry(source.slot[s]);
-            bool goes = (siphash13(&b->key, e->bytes, e->key_len) & bit) != 0;
-            append(goes ? &move : &stay, source.slot[s], &pool);
+        for (unsigned s = 0; s < source.used; s++) {
+            const struct entry *e = entry_at(b->slab, source.slot[s]);
+            bool goes = (siphash13(&b->key, key_of(e), key_len_of(e)) & bit) != 0;
+            append(goes ? &move : &stay, source.slot[s], source.tag[s], &pool);
         }
         if (rest == NULL) break;
         struct bucket *emptied = rest;
@@ -51,11 +50,11 @@ void buckets_merge(struct buckets *b)
     size_t number = b->count - 1;
     uint64_t mask = b->count == b->mask + 1 ? b->mask / 2 : b->mask;
     struct bucket *from = bucket_number(b, number);
-    struct writer end = chain_end(bucket_number(b, number - (mask + 1)));
+    struct bucket *end = chain_end(bucket_number(b, number - (mask + 1)));
     struct bucket *pool = NULL;
     /* Each overflow bucket of `from` becomes free before its entries need one. So all that may be short is one
      * bucket, for what does not fill whole ones. */
-    unsigned left = end.used + slots_used(from) + (from->next != NULL ? slots_used(chain_end(from).tail) : 0);
+    unsigned left = end->used + from->used + (from->next != NULL ? chain_end(from)->used : 0U);
     if (left > (from->next != NULL ? 2 * BUCKET_SLOTS : BUCKET_SLOTS)) {
         pool = buckets_alloc(b, 1);
         if (pool == NULL) return; /* no merge for now: nothing is lost */
@@ -66,11 +65,11 @@ void buckets_merge(struct buckets *b)
         next = source.next;
         at->next = pool;
         pool = at;
-        for (unsigned s = 0; s < BUCKET_SLOTS && source.slot[s] != 0; s++)
-            append(&end, source.slot[s], &pool);
+        for (unsigned s = 0; s < source.used; s++)
+            append(&end, source.slot[s], source.tag[s], &pool);
     }
-    for (unsigned s = 0; s < BUCKET_SLOTS && from->slot[s] != 0; s++)
-        append(&end, from->slot[s], &pool);
+    for (unsigned s = 0; s < from->used; s++)
+        append(&end, from->slot[s], from->tag[s], &pool);
     buckets_free_chain(b, pool);
     b->count = number;
     b->mask = mask;

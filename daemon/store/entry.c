@@ -1,28 +1,29 @@
-/* Sessions as blocks of memory: making, reading, counting references and freeing. */
+/* Sessions as slots of memory: making, reading, counting references and freeing. */
 #include "daemon/store/entry.h"
 
 #include <malloc.h>
 #include <stdlib.h>
 
-#include "daemon/base/fault.h"
 #include "daemon/store/entry_impl.h"
 
-struct entry *entry_alloc(size_t key_len, size_t value_len, bool has_flags)
+#define SHORT_KEY_MAX UINT8_MAX
+#define FLAGS_BYTES   sizeof(uint32_t)
+
+/* ---- making ---- */
+
+static size_t flags_bytes(const struct table_item *item)
 {
-    assert(key_len <= ENTRY_KEY_MAX && value_len <= ENTRY_VALUE_MAX);
-    if (fault_hit(FAULT_ENTRY_ALLOC)) return NULL;
-    struct entry *e = malloc(sizeof *e + key_len + value_len + (has_flags ? sizeof(uint32_t) : 0));
-    if (e == NULL) return NULL;
-    assert(((uintptr_t)e & 15) == 0 && (uint64_t)(uintptr_t)e >> 48 == 0);
-    e->next = e->prev = 0;
-    e->version = 0;
-    e->key_len = key_len & ENTRY_KEY_MAX;
-    e->has_flags = has_flags;
-    e->stale = e->leased = 0;
-    e->value_len = (uint32_t)value_len;
-    entry_set_due(e, ENTRY_NEVER);
-    atomic_init(&e->refs_level, 1);
-    return e;
+    return item->flags != 0 ? FLAGS_BYTES : 0;
+}
+
+static size_t short_bytes(const struct table_item *item)
+{
+    return sizeof(struct entry) + item->key_len + item->value_len + item->more_len + flags_bytes(item);
+}
+
+static bool is_short(const struct table_item *item)
+{
+    return item->key_len <= SHORT_KEY_MAX && short_bytes(item) <= SLAB_SLOT_MAX;
 }
 
 static char *put_bytes(char *at, const void *bytes, size_t len)
@@ -31,47 +32,143 @@ static char *put_bytes(char *at, const void *bytes, size_t len)
     return at + len;
 }
 
-void entry_fill(struct entry *e, const struct table_item *item, uint64_t version)
+static char *put_value(char *at, const struct table_item *item)
 {
-    assert(version <= ENTRY_VERSION_MAX);
-    e->version = version & ENTRY_VERSION_MAX;
-    entry_set_due(e, entry_due_from(item->deadline_ms));
-    char *at = put_bytes(e->bytes, item->key, item->key_len);
-    at = put_bytes(at, item->value, item->value_len);
-    at = put_bytes(at, item->more, item->more_len);
-    if (e->has_flags) put_bytes(at, &item->flags, sizeof item->flags);
+    return put_bytes(put_bytes(at, item->value, item->value_len), item->more, item->more_len);
+}
+
+/* The flags, if there are any, and the marks. */
+static void put_flags(struct entry *e, char *at, const struct table_item *item)
+{
+    e->has_flags = item->flags != 0;
+    if (e->has_flags) put_bytes(at, &item->flags, FLAGS_BYTES);
     e->stale = item->stale;
+    e->leased = 0;
+}
+
+static struct entry *clear(struct entry *e)
+{
+    memset(e, 0, sizeof *e);
+    entry_set_due(e, ENTRY_NEVER);
+    atomic_init(&e->refs, 1);
+    return e;
+}
+
+/* A block for the value, charged to the budget. */
+static bool make_block(struct budget *budget, size_t len, bool over_budget, char **block)
+{
+    *block = NULL;
+    if (len == 0) return true;
+    *block = malloc(len);
+    if (*block == NULL) return false;
+    size_t bytes = malloc_usable_size(*block);
+    if (over_budget)
+        budget_force(budget, bytes);
+    else if (!budget_take(budget, bytes)) {
+        free(*block);
+        return false;
+    }
+    return true;
+}
+
+static uint32_t create_long(struct slab *slab, struct budget *budget, const struct table_item *item, bool over)
+{
+    size_t value_len = item->value_len + item->more_len;
+    char *block;
+    if (!make_block(budget, value_len, over, &block)) return SLAB_NONE;
+    uint32_t handle = slab_alloc(
+        slab, sizeof(struct entry) + sizeof(struct entry_long) + item->key_len + flags_bytes(item), over);
+    if (handle == SLAB_NONE) {
+        if (block != NULL) budget_give(budget, malloc_usable_size(block));
+        free(block);
+        return SLAB_NONE;
+    }
+    struct entry *e = clear(entry_at(slab, handle));
+    struct entry_long *l = entry_long(e);
+    e->is_long = 1;
+    atomic_init(&l->refs, 1);
+    l->value = block;
+    l->value_len = (uint32_t)value_len;
+    l->key_len = (uint32_t)item->key_len;
+    if (block != NULL) put_value(block, item);
+    put_flags(e, put_bytes((char *)(l + 1), item->key, item->key_len), item);
+    return handle;
+}
+
+uint32_t entry_create(struct slab *slab, struct budget *budget, const struct table_item *item, bool over_budget)
+{
+    assert(item->key_len <= ENTRY_KEY_MAX && item->value_len + item->more_len <= ENTRY_VALUE_MAX);
+    if (!is_short(item)) return create_long(slab, budget, item, over_budget);
+    uint32_t handle = slab_alloc(slab, short_bytes(item), over_budget);
+    if (handle == SLAB_NONE) return SLAB_NONE;
+    struct entry *e = clear(entry_at(slab, handle));
+    e->key_len = (uint8_t)item->key_len;
+    e->value_len = (item->value_len + item->more_len) & 0x7fff;
+    put_flags(e, put_value(put_bytes(e->bytes, item->key, item->key_len), item), item);
+    return handle;
+}
+
+static bool lies_in(const void *bytes, size_t len, const struct entry *e, size_t size)
+{
+    return len > 0 && (uintptr_t)bytes - (uintptr_t)e < size;
+}
+
+bool entry_overwrite(struct entry *e, const struct table_item *item)
+{
+    if (e->is_long || !is_short(item) || !entry_is_alone(e)) return false;
+    size_t size = slab_slot_size(entry_bytes(e));
+    if (slab_slot_size(short_bytes(item)) != size) return false;
+    if (lies_in(item->value, item->value_len, e, size) || lies_in(item->more, item->more_len, e, size))
+        return false;
+    e->value_len = (item->value_len + item->more_len) & 0x7fff;
+    put_flags(e, put_value(e->bytes + e->key_len, item), item);
+    return true;
+}
+
+/* ---- reading ---- */
+
+size_t entry_slot_bytes(const struct entry *e)
+{
+    size_t more = e->is_long ? sizeof(struct entry_long) : e->value_len;
+    return sizeof *e + more + key_len_of(e) + (e->has_flags ? FLAGS_BYTES : 0);
 }
 
 size_t entry_bytes(const struct entry *e)
 {
-    return malloc_usable_size((void *)(uintptr_t)e);
+    return entry_slot_bytes(e) + (e->is_long ? entry_long(e)->value_len : 0);
+}
+
+size_t entry_block_bytes(const struct entry *e)
+{
+    if (!e->is_long || entry_long(e)->value == NULL) return 0;
+    return malloc_usable_size(entry_long(e)->value);
 }
 
 const char *entry_value(const struct entry *e)
 {
-    return e->bytes + e->key_len;
+    return e->is_long ? entry_long(e)->value : e->bytes + e->key_len;
 }
 
 size_t entry_value_len(const struct entry *e)
 {
-    return e->value_len;
+    return e->is_long ? entry_long(e)->value_len : e->value_len;
 }
 
 const char *entry_key(const struct entry *e)
 {
-    return e->bytes;
+    return key_of(e);
 }
 
 size_t entry_key_len(const struct entry *e)
 {
-    return e->key_len;
+    return key_len_of(e);
 }
 
 uint32_t entry_flags(const struct entry *e)
 {
     uint32_t flags = 0;
-    if (e->has_flags) memcpy(&flags, e->bytes + e->key_len + e->value_len, sizeof flags);
+    if (!e->has_flags) return 0;
+    memcpy(&flags, key_of(e) + key_len_of(e) + e->value_len, sizeof flags); /* value_len: 0 in a long one */
     return flags;
 }
 
@@ -101,20 +198,72 @@ uint64_t entry_deadline(const struct entry *e)
     return due == ENTRY_NEVER ? UINT64_MAX : due;
 }
 
-void entry_retain(struct entry *e)
+/* ---- references ---- */
+
+bool entry_is_alone(const struct entry *e)
 {
-    uint32_t old = atomic_fetch_add_explicit(&e->refs_level, 1, memory_order_relaxed);
-    assert((old & ENTRY_REFS_MASK) != 0 && (old & ENTRY_REFS_MASK) != ENTRY_REFS_MASK);
+    return e->is_long ? atomic_load_explicit(&entry_long(e)->refs, memory_order_acquire) == 1
+                      : atomic_load_explicit(&e->refs, memory_order_acquire) == 1;
+}
+
+static void count_up_long(struct entry *e)
+{
+    uint32_t old = atomic_fetch_add_explicit(&entry_long(e)->refs, 1, memory_order_relaxed);
+    assert(old != 0 && old != UINT32_MAX);
+}
+
+bool entry_retain(struct entry *e)
+{
+    if (e->is_long) {
+        count_up_long(e);
+        return true;
+    }
+    uint8_t refs = atomic_load_explicit(&e->refs, memory_order_relaxed);
+    do {
+        assert(refs != 0);
+        if (refs >= ENTRY_REFS_MAX) return false;
+    } while (!atomic_compare_exchange_weak_explicit(&e->refs, &refs, (uint8_t)(refs + 1), memory_order_relaxed,
+                                                    memory_order_relaxed));
+    return true;
+}
+
+void entry_hold(struct entry *e)
+{
+    if (e->is_long) {
+        count_up_long(e);
+        return;
+    }
+    uint8_t old = atomic_fetch_add_explicit(&e->refs, 1, memory_order_relaxed);
+    assert(old != 0 && old != UINT8_MAX);
+}
+
+/* True: that was the last one, and the entry is the caller's alone. */
+static bool count_down(struct entry *e)
+{
+    /* Who holds the only reference holds the entry alone: nobody is left to take another. */
+    if (entry_is_alone(e)) return true;
+    return e->is_long ? atomic_fetch_sub_explicit(&entry_long(e)->refs, 1, memory_order_acq_rel) == 1
+                      : atomic_fetch_sub_explicit(&e->refs, 1, memory_order_acq_rel) == 1;
+}
+
+static void free_block(struct entry *e)
+{
+    if (e->is_long) free(entry_long(e)->value);
 }
 
 void entry_release(void *entry)
 {
     struct entry *e = entry;
-    /* Who holds the only reference holds the entry alone: nobody is left to take another. */
-    if ((atomic_load_explicit(&e->refs_level, memory_order_acquire) & ENTRY_REFS_MASK) != 1) {
-        uint32_t old = atomic_fetch_sub_explicit(&e->refs_level, 1, memory_order_acq_rel);
-        assert((old & ENTRY_REFS_MASK) != 0);
-        if ((old & ENTRY_REFS_MASK) != 1) return;
-    }
-    free(e);
+    if (!count_down(e)) return;
+    free_block(e);
+    slab_give(e);
+}
+
+void entry_drop(struct slab *slab, uint32_t handle)
+{
+    struct entry *e = entry_at(slab, handle);
+    e->linked = 0;
+    if (!count_down(e)) return;
+    free_block(e);
+    slab_free(slab, handle);
 }

@@ -1,19 +1,19 @@
 /*
  * What a session looks like in memory, for the files of this room only.
  *
- *     | next, prev, deadline | version, key_len, marks | refs, level | value_len | key ... | value ... | flags |
- *     |------ 16 bytes ------|-------- 8 bytes -------|-- 4 bytes --|- 4 bytes -|
+ *     | next, prev | deadline, marks, refs, key_len | version, value_len | key ... | value ... | flags |
+ *     |- 8 bytes --|------------- 8 bytes ----------|------ 8 bytes -----|
  *
- * The header is packed into 32 bytes, because every byte here is paid once per session and allocators round
- * up: 32 bytes of key and 256 of value fill a 320-byte block of jemalloc exactly, and one byte more costs 64.
- * Three facts make it fit. Blocks from malloc are 16-byte aligned and user addresses have at most 48 bits, so a
- * link needs 44. Times are milliseconds since the machine started, below 2^40 (34 years). A version of 48 bits
- * lasts 8 years at a million changes a second, without a pause. Flags that are not zero, which are rare, are four
- * more bytes at the end.
+ * Every byte of the header is paid once per session. Four facts keep it at 24: links are slab handles. Times are
+ * milliseconds since the machine started, below 2^40 (34 years). A version of 48 bits lasts 8 years at a million
+ * changes a second, without a pause. And what is rare lives elsewhere: flags that are not zero are four more bytes
+ * at the end; a value that would not fit a slot has a block of its own, and with it go a longer key and a larger
+ * reference count (struct entry_long).
  *
- * Who may touch what: version, lengths and bytes never change. Links, deadline and marks are the table thread's,
- * and share no word with anything that is read without the table's guard. The reference count is atomic; the wheel
- * level is in the same word, changed by an atomic addition.
+ * Who may touch what: version, lengths and bytes change only while the table's is the only reference. Links,
+ * deadline and marks are the table thread's, and share no memory location with anything that is read without the
+ * table's guard. The reference count is atomic. It has 8 bits: what more readers than that want of a small session
+ * is copied.
  */
 #ifndef STORE_ENTRY_IMPL_H
 #define STORE_ENTRY_IMPL_H
@@ -24,68 +24,86 @@
 #include <string.h>
 
 #include "daemon/store/entry.h"
+#include "daemon/store/slab.h"
 #include "daemon/store/table.h"
 
-#define ENTRY_LINK_MASK   ((UINT64_C(1) << 44) - 1)
-#define ENTRY_HALF_BITS   20 /* of a deadline, in each of two words */
-#define ENTRY_HALF_MASK   ((UINT64_C(1) << ENTRY_HALF_BITS) - 1)
-#define ENTRY_NEVER       ((UINT64_C(1) << (2 * ENTRY_HALF_BITS)) - 1) /* TABLE_NEVER as stored */
-#define ENTRY_TIME_MAX    (ENTRY_NEVER - 1)                            /* the last time there is */
+#define ENTRY_NEVER       ((UINT64_C(1) << 40) - 1) /* TABLE_NEVER as stored */
+#define ENTRY_TIME_MAX    (ENTRY_NEVER - 1)         /* the last time there is */
 #define ENTRY_VERSION_MAX ((UINT64_C(1) << 48) - 1)
 #define ENTRY_KEY_MAX     4095U
 #define ENTRY_VALUE_MAX   (UINT64_C(1) << 31)
-#define ENTRY_LEVEL_SHIFT 29 /* above it the wheel level, below it up to 2^29-1 references */
-#define ENTRY_USUAL_LINES 5  /* cache lines */
-#define ENTRY_REFS_MASK   ((1U << ENTRY_LEVEL_SHIFT) - 1)
+#define ENTRY_REFS_MAX    250U /* for replies; the last few are for entry_hold */
 
 struct entry {
-    uint64_t next : 44, deadline_low : ENTRY_HALF_BITS; /* links: the address without its four zero bits */
-    uint64_t prev : 44, deadline_high : ENTRY_HALF_BITS;
-    uint64_t : 0; /* neighbouring bit-fields are one memory location, unless this ends it */
-    uint64_t version : 48, key_len : 12, has_flags : 1, stale : 1, leased : 1;
-    _Atomic uint32_t refs_level;
-    uint32_t value_len;
-    char bytes[]; /* the key, the value, and the flags if there are any */
+    uint32_t next, prev; /* handles */
+    uint32_t due_low;    /* the deadline in milliseconds */
+    uint8_t due_high;
+    uint8_t level : 3, has_flags : 1, stale : 1, leased : 1, linked : 1; /* linked: the table's */
+    _Atomic uint8_t refs;                                                /* of a short one */
+    uint8_t key_len;                                                     /* of a short one */
+    uint64_t version : 48, value_len : 15, is_long : 1;
+    char bytes[]; /* short: the key, the value, the flags if there are any; long: see below */
 };
-_Static_assert(sizeof(struct entry) == 32, "the entry header has grown");
+_Static_assert(sizeof(struct entry) == 24, "the entry header has grown");
 
-/* Memory for an entry, holding one reference and nothing else; NULL when there is none. */
-struct entry *entry_alloc(size_t key_len, size_t value_len, bool has_flags);
-/* Fills a fresh entry: as many bytes as promised to entry_alloc; value and `more` behind each other. */
-void entry_fill(struct entry *e, const struct table_item *item, uint64_t version);
-/* What the allocator spends on it. */
+/* What the bytes of a long entry begin with; then come the key, and the flags if there are any. */
+struct entry_long {
+    char *value; /* a block of its own; NULL when it is empty */
+    _Atomic uint32_t refs;
+    uint32_t value_len;
+    uint32_t key_len;
+};
+
+/*
+ * Makes an entry, with one reference, linked nowhere: everything but its version and deadline as `item` says.
+ * SLAB_NONE when there is no memory or the budget says no; `over_budget`: it is charged but not asked.
+ */
+uint32_t entry_create(struct slab *slab, struct budget *budget, const struct table_item *item, bool over_budget);
+/* Gives the entry the item's value, flags and marks, in place: true if that was possible. Key, deadline and version
+ * stay as they are. */
+bool entry_overwrite(struct entry *e, const struct table_item *item);
+/* Drops the table's reference. The table's thread only; it has given the entry's bytes back (entry_block_bytes). */
+void entry_drop(struct slab *slab, uint32_t handle);
+
+/* Bytes of its header, key, value and flags. */
 size_t entry_bytes(const struct entry *e);
+/* Bytes of that in the slab. */
+size_t entry_slot_bytes(const struct entry *e);
+/* Bytes that the allocator spends on a block of its own; charged to the budget by entry_create. */
+size_t entry_block_bytes(const struct entry *e);
+/* The table's is the only reference. The table's thread only. */
+bool entry_is_alone(const struct entry *e);
 
-static inline struct entry *entry_next(const struct entry *e)
+static inline struct entry *entry_at(const struct slab *slab, uint32_t handle)
 {
-    return (struct entry *)((uintptr_t)e->next << 4);
+    return slab_at(slab, handle);
 }
 
-static inline struct entry *entry_prev(const struct entry *e)
+static inline struct entry_long *entry_long(const struct entry *e)
 {
-    return (struct entry *)((uintptr_t)e->prev << 4);
+    return (struct entry_long *)(uintptr_t)e->bytes;
 }
 
-static inline void entry_set_next(struct entry *e, const struct entry *next)
+static inline const char *key_of(const struct entry *e)
 {
-    e->next = ((uintptr_t)next >> 4) & ENTRY_LINK_MASK;
+    return e->bytes + (e->is_long ? sizeof(struct entry_long) : 0);
 }
 
-static inline void entry_set_prev(struct entry *e, const struct entry *prev)
+static inline size_t key_len_of(const struct entry *e)
 {
-    e->prev = ((uintptr_t)prev >> 4) & ENTRY_LINK_MASK;
+    return e->is_long ? entry_long(e)->key_len : e->key_len;
 }
 
 /* ENTRY_NEVER for a session that never expires. */
 static inline uint64_t entry_due(const struct entry *e)
 {
-    return (uint64_t)e->deadline_high << ENTRY_HALF_BITS | e->deadline_low;
+    return (uint64_t)e->due_high << 32 | e->due_low;
 }
 
 static inline void entry_set_due(struct entry *e, uint64_t due)
 {
-    e->deadline_low = due & ENTRY_HALF_MASK;
-    e->deadline_high = (due >> ENTRY_HALF_BITS) & ENTRY_HALF_MASK;
+    e->due_low = (uint32_t)due;
+    e->due_high = (uint8_t)(due >> 32);
 }
 
 /* A caller's deadline as stored. What lies beyond the last time there is expires then. */
@@ -101,28 +119,9 @@ static inline bool entry_expired(const struct entry *e, uint64_t now_ms)
     return due <= now_ms && due != ENTRY_NEVER;
 }
 
-static inline unsigned entry_level(const struct entry *e)
-{
-    return atomic_load_explicit(&e->refs_level, memory_order_relaxed) >> ENTRY_LEVEL_SHIFT;
-}
-
-static inline void entry_set_level(struct entry *e, unsigned level)
-{
-    /* Wraps around in the level's bits and leaves the count alone, whoever drops a reference meanwhile. */
-    uint32_t change = (level - entry_level(e)) << ENTRY_LEVEL_SHIFT;
-    if (change != 0) atomic_fetch_add_explicit(&e->refs_level, change, memory_order_relaxed);
-}
-
-/* Asks the cache for header, key and value of a small session. */
-static inline void entry_prefetch(const struct entry *e)
-{
-    for (size_t line = 0; line < ENTRY_USUAL_LINES; line++)
-        __builtin_prefetch((const char *)e + line * 64);
-}
-
 static inline bool entry_has_key(const struct entry *e, const void *key, size_t len)
 {
-    return e->key_len == len && memcmp(e->bytes, key, len) == 0;
+    return key_len_of(e) == len && memcmp(key_of(e), key, len) == 0;
 }
 
 #endif

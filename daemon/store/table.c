@@ -2,7 +2,7 @@
  * The session table: an index by key and a wheel by deadline over the same entries.
  *
  *     key -> hash -> buckets -+
- *                             +-> entry (the table's one reference)
+ *                             +-> handle -> slab -> entry (the table's one reference)
  *     deadline -----> wheel --+
  *
  * Every linked entry is in the buckets, and in the wheel if it ever expires. A lookup takes an expired one for
@@ -12,14 +12,18 @@
 
 #include <stdlib.h>
 
+#include "daemon/base/fault.h"
 #include "daemon/store/buckets.h"
 #include "daemon/store/entry_impl.h"
 #include "daemon/store/wheel.h"
 
-#define SWEEP_FOR_ROOM 64 /* entries moved to make room for one, when the budget is short */
+#define SWEEP_FOR_ROOM   64  /* entries moved to make room for one, when the budget is short */
+#define COMPACT_FOR_ROOM 256 /* and entries moved together */
+#define COLLECT_LIMIT    64  /* entries that others released, freed before one is stored */
 
 struct table {
     struct buckets buckets;
+    struct slab *slab;
     struct budget *budget;
     uint64_t version; /* the last one given out */
     struct table_counters *counters;
@@ -34,12 +38,14 @@ static void counter_sub(counter *c, uint64_t n)
     counter_set(c, counter_get(c) - n);
 }
 
-/* An entry of the table holds so many bytes more (modulo 2^64, so it may be less). */
+/* The entries of the table hold so many bytes more (modulo 2^64, so it may be less). */
 static void count_bytes(struct table *t, size_t more)
 {
     t->entry_bytes += more;
     counter_add(&t->counters->entry_bytes, more);
 }
+
+/* ---- life cycle ---- */
 
 struct table *table_create(const struct table_options *options)
 {
@@ -49,8 +55,14 @@ struct table *table_create(const struct table_options *options)
     t->budget = options->budget;
     t->version = options->version;
     t->counters = options->counters != NULL ? options->counters : &t->own_counters;
-    wheel_init(&t->wheel, options->now_ms);
-    if (!buckets_init(&t->buckets, &options->hash_key, options->budget, t->counters)) {
+    t->slab = slab_create(options->budget, &t->counters->slab_bytes);
+    if (t->slab == NULL) {
+        free(t);
+        return NULL;
+    }
+    wheel_init(&t->wheel, t->slab, options->now_ms);
+    if (!buckets_init(&t->buckets, &options->hash_key, t->slab, options->budget, t->counters)) {
+        (void)slab_destroy(t->slab);
         free(t);
         return NULL;
     }
@@ -81,121 +93,193 @@ void table_prefetch_entry(const struct table *t, uint64_t hash)
 
 struct entry *table_find(const struct table *t, uint64_t hash, const void *key, size_t len, uint64_t now_ms)
 {
-    struct entry *e = buckets_find(&t->buckets, hash, key, len);
+    struct entry *e = buckets_find(&t->buckets, hash, key, len).entry;
     return e != NULL && !entry_expired(e, now_ms) ? e : NULL;
 }
 
 /* ---- removal ---- */
 
-/* The wheel has let go of the entry already. */
-static void drop(struct table *t, uint64_t hash, struct entry *e)
+static uint64_t hash_of(const struct table *t, const struct entry *e)
 {
-    size_t bytes = entry_bytes(e);
-    buckets_remove(&t->buckets, hash, e);
-    budget_give(t->budget, bytes);
-    count_bytes(t, -bytes);
-    counter_sub(&t->counters->sessions, 1);
-    entry_release(e);
+    return table_hash(t, key_of(e), key_len_of(e));
 }
 
-static void drop_expired(struct table *t, uint64_t hash, struct entry *e)
+/* Drops the table's reference to an entry that nothing of it leads to any more. */
+static void let_go(struct table *t, uint32_t handle)
 {
-    drop(t, hash, e);
+    const struct entry *e = entry_at(t->slab, handle);
+    size_t block = entry_block_bytes(e);
+    if (block > 0) budget_give(t->budget, block);
+    if (block > 0) counter_sub(&t->counters->slab_bytes, block);
+    count_bytes(t, -entry_bytes(e));
+    entry_drop(t->slab, handle);
+}
+
+/* The wheel has let go of the entry already. */
+static void drop(struct table *t, uint64_t hash, uint32_t handle)
+{
+    buckets_remove(&t->buckets, hash, handle);
+    counter_sub(&t->counters->sessions, 1);
+    let_go(t, handle);
+}
+
+static void drop_expired(struct table *t, uint64_t hash, uint32_t handle)
+{
+    drop(t, hash, handle);
     counter_add(&t->counters->expired, 1);
 }
 
 void table_remove(struct table *t, struct entry *e)
 {
+    uint64_t hash = hash_of(t, e);
     wheel_unlink(&t->wheel, e);
-    drop(t, table_hash(t, e->bytes, e->key_len), e);
+    drop(t, hash, buckets_handle(&t->buckets, hash, e));
+}
+
+/* ---- sweeping ---- */
+
+/* Moves an entry to another slot; one that somebody holds stays where it is. */
+static void move(struct table *t, uint32_t from)
+{
+    struct entry *e = entry_at(t->slab, from);
+    if (!e->linked || !entry_is_alone(e)) return;
+    size_t size = entry_slot_bytes(e);
+    uint32_t to = slab_alloc(t->slab, size, true);
+    if (to == SLAB_NONE) return;
+    memcpy(entry_at(t->slab, to), e, size);
+    buckets_replace(&t->buckets, hash_of(t, e), from, to);
+    wheel_relocate(&t->wheel, e, to);
+    slab_free(t->slab, from);
+}
+
+/* Empties sparse spans, by `moves` entries at most. True: nothing is left to do. */
+static bool compact(struct table *t, bool pressing, uint64_t now_ms, size_t moves)
+{
+    for (; moves > 0; moves--) {
+        uint32_t handle = slab_next_to_move(t->slab, pressing, now_ms);
+        if (handle == SLAB_NONE) return true;
+        move(t, handle);
+    }
+    return false;
+}
+
+static enum wheel_step expire(struct table *t, uint64_t now_ms, size_t *budget)
+{
+    uint32_t handle;
+    enum wheel_step step;
+    while ((step = wheel_advance(&t->wheel, now_ms, budget, &handle)) == WHEEL_EXPIRED)
+        drop_expired(t, hash_of(t, entry_at(t->slab, handle)), handle);
+    return step;
 }
 
 bool table_sweep(struct table *t, uint64_t now_ms, size_t budget)
 {
-    struct entry *e;
-    enum wheel_step step;
-    while ((step = wheel_advance(&t->wheel, now_ms, &budget, &e)) == WHEEL_EXPIRED)
-        drop_expired(t, table_hash(t, e->bytes, e->key_len), e);
-    return step == WHEEL_DONE;
+    budget -= slab_collect(t->slab, budget);
+    if (expire(t, now_ms, &budget) != WHEEL_DONE || !compact(t, false, now_ms, budget)) return false;
+    slab_trim(t->slab);
+    return true;
 }
 
 /* ---- storing ---- */
 
-/*
- * Counts `more` bytes for an entry: after a sweep if need be, or without asking when it replaces one at least as
- * long. (An allocator without size classes may spend a little more on the same length.)
- */
-static bool take(struct table *t, size_t more, bool no_longer, uint64_t now_ms)
+/* When the budget is short: a bounded part of what may help. */
+static void make_room(struct table *t, uint64_t now_ms)
 {
-    if (no_longer) {
-        budget_force(t->budget, more);
-        return true;
-    }
-    if (budget_take(t->budget, more)) return true;
-    (void)table_sweep(t, now_ms, SWEEP_FOR_ROOM);
-    return budget_take(t->budget, more);
+    size_t budget = SWEEP_FOR_ROOM;
+    (void)slab_collect(t->slab, SWEEP_FOR_ROOM);
+    (void)expire(t, now_ms, &budget);
+    (void)compact(t, true, now_ms, COMPACT_FOR_ROOM);
+    slab_trim(t->slab);
 }
 
-/* Memory for a new entry, counted in the budget as far as it exceeds that of `old`, which it will replace. */
-static struct entry *obtain(struct table *t, const struct table_item *item, const struct entry *old,
-                            uint64_t now_ms)
+/* Memory for an entry. One that is no longer than what it replaces passes the budget, as that is freed soon. */
+static uint32_t obtain(struct table *t, const struct table_item *item, struct entry *old, uint64_t now_ms)
 {
-    size_t value_len = item->value_len + item->more_len;
-    struct entry *e = entry_alloc(item->key_len, value_len, item->flags != 0);
-    if (e == NULL) return NULL;
-    size_t bytes = entry_bytes(e), held = old != NULL ? entry_bytes(old) : 0;
-    bool no_longer = old != NULL && value_len <= old->value_len;
-    if (bytes <= held || take(t, bytes - held, no_longer, now_ms)) return e;
-    entry_release(e);
-    return NULL;
+    if (fault_hit(FAULT_ENTRY_ALLOC)) return SLAB_NONE;
+    bool no_longer = old != NULL && item->value_len + item->more_len <= entry_value_len(old);
+    (void)slab_collect(t->slab, COLLECT_LIMIT);
+    uint32_t handle = entry_create(t->slab, t->budget, item, no_longer);
+    if (handle != SLAB_NONE || no_longer || t->budget->limit == 0) return handle;
+    if (old != NULL) entry_hold(old); /* it stays where it is, and so does a value that lies in it */
+    make_room(t, now_ms);
+    if (old != NULL) entry_release(old);
+    return entry_create(t->slab, t->budget, item, false);
 }
 
-static void swap(struct table *t, uint64_t hash, struct entry *old, struct entry *e)
+/* The entry is the table's from now on. */
+static void adopt(struct table *t, uint32_t handle)
 {
-    size_t bytes = entry_bytes(e), old_bytes = entry_bytes(old);
-    buckets_replace(&t->buckets, hash, old, e);
-    wheel_unlink(&t->wheel, old);
-    wheel_link(&t->wheel, e);
-    if (bytes < old_bytes) budget_give(t->budget, old_bytes - bytes);
-    count_bytes(t, bytes - old_bytes);
-    entry_release(old);
+    struct entry *e = entry_at(t->slab, handle);
+    e->linked = 1;
+    wheel_link(&t->wheel, handle);
+    counter_add(&t->counters->slab_bytes, entry_block_bytes(e));
+    count_bytes(t, entry_bytes(e));
 }
 
-static bool add(struct table *t, uint64_t hash, struct entry *e)
+static void swap(struct table *t, uint64_t hash, struct found old, uint32_t handle)
 {
-    size_t bytes = entry_bytes(e);
-    if (!buckets_insert(&t->buckets, hash, e)) {
-        budget_give(t->budget, bytes);
-        entry_release(e);
+    buckets_replace(&t->buckets, hash, old.handle, handle);
+    wheel_unlink(&t->wheel, old.entry);
+    adopt(t, handle);
+    let_go(t, old.handle);
+}
+
+static bool add(struct table *t, uint64_t hash, uint32_t handle)
+{
+    if (!buckets_insert(&t->buckets, hash, handle)) {
+        size_t block = entry_block_bytes(entry_at(t->slab, handle));
+        if (block > 0) budget_give(t->budget, block);
+        entry_drop(t->slab, handle);
         return false;
     }
-    wheel_link(&t->wheel, e);
-    count_bytes(t, bytes);
+    adopt(t, handle);
     counter_add(&t->counters->sessions, 1);
     return true;
+}
+
+/* The usual update: the new value fits where the old one is, and nobody reads that. */
+static bool overwrite(struct table *t, struct found old, const struct table_item *item)
+{
+    size_t before = entry_bytes(old.entry);
+    if (!entry_overwrite(old.entry, item)) return false;
+    count_bytes(t, entry_bytes(old.entry) - before);
+    wheel_move(&t->wheel, old.handle, item->deadline_ms);
+    return true;
+}
+
+/* A new entry, in place of the old one if there is one. */
+static struct entry *store_new(struct table *t, uint64_t hash, const struct table_item *item, struct found old,
+                               uint64_t now_ms)
+{
+    if (old.entry != NULL) wheel_prefetch(&t->wheel, old.entry); /* they arrive while the value is copied */
+    uint32_t handle = obtain(t, item, old.entry, now_ms);
+    if (handle == SLAB_NONE) return NULL;
+    struct entry *e = entry_at(t->slab, handle);
+    entry_set_due(e, entry_due_from(item->deadline_ms));
+    if (old.entry != NULL)
+        swap(t, hash, old, handle);
+    else if (!add(t, hash, handle))
+        return NULL;
+    return e;
 }
 
 enum table_status table_store(struct table *t, uint64_t hash, const struct table_item *item, uint64_t now_ms,
                               struct entry **stored)
 {
-    struct entry *old = buckets_find(&t->buckets, hash, item->key, item->key_len);
+    struct found old = buckets_find(&t->buckets, hash, item->key, item->key_len);
     /* Threads that share a table read their clocks before they get it, so now_ms may be behind what the wheel has
      * heard from another one. What is expired to the wheel is so here: the sweep that makes room would free it. */
     if (now_ms < t->wheel.now) now_ms = t->wheel.now;
-    if (old != NULL && entry_expired(old, now_ms)) {
-        wheel_unlink(&t->wheel, old);
-        drop_expired(t, hash, old);
-        old = NULL;
+    if (old.entry != NULL && entry_expired(old.entry, now_ms)) {
+        wheel_unlink(&t->wheel, old.entry);
+        drop_expired(t, hash, old.handle);
+        old = (struct found){NULL, SLAB_NONE};
     }
-    if (old != NULL) wheel_prefetch(old); /* the neighbours arrive while the new value is copied */
-    struct entry *e = obtain(t, item, old, now_ms);
+    struct entry *e = old.entry;
+    if (e == NULL || !overwrite(t, old, item)) e = store_new(t, hash, item, old, now_ms);
     if (e == NULL) return TABLE_NO_MEMORY;
     uint64_t version = item->version != 0 ? item->version & ENTRY_VERSION_MAX : t->version + 1;
-    entry_fill(e, item, version);
-    if (old != NULL)
-        swap(t, hash, old, e);
-    else if (!add(t, hash, e))
-        return TABLE_NO_MEMORY;
+    e->version = version & ENTRY_VERSION_MAX;
     if (version > t->version) t->version = version;
     *stored = e;
     return TABLE_OK;
@@ -216,7 +300,8 @@ uint64_t table_version(const struct table *t)
 
 void table_set_deadline(struct table *t, struct entry *e, uint64_t deadline_ms)
 {
-    wheel_move(&t->wheel, e, deadline_ms);
+    if (wheel_stay(&t->wheel, e, deadline_ms)) return; /* the usual touch of a busy session */
+    wheel_move(&t->wheel, buckets_handle(&t->buckets, hash_of(t, e), e), deadline_ms);
 }
 
 /* ---- all of them ---- */
@@ -266,18 +351,19 @@ struct entry *table_random(const struct table *t, uint64_t dice, uint64_t now_ms
     return d.drawn;
 }
 
+static void drop_dismantled(void *ctx, uint32_t handle)
+{
+    struct table *t = ctx;
+    counter_sub(&t->counters->sessions, 1);
+    let_go(t, handle);
+}
+
 bool table_dismantle(struct table *t, size_t budget)
 {
-    size_t entries = t->buckets.entries;
-    bool gone = buckets_dismantle(&t->buckets, &t->dismantled, budget);
-    counter_sub(&t->counters->sessions, entries - t->buckets.entries);
-    /* What each was worth is not looked up again: all give back the average, the last ones the rest. */
-    size_t bytes =
-        t->buckets.entries == 0 ? t->entry_bytes : t->entry_bytes / entries * (entries - t->buckets.entries);
-    budget_give(t->budget, bytes);
-    count_bytes(t, -bytes);
-    if (gone) free(t);
-    return gone;
+    if (!buckets_dismantle(&t->buckets, &t->dismantled, budget, drop_dismantled, t)) return false;
+    if (!slab_destroy(t->slab)) return false;
+    free(t);
+    return true;
 }
 
 /* ---- counting ---- */

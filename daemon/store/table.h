@@ -26,10 +26,11 @@ struct table;
 
 /* Numbers the table's thread writes and any thread may read. */
 struct table_counters {
-    counter sessions; /* linked entries, expired but not yet swept ones included */
-    counter expired;  /* entries removed because their deadline passed */
-    counter entry_bytes;
-    counter bucket_bytes;
+    counter sessions;     /* linked entries, expired but not yet swept ones included */
+    counter expired;      /* entries removed because their deadline passed */
+    counter entry_bytes;  /* of linked entries: header, key, value */
+    counter slab_bytes;   /* memory behind them: what it is more is waste, or held by replies, or free for others */
+    counter bucket_bytes; /* memory of the index */
     counter buckets;
     counter splits; /* buckets split so far (growth) */
     counter merges; /* buckets merged so far (shrinking) */
@@ -37,8 +38,7 @@ struct table_counters {
 
 struct table_options {
     struct siphash_key hash_key;     /* all tables of a daemon share one, so that a key is hashed once */
-    struct budget *budget;           /* borrowed; outlives the table. Counts what is linked: what only replies still
-                                      * refer to is theirs */
+    struct budget *budget;           /* borrowed; outlives the table. Counts memory as the system sees it */
     uint64_t now_ms;                 /* where the wheel starts */
     uint64_t version;                /* versions start behind this one */
     struct table_counters *counters; /* borrowed, outlives the table; NULL: the table's own. Tables may share them
@@ -124,8 +124,8 @@ void table_remove(struct table *t, struct entry *e);
 uint64_t table_len(const struct table *t, uint64_t now_ms);
 
 /*
- * Moves the wheel towards now_ms and frees expired sessions, at most `budget` entry movements in this call.
- * True when there is nothing left to do for now_ms.
+ * Moves the wheel towards now_ms, frees expired sessions and those that others released, and moves sparse memory
+ * together: at most `budget` entry movements in this call. True when there is nothing left to do for now_ms.
  */
 bool table_sweep(struct table *t, uint64_t now_ms, size_t budget);
 

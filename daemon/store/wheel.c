@@ -55,71 +55,92 @@ static inline void mark(struct wheel *w, unsigned slot, bool used)
         w->used[slot / 64] &= ~bit;
 }
 
-static void put_in(struct wheel *w, unsigned slot, struct entry *e)
+static inline struct entry *at(const struct wheel *w, uint32_t handle)
+{
+    return entry_at(w->slab, handle);
+}
+
+static void put_in(struct wheel *w, unsigned slot, uint32_t handle)
 {
     struct wheel_slot *s = &w->slots[slot];
-    entry_set_prev(e, NULL);
-    entry_set_next(e, s->head);
-    if (s->head != NULL) entry_set_prev(s->head, e);
-    s->head = e;
+    struct entry *e = at(w, handle);
+    e->prev = SLAB_NONE;
+    e->next = s->head;
+    if (s->head != SLAB_NONE) at(w, s->head)->prev = handle;
+    s->head = handle;
     if (s->count++ == 0) mark(w, slot, true);
+}
+
+/* What leads to the entry: another one, or the slot. */
+static uint32_t *link_to(struct wheel *w, unsigned slot, const struct entry *e)
+{
+    return e->prev != SLAB_NONE ? &at(w, e->prev)->next : &w->slots[slot].head;
 }
 
 static void take_out(struct wheel *w, unsigned slot, struct entry *e)
 {
     struct wheel_slot *s = &w->slots[slot];
-    struct entry *next = entry_next(e), *prev = entry_prev(e);
-    if (next != NULL) next->prev = e->prev;
-    if (prev != NULL) {
-        prev->next = e->next;
-    } else {
-        assert(s->head == e);
-        s->head = next;
-    }
     assert(s->count > 0);
+    *link_to(w, slot, e) = e->next;
+    if (e->next != SLAB_NONE) at(w, e->next)->prev = e->prev;
     if (--s->count == 0) mark(w, slot, false);
 }
 
-void wheel_init(struct wheel *w, uint64_t now_ms)
+void wheel_init(struct wheel *w, const struct slab *slab, uint64_t now_ms)
 {
-    *w = (struct wheel){.cursor = now_ms, .now = now_ms, .busy = NO_SLOT};
+    *w = (struct wheel){.slab = slab, .cursor = now_ms, .now = now_ms, .busy = NO_SLOT};
 }
 
-void wheel_link(struct wheel *w, struct entry *e)
+void wheel_link(struct wheel *w, uint32_t handle)
 {
+    struct entry *e = at(w, handle);
     uint64_t due = entry_due(e);
     if (due == ENTRY_NEVER) return;
     unsigned level = level_for(w, due);
-    entry_set_level(e, level);
-    put_in(w, slot_for(level, due), e);
+    e->level = level & 7;
+    put_in(w, slot_for(level, due), handle);
 }
 
 void wheel_unlink(struct wheel *w, struct entry *e)
 {
     uint64_t due = entry_due(e);
-    if (due != ENTRY_NEVER) take_out(w, slot_for(entry_level(e), due), e);
+    if (due != ENTRY_NEVER) take_out(w, slot_for(e->level, due), e);
 }
 
-void wheel_move(struct wheel *w, struct entry *e, uint64_t deadline_ms)
+bool wheel_stay(struct wheel *w, struct entry *e, uint64_t deadline_ms)
 {
     uint64_t old = entry_due(e), due = entry_due_from(deadline_ms);
-    if (old != ENTRY_NEVER && due != ENTRY_NEVER) {
-        unsigned level = level_for(w, due);
-        if (level == entry_level(e) && slot_for(level, due) == slot_for(level, old)) {
-            entry_set_due(e, due); /* the usual touch of a busy session: the neighbours stay out of it */
-            return;
-        }
-    }
-    wheel_unlink(w, e);
+    if (old == due) return true;
+    if (old == ENTRY_NEVER || due == ENTRY_NEVER) return false;
+    unsigned level = level_for(w, due);
+    if (level != e->level || slot_for(level, due) != slot_for(level, old)) return false;
     entry_set_due(e, due);
-    wheel_link(w, e);
+    return true;
 }
 
-void wheel_prefetch(const struct entry *e)
+void wheel_move(struct wheel *w, uint32_t handle, uint64_t deadline_ms)
+{
+    struct entry *e = at(w, handle);
+    if (wheel_stay(w, e, deadline_ms))
+        return; /* the usual touch of a busy session: the neighbours stay out of it */
+    wheel_unlink(w, e);
+    entry_set_due(e, entry_due_from(deadline_ms));
+    wheel_link(w, handle);
+}
+
+void wheel_relocate(struct wheel *w, const struct entry *e, uint32_t copy)
+{
+    uint64_t due = entry_due(e);
+    if (due == ENTRY_NEVER) return;
+    *link_to(w, slot_for(e->level, due), e) = copy;
+    if (e->next != SLAB_NONE) at(w, e->next)->prev = copy;
+}
+
+void wheel_prefetch(const struct wheel *w, const struct entry *e)
 {
     if (entry_due(e) == ENTRY_NEVER) return;
-    __builtin_prefetch(entry_next(e), 1);
-    __builtin_prefetch(entry_prev(e), 1);
+    if (e->next != SLAB_NONE) __builtin_prefetch(at(w, e->next), 1);
+    if (e->prev != SLAB_NONE) __builtin_prefetch(at(w, e->prev), 1);
 }
 
 /* ---- the cursor ---- */
@@ -192,7 +213,7 @@ static void hear(struct wheel *w, uint64_t now_ms)
     if (now_ms > w->now) w->now = now_ms;
 }
 
-enum wheel_step wheel_advance(struct wheel *w, uint64_t now_ms, size_t *moves, struct entry **out)
+enum wheel_step wheel_advance(struct wheel *w, uint64_t now_ms, size_t *moves, uint32_t *out)
 {
     hear(w, now_ms);
     for (;;) {
@@ -203,15 +224,16 @@ enum wheel_step wheel_advance(struct wheel *w, uint64_t now_ms, size_t *moves, s
         }
         if (*moves == 0) return WHEEL_LIMIT;
         --*moves;
-        struct entry *e = w->slots[w->busy].head;
+        uint32_t handle = w->slots[w->busy].head;
+        struct entry *e = at(w, handle);
         take_out(w, w->busy, e);
-        struct entry *after = w->slots[w->busy].head; /* in the cache by now; the one behind it soon */
-        if (after != NULL) __builtin_prefetch(entry_next(after), 1);
+        uint32_t after = w->slots[w->busy].head; /* in the cache by now; the one behind it soon */
+        if (after != SLAB_NONE && at(w, after)->next != SLAB_NONE) __builtin_prefetch(at(w, at(w, after)->next), 1);
         if (entry_due(e) <= w->now) {
-            *out = e;
+            *out = handle;
             return WHEEL_EXPIRED;
         }
-        wheel_link(w, e);
+        wheel_link(w, handle);
     }
 }
 
@@ -226,8 +248,8 @@ uint64_t wheel_next_due(const struct wheel *w)
 static uint64_t expired_in_slot(const struct wheel *w, unsigned slot, uint64_t now)
 {
     uint64_t n = 0;
-    for (const struct entry *e = w->slots[slot].head; e != NULL; e = entry_next(e))
-        n += entry_due(e) <= now;
+    for (uint32_t handle = w->slots[slot].head; handle != SLAB_NONE; handle = at(w, handle)->next)
+        n += entry_due(at(w, handle)) <= now;
     return n;
 }
 

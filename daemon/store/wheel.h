@@ -29,28 +29,34 @@
 #define WHEEL_SLOTS  (WHEEL_NEAR + (WHEEL_LEVELS - 1) * WHEEL_FAR)
 
 struct wheel_slot {
-    struct entry *head;
-    uint64_t count;
+    uint32_t head; /* handle */
+    uint32_t count;
 };
 
 struct wheel {
-    uint64_t cursor; /* all slots before it are empty */
-    uint64_t now;    /* the latest time heard of; at least cursor - 1 */
-    unsigned busy;   /* the slot being emptied, if the cursor has not moved since it was found */
+    const struct slab *slab; /* of the entries */
+    uint64_t cursor;         /* all slots before it are empty */
+    uint64_t now;            /* the latest time heard of; at least cursor - 1 */
+    unsigned busy;           /* the slot being emptied, if the cursor has not moved since it was found */
     struct wheel_slot slots[WHEEL_SLOTS + 1]; /* level by level, then the overdue ones */
     uint64_t used[WHEEL_SLOTS / 64];          /* one bit per slot: holds entries */
 };
 
-void wheel_init(struct wheel *w, uint64_t now_ms);
+/* `slab` is borrowed: entries are known by its handles. */
+void wheel_init(struct wheel *w, const struct slab *slab, uint64_t now_ms);
 
 /* Files an entry by its deadline, if it has one. */
-void wheel_link(struct wheel *w, struct entry *e);
+void wheel_link(struct wheel *w, uint32_t handle);
 /* Takes out an entry that was filed, or never expires. */
 void wheel_unlink(struct wheel *w, struct entry *e);
 /* Gives an entry another deadline. */
-void wheel_move(struct wheel *w, struct entry *e, uint64_t deadline_ms);
+void wheel_move(struct wheel *w, uint32_t handle, uint64_t deadline_ms);
+/* The same if that changes only the entry itself, as it stays in its slot; else nothing, and false. */
+bool wheel_stay(struct wheel *w, struct entry *e, uint64_t deadline_ms);
+/* The entry's copy takes its place. */
+void wheel_relocate(struct wheel *w, const struct entry *e, uint32_t copy);
 /* Asks the cache for what wheel_unlink will touch. */
-void wheel_prefetch(const struct entry *e);
+void wheel_prefetch(const struct wheel *w, const struct entry *e);
 
 enum wheel_step {
     WHEEL_EXPIRED, /* *out is due, and already taken out */
@@ -59,7 +65,7 @@ enum wheel_step {
 };
 
 /* Moves on until an entry is due. Each entry it touches costs one of *moves. */
-enum wheel_step wheel_advance(struct wheel *w, uint64_t now_ms, size_t *moves, struct entry **out);
+enum wheel_step wheel_advance(struct wheel *w, uint64_t now_ms, size_t *moves, uint32_t *out);
 
 /* Filed entries that are due at now_ms, exact however far the cursor lags. Walks the slots, and the entries of
  * those slots above level 0 which now_ms falls into: none when sweeping keeps up. */

@@ -90,16 +90,23 @@ static void all_else_goes_on(void **state)
     store_close(s);
 }
 
+/* (With stripes, a slot that one of them has free is no room in another one.) */
 static void deleting_makes_room(void **state)
 {
-    struct store *s = store_open(*state, &(struct store_options){.memory_limit = LIMIT});
+    const struct store_config *config = *state;
+    struct store *s = store_open(config, &(struct store_options){.memory_limit = LIMIT});
     char key[16];
-    int count = fill(s);
+    int count = fill(s), stored = 0;
     for (int i = 0; i < count; i++) {
         store_expect_kind(ASK(s, .op = OP_DELETE, .key = key_of(key, i)), REPLY_OK);
-        assert_int_equal(put_sized(s, key_of(key, count + i), VALUE)->kind, REPLY_STORED);
+        stored += put_sized(s, key_of(key, count + i), VALUE)->kind == REPLY_STORED;
     }
-    assert_true(out_of_memory(put_sized(s, "one more", VALUE)));
+    if (config->stripes <= 1) {
+        assert_int_equal(stored, count);
+        assert_true(out_of_memory(put_sized(s, "one more", VALUE)));
+    }
+    assert_true(stored > count / 2);
+    assert_int_equal(store_len(s), stored);
     store_close(s);
 }
 

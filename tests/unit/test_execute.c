@@ -209,7 +209,7 @@ static void no_memory_is_an_error_and_no_change(void **state)
     struct fixture *f = *state;
     uint64_t version = put(f, "k", "old", 3, NOW);
     struct request *r = request(f, OP_PUT, "k");
-    r->value = slice_text("new");
+    r->value = slice_text("new, and too long for the place of the old one");
     fault_arm(FAULT_ENTRY_ALLOC, 1, 1);
     const struct reply *reply = run(f, NOW);
     fault_disarm_all();

@@ -46,7 +46,7 @@ static void *look_up_all(void *arg)
     for (unsigned i = 0; i < KEYS; i++) {
         struct entry *e = find(t, i, 50);
         if (e == NULL) continue;
-        entry_retain(e);
+        assert_true(entry_retain(e));
         found += entry_value_len(e) == 5 && memcmp(entry_value(e), "value", 5) == 0 && entry_version(e) == i + 1;
         entry_release(e);
     }
@@ -91,7 +91,7 @@ static void references_are_dropped_while_the_table_goes_on(void **state)
     for (unsigned i = 0; i < KEYS; i++) {
         held[i] = put(t, i, 100000 + i, 0);
         for (int k = 0; k < THREADS; k++)
-            entry_retain(held[i]);
+            assert_true(entry_retain(held[i]));
     }
     pthread_t threads[THREADS];
     for (int i = 0; i < THREADS; i++)

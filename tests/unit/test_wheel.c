@@ -21,19 +21,40 @@ static uint64_t next_random(uint64_t *s) /* splitmix64 */
     return z ^ z >> 31;
 }
 
-static struct entry *make(uint64_t deadline)
+static struct budget budget; /* mutable on purpose: of the running test */
+static counter slab_bytes;   /* mutable on purpose: of the running test */
+static struct slab *slab;    /* mutable on purpose: of the running test */
+
+static uint32_t make(uint64_t deadline)
 {
-    struct entry *e = entry_alloc(1, 0, false);
-    struct table_item item = {.key = "k", .key_len = 1, .deadline_ms = deadline};
-    entry_fill(e, &item, 1);
-    return e;
+    struct table_item item = {.key = "k", .key_len = 1};
+    uint32_t handle = entry_create(slab, &budget, &item, false);
+    assert_int_not_equal(handle, SLAB_NONE);
+    entry_set_due(entry_at(slab, handle), entry_due_from(deadline));
+    return handle;
+}
+
+static struct entry *at(uint32_t handle)
+{
+    return entry_at(slab, handle);
 }
 
 static struct wheel *new_wheel(uint64_t now)
 {
     struct wheel *w = malloc(sizeof *w);
-    wheel_init(w, now);
+    budget_init(&budget, 0);
+    slab = slab_create(&budget, &slab_bytes);
+    assert_non_null(slab);
+    wheel_init(w, slab, now);
     return w;
+}
+
+static void free_wheel(struct wheel *w)
+{
+    while (!slab_destroy(slab)) {
+    }
+    assert_int_equal(budget_used(&budget), 0);
+    free(w);
 }
 
 /* Everything due by `now`, freed. */
@@ -41,10 +62,10 @@ static uint64_t expire(struct wheel *w, uint64_t now)
 {
     uint64_t n = 0;
     size_t moves = SIZE_MAX;
-    struct entry *e;
+    uint32_t e;
     while (wheel_advance(w, now, &moves, &e) == WHEEL_EXPIRED) {
-        assert_true(entry_deadline(e) <= w->now);
-        entry_release(e);
+        assert_true(entry_deadline(at(e)) <= w->now);
+        entry_drop(slab, e);
         n++;
     }
     return n;
@@ -72,7 +93,7 @@ static void expires_on_the_millisecond_at_every_distance(void **state)
                 assert_int_equal(wheel_next_due(w), due);
                 assert_int_equal(expire(w, due), 1);
                 assert_true(wheel_next_due(w) == UINT64_MAX);
-                free(w);
+                free_wheel(w);
             }
         }
     }
@@ -82,20 +103,20 @@ static void never_and_beyond_the_end_of_time(void **state)
 {
     (void)state;
     struct wheel *w = new_wheel(5);
-    struct entry *never = make(UINT64_MAX), *far = make(UINT64_MAX - 1);
+    uint32_t never = make(UINT64_MAX), far = make(UINT64_MAX - 1);
     wheel_link(w, never);
     assert_true(wheel_next_due(w) == UINT64_MAX);
     wheel_link(w, far);
-    assert_true(entry_deadline(never) == UINT64_MAX);
-    assert_true(entry_deadline(far) == ENTRY_TIME_MAX);
+    assert_true(entry_deadline(at(never)) == UINT64_MAX);
+    assert_true(entry_deadline(at(far)) == ENTRY_TIME_MAX);
     assert_int_equal(wheel_expired(w, ENTRY_TIME_MAX - 1), 0);
     assert_int_equal(expire(w, ENTRY_TIME_MAX - 1), 0);
     assert_int_equal(wheel_expired(w, UINT64_MAX), 1);
     assert_int_equal(expire(w, UINT64_MAX), 1);
     wheel_move(w, never, UINT64_MAX); /* still in no slot */
-    wheel_unlink(w, never);
-    entry_release(never);
-    free(w);
+    wheel_unlink(w, at(never));
+    entry_drop(slab, never);
+    free_wheel(w);
 }
 
 static void past_deadlines_are_due_at_once(void **state)
@@ -105,22 +126,22 @@ static void past_deadlines_are_due_at_once(void **state)
     assert_int_equal(expire(w, 5000), 0);
     wheel_link(w, make(3));
     wheel_link(w, make(5000));
-    struct entry *taken_back = make(4999);
+    uint32_t taken_back = make(4999);
     wheel_link(w, taken_back);
     assert_int_equal(wheel_expired(w, 5000), 3);
     assert_true(wheel_next_due(w) <= 5000);
-    wheel_unlink(w, taken_back);
-    entry_release(taken_back);
+    wheel_unlink(w, at(taken_back));
+    entry_drop(slab, taken_back);
     assert_int_equal(wheel_expired(w, 0), 2); /* time does not go back */
     assert_int_equal(expire(w, 5000), 2);
     for (unsigned i = 1; i <= 3; i++)
         wheel_link(w, make(5000 + 10 * i));
     size_t moves = 0;
-    struct entry *none;
+    uint32_t none;
     assert_int_equal(wheel_advance(w, 6000, &moves, &none), WHEEL_LIMIT);
     assert_int_equal(wheel_expired(w, 5005), 3); /* nor behind a cursor that lags */
     assert_int_equal(expire(w, 5005), 3);
-    free(w);
+    free_wheel(w);
 }
 
 static uint64_t in_far_slots(const struct wheel *w)
@@ -136,9 +157,9 @@ static void a_crowded_slot_moves_down_in_slices(void **state)
     (void)state;
     enum { CROWD = 1000, SLICE = 7 };
     struct wheel *w = new_wheel(0);
-    struct entry *kept[2] = {NULL, NULL};
+    uint32_t kept[2] = {SLAB_NONE, SLAB_NONE};
     for (unsigned i = 0; i < CROWD; i++) { /* all in one slot of level 1 */
-        struct entry *e = make(64 * 1024 + i);
+        uint32_t e = make(64 * 1024 + i);
         wheel_link(w, e);
         if (i < 2) kept[i] = e;
     }
@@ -148,7 +169,7 @@ static void a_crowded_slot_moves_down_in_slices(void **state)
     uint64_t moved = 0;
     for (;;) {
         size_t moves = SLICE;
-        struct entry *e;
+        uint32_t e;
         enum wheel_step step = wheel_advance(w, now, &moves, &e);
         assert_true(step != WHEEL_EXPIRED);
         moved += SLICE - moves;
@@ -161,12 +182,12 @@ static void a_crowded_slot_moves_down_in_slices(void **state)
     }
     assert_int_equal(moved, CROWD);
     wheel_move(w, kept[0], 64 * 1024 + 600);
-    wheel_unlink(w, kept[1]);
-    entry_release(kept[1]);
+    wheel_unlink(w, at(kept[1]));
+    entry_drop(slab, kept[1]);
     assert_int_equal(wheel_next_due(w), 64 * 1024 + 2);
     assert_int_equal(expire(w, 64 * 1024 + 599), 598);
     assert_int_equal(expire(w, 64 * 1024 + 2000), CROWD - 599);
-    free(w);
+    free_wheel(w);
 }
 
 static void empty_time_is_skipped(void **state)
@@ -176,16 +197,16 @@ static void empty_time_is_skipped(void **state)
     for (unsigned i = 1; i <= 10; i++)
         wheel_link(w, make(i * (TEN_YEARS / 10)));
     size_t moves = 10 * WHEEL_LEVELS;
-    struct entry *e;
+    uint32_t e;
     unsigned expired = 0;
     enum wheel_step step;
     while ((step = wheel_advance(w, TEN_YEARS, &moves, &e)) == WHEEL_EXPIRED) {
-        entry_release(e);
+        entry_drop(slab, e);
         expired++;
     }
     assert_int_equal(step, WHEEL_DONE);
     assert_int_equal(expired, 10);
-    free(w);
+    free_wheel(w);
 }
 
 /* ---- against a model ---- */
@@ -200,32 +221,32 @@ static uint64_t random_deadline(uint64_t *seed, uint64_t now)
     return r % 16 == 1 && now > after ? now - after : now + after;
 }
 
-static uint64_t model_expired(struct entry *const *crowd, uint64_t now)
+static uint64_t model_expired(const uint32_t *crowd, uint64_t now)
 {
     uint64_t n = 0;
     for (unsigned i = 0; i < CROWD; i++)
-        n += crowd[i] != NULL && entry_deadline(crowd[i]) <= now;
+        n += crowd[i] != SLAB_NONE && entry_deadline(at(crowd[i])) <= now;
     return n;
 }
 
-static void forget(struct entry **crowd, struct entry *e)
+static void forget(uint32_t *crowd, uint32_t e)
 {
     for (unsigned i = 0; i < CROWD; i++) {
         if (crowd[i] != e) continue;
-        crowd[i] = NULL;
-        entry_release(e);
+        crowd[i] = SLAB_NONE;
+        entry_drop(slab, e);
         return;
     }
     fail();
 }
 
-static void check_sweep(struct wheel *w, struct entry **crowd, uint64_t now, size_t moves)
+static void check_sweep(struct wheel *w, uint32_t *crowd, uint64_t now, size_t moves)
 {
     uint64_t due = model_expired(crowd, now);
-    struct entry *e;
+    uint32_t e;
     enum wheel_step step;
     while ((step = wheel_advance(w, now, &moves, &e)) == WHEEL_EXPIRED) {
-        assert_true(entry_deadline(e) <= now);
+        assert_true(entry_deadline(at(e)) <= now);
         forget(crowd, e);
         due--;
     }
@@ -244,16 +265,16 @@ static void random_walk_equals_the_model(void **state)
     for (uint64_t round = 0; round < 6; round++) {
         uint64_t seed = 77 + round, now = round * 12345;
         struct wheel *w = new_wheel(now);
-        struct entry *crowd[CROWD] = {NULL};
+        uint32_t crowd[CROWD] = {SLAB_NONE};
         for (int step = 0; step < 6000; step++) {
             uint64_t r = next_random(&seed), i = r / 64 % CROWD;
-            if (r % 64 < 30 && crowd[i] == NULL) {
+            if (r % 64 < 30 && crowd[i] == SLAB_NONE) {
                 crowd[i] = make(random_deadline(&seed, now));
                 wheel_link(w, crowd[i]);
-            } else if (r % 64 < 40 && crowd[i] != NULL) {
+            } else if (r % 64 < 40 && crowd[i] != SLAB_NONE) {
                 wheel_move(w, crowd[i], random_deadline(&seed, now));
-            } else if (r % 64 < 46 && crowd[i] != NULL) {
-                wheel_unlink(w, crowd[i]);
+            } else if (r % 64 < 46 && crowd[i] != SLAB_NONE) {
+                wheel_unlink(w, at(crowd[i]));
                 forget(crowd, crowd[i]);
             } else if (r % 64 < 54) {
                 now += next_random(&seed) >> (28 + r / 4096 % 36); /* up to 2 years, often little */
@@ -266,12 +287,12 @@ static void random_walk_equals_the_model(void **state)
             assert_int_equal(wheel_expired(w, later), model_expired(crowd, later));
         }
         for (unsigned i = 0; i < CROWD; i++) {
-            if (crowd[i] == NULL) continue;
-            wheel_unlink(w, crowd[i]);
-            entry_release(crowd[i]);
+            if (crowd[i] == SLAB_NONE) continue;
+            wheel_unlink(w, at(crowd[i]));
+            entry_drop(slab, crowd[i]);
         }
         assert_true(wheel_next_due(w) == UINT64_MAX);
-        free(w);
+        free_wheel(w);
     }
 }
 
