@@ -81,7 +81,7 @@ bool reading_parse(struct reading *r, struct sluice_bytes bytes)
     r->expired = number(json, "sessions.expired");
     r->sessions = number(json, "sessions.stored");
     r->connections = number(json, "connections.open");
-    r->memory = number(json, "memory.sessions") + number(json, "memory.buckets");
+    r->memory = number(json, "memory.slabs") + number(json, "memory.buckets");
     r->queue_depth = number(json, "queue.depth");
     r->queue_max = number(json, "queue.max");
     r->queue_bound = number(json, "queue.bound");

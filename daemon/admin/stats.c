@@ -99,7 +99,8 @@ static void add_metric(void *ctx, const struct metric *metric)
     switch (metric->kind) {
     case METRIC_COUNTER:
     case METRIC_GAUGE:
-    case METRIC_MAXIMUM: value = json_number(metric->value); break;
+    case METRIC_MAXIMUM:
+    case METRIC_RATIO: value = json_number(metric->value); break;
     case METRIC_HISTOGRAM: value = json_histogram(metric->histogram); break;
     case METRIC_TEXT: value = json_text(metric->text); break;
     }

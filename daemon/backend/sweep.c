@@ -1,8 +1,15 @@
 #include "daemon/backend/sweep.h"
 
+#include "daemon/base/clock.h"
+#include "daemon/store/buckets.h"
+
 uint64_t sweep_slice(struct databases *d, uint64_t now_ms, uint64_t interval_ms)
 {
-    if (!databases_sweep(d, now_ms, SWEEP_SLICE)) return now_ms;
+    /* The system's clock: this is about the machine, not about the sessions' time. */
+    uint64_t began_ns = clock_ns(&clock_system);
+    bool done = databases_sweep(d, now_ms, SWEEP_SLICE);
+    counter_max(&d->longest_slice_ns, clock_ns(&clock_system) - began_ns);
+    if (!done) return now_ms;
     uint64_t due = databases_next_due(d);
     if (due == TABLE_NEVER) return UINT64_MAX;
     return due > now_ms + interval_ms ? due : now_ms + interval_ms;
@@ -16,21 +23,36 @@ void sweep_add_facts(const struct databases *d, struct facts *f)
         const struct table_counters *c = &d->counters[i];
         f->sessions[i] += counter_get(&c->sessions);
         f->expired += counter_get(&c->expired);
-        f->memory_sessions += counter_get(&c->entry_bytes) + counter_get(&c->bucket_bytes);
+        f->memory_sessions += counter_get(&c->slab_bytes) + counter_get(&c->bucket_bytes);
     }
+}
+
+static uint64_t read_waste(void *ctx)
+{
+    const struct table_counters *c = ctx;
+    uint64_t used = counter_get(&c->entry_bytes), held = counter_get(&c->slab_bytes);
+    return held > used ? held - used : 0; /* they do not change at once */
+}
+
+static bool register_table(struct table_counters *c, struct metrics *m)
+{
+    return metrics_gauge(m, "sessions.stored", &c->sessions) &&
+           metrics_counter(m, "sessions.expired", &c->expired) &&
+           metrics_gauge(m, "memory.sessions", &c->entry_bytes) &&
+           metrics_gauge(m, "memory.slabs", &c->slab_bytes) &&
+           metrics_gauge_read(m, "memory.waste", read_waste, c) &&
+           metrics_gauge(m, "memory.buckets", &c->bucket_bytes) &&
+           metrics_ratio(m, "memory.per_session", &c->slab_bytes, &c->sessions, 1) &&
+           metrics_ratio(m, "memory.per_session", &c->bucket_bytes, NULL, 1) &&
+           metrics_gauge(m, "table.buckets", &c->buckets) &&
+           metrics_ratio(m, "table.load_percent", &c->sessions, &c->buckets, 100.0 / BUCKET_SLOTS) &&
+           metrics_counter(m, "table.splits", &c->splits) && metrics_counter(m, "table.merges", &c->merges);
 }
 
 bool sweep_register_metrics(struct databases *d, struct metrics *m)
 {
-    bool ok = true;
-    for (unsigned i = 0; i < DATABASES_COUNT; i++) {
-        const struct table_counters *c = &d->counters[i];
-        ok = ok && metrics_gauge(m, "sessions.stored", &c->sessions) &&
-             metrics_counter(m, "sessions.expired", &c->expired) &&
-             metrics_gauge(m, "memory.sessions", &c->entry_bytes) &&
-             metrics_gauge(m, "memory.buckets", &c->bucket_bytes) &&
-             metrics_gauge(m, "table.buckets", &c->buckets) && metrics_counter(m, "table.splits", &c->splits) &&
-             metrics_counter(m, "table.merges", &c->merges);
-    }
+    bool ok = metrics_maximum(m, "sweep.longest_ns", &d->longest_slice_ns);
+    for (unsigned i = 0; i < DATABASES_COUNT; i++)
+        ok = ok && register_table(&d->counters[i], m);
     return ok;
 }

@@ -16,7 +16,7 @@ uint64_t sweep_slice(struct databases *d, uint64_t now_ms, uint64_t interval_ms)
 /* Any thread: adds what the databases' counters say. */
 void sweep_add_facts(const struct databases *d, struct facts *f);
 
-/* Registers what the databases' counters say under "sessions.", "memory." and "table.". */
+/* Registers what the databases' counters say under "sessions.", "memory.", "table." and "sweep.". */
 bool sweep_register_metrics(struct databases *d, struct metrics *m);
 
 #endif

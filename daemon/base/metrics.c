@@ -9,9 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where one instance's number is: exactly one of the three is set. */
+/* Where one instance's number is: one of these is set, or one or both of the counters for a ratio. */
 struct source {
     const counter *number;
+    const counter *whole; /* ratio: what `number` is part of */
     uint64_t (*read)(void *ctx);
     const struct histogram *histogram;
     void *ctx; /* read */
@@ -20,7 +21,8 @@ struct source {
 struct entry {
     char *name;
     enum metric_kind kind;
-    char *text; /* text only: what it is, or how to ask for it */
+    double factor; /* ratio only */
+    char *text;    /* text only: what it is, or how to ask for it */
     const char *(*read_text)(void *ctx);
     void *text_ctx;
     struct source *sources;
@@ -101,6 +103,14 @@ bool metrics_gauge_read(struct metrics *m, const char *name, uint64_t (*read)(vo
     return add_source(m, name, METRIC_GAUGE, (struct source){.read = read, .ctx = ctx});
 }
 
+bool metrics_ratio(struct metrics *m, const char *name, const counter *part, const counter *whole, double factor)
+{
+    struct entry *e = entry_for(m, name, METRIC_RATIO);
+    if (!e) return false;
+    if (e->source_count == 0) e->factor = factor;
+    return add_source(m, name, METRIC_RATIO, (struct source){.number = part, .whole = whole});
+}
+
 bool metrics_histogram(struct metrics *m, const char *name, const struct histogram *source)
 {
     return add_source(m, name, METRIC_HISTOGRAM, (struct source){.histogram = source});
@@ -150,6 +160,17 @@ static uint64_t merged_number(const struct entry *e)
     return result;
 }
 
+static uint64_t merged_ratio(const struct entry *e)
+{
+    uint64_t part = 0, whole = 0;
+
+    for (size_t i = 0; i < e->source_count; i++) {
+        if (e->sources[i].number) part += counter_get(e->sources[i].number);
+        if (e->sources[i].whole) whole += counter_get(e->sources[i].whole);
+    }
+    return whole ? (uint64_t)((double)part * e->factor / (double)whole) : 0;
+}
+
 /* Apart, so that only histograms take this much stack. Merging even a single instance gives the visitor one
  * state to look at, instead of a histogram that changes between two of its questions. */
 static void visit_histogram(const struct entry *e, void (*visit)(void *ctx, const struct metric *), void *ctx)
@@ -171,6 +192,9 @@ void metrics_visit(struct metrics *m, void (*visit)(void *ctx, const struct metr
         case METRIC_GAUGE:
         case METRIC_MAXIMUM:
             visit(ctx, &(struct metric){.name = e->name, .kind = e->kind, .value = merged_number(e)});
+            break;
+        case METRIC_RATIO:
+            visit(ctx, &(struct metric){.name = e->name, .kind = e->kind, .value = merged_ratio(e)});
             break;
         case METRIC_HISTOGRAM: visit_histogram(e, visit, ctx); break;
         case METRIC_TEXT: visit(ctx, &(struct metric){.name = e->name, .kind = e->kind, .text = text_of(e)}); break;

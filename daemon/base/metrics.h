@@ -4,8 +4,8 @@
  * registry and never know the rooms.
  *
  * Names are dotted paths: "connections.open", "operations.get.ok". Several registrations under one name are one
- * metric: counters and gauges add up, maxima take the larger, histograms merge, of texts the last one stays. One
- * name has one kind.
+ * metric: counters and gauges add up, maxima take the larger, histograms merge, of texts the last one stays, ratios
+ * are of the sums. One name has one kind.
  *
  * Register while starting, before other threads read. Visiting is safe from any thread at any time after that;
  * the registered memory must outlive the registry.
@@ -47,6 +47,7 @@ enum metric_kind {
     METRIC_COUNTER, /* only grows */
     METRIC_GAUGE,   /* goes up and down; instances add up */
     METRIC_MAXIMUM, /* the largest instance */
+    METRIC_RATIO,   /* of two sums over all instances */
     METRIC_HISTOGRAM,
     METRIC_TEXT,
 };
@@ -61,6 +62,9 @@ bool metrics_counter(struct metrics *m, const char *name, const counter *source)
 bool metrics_gauge(struct metrics *m, const char *name, const counter *source);
 bool metrics_maximum(struct metrics *m, const char *name, const counter *source);
 bool metrics_gauge_read(struct metrics *m, const char *name, uint64_t (*read)(void *ctx), void *ctx);
+/* All parts over all wholes, times `factor` (of the first registration), rounded down; 0 when there is no whole.
+ * NULL: this instance has none. */
+bool metrics_ratio(struct metrics *m, const char *name, const counter *part, const counter *whole, double factor);
 bool metrics_histogram(struct metrics *m, const char *name, const struct histogram *source);
 bool metrics_text(struct metrics *m, const char *name, const char *text);
 /* A text that may change; what `read` returns lives as long as the program. */
@@ -70,7 +74,7 @@ bool metrics_text_read(struct metrics *m, const char *name, const char *(*read)(
 struct metric {
     const char *name;
     enum metric_kind kind;
-    uint64_t value;                    /* counter, gauge, maximum */
+    uint64_t value;                    /* counter, gauge, maximum, ratio */
     const char *text;                  /* text */
     const struct histogram *histogram; /* histogram; valid during the visit */
 };

@@ -67,7 +67,7 @@ void buckets_prefetch_entry(const struct buckets *b, uint64_t hash)
     uint64_t slots = slots_with_tag(at, tag_of(hash));
     while (slots != 0) {
         uint32_t handle = at->slot[take_slot(&slots)];
-        if (handle != SLAB_NONE) __builtin_prefetch(entry_at(b->slab, handle));
+        if (handle != SLAB_NONE) entry_prefetch(entry_at(b->slab, handle));
     }
 }
 

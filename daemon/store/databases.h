@@ -22,6 +22,7 @@ struct databases {
     struct siphash_key hash_key;
     struct budget *budget;
     struct table_counters counters[DATABASES_COUNT]; /* any thread may read them */
+    counter longest_slice_ns; /* of databases_sweep, kept by its caller; any thread may read it */
 };
 
 /* `budget` is borrowed. */

@@ -239,8 +239,10 @@ static struct span *choose_leaving(const struct slab *s, bool pressing)
         const struct size_class *c = &s->classes[class];
         if (c->vacant == 0) continue;
         unsigned group = 0;
-        while (c->groups[group] == NULL)
+        while (c->groups[group] == NULL) {
             group++;
+            assert(group < SLAB_GROUPS); /* vacant slots are in listed spans */
+        }
         struct span *span = c->groups[group];
         uint64_t vacant = (uint64_t)c->vacant * span->size;
         if (vacant <= most || !worth_emptying(c, span, pressing)) continue;

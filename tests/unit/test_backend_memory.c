@@ -51,7 +51,7 @@ static void new_keys_stop_at_the_limit(void **state)
     int count = fill(s);
     assert_true(count > LIMIT / VALUE / 2);
     assert_int_equal(store_len(s), count);
-    assert_true(store_metric(s, "memory.sessions") + store_metric(s, "memory.buckets") <= LIMIT);
+    assert_true(store_metric(s, "memory.slabs") + store_metric(s, "memory.buckets") <= LIMIT);
     for (int i = count; i < count + 20; i++) { /* and it stays so */
         assert_true(out_of_memory(put_sized(s, key_of(key, i), VALUE)));
         store_expect_kind(ASK(s, .op = OP_GET, .key = key), REPLY_NOT_FOUND);

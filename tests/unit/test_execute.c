@@ -204,6 +204,28 @@ static void the_tag_is_still_there(void **state)
     }
 }
 
+static void more_readers_than_can_be_counted_get_copies(void **state)
+{
+    struct fixture *f = *state;
+    char value[1000];
+    memset(value, 'v', sizeof value);
+    put(f, "k", value, sizeof value, NOW);
+    struct table *t = databases_table(&f->databases, 0);
+    struct entry *e = table_find(t, table_hash(t, "k", 1), "k", 1, NOW);
+    unsigned readers = 0;
+    while (entry_retain(e))
+        readers++;
+    request(f, OP_GET, "k");
+    const struct reply *reply = run(f, NOW);
+    assert_int_equal(reply->kind, REPLY_VALUE);
+    assert_ptr_not_equal(reply->body.ptr, entry_value(e));
+    assert_true(slice_equal(reply->body, slice_of(value, sizeof value)));
+    for (; readers > 0; readers--)
+        entry_release(e);
+    request(f, OP_GET, "k");
+    assert_ptr_equal(run(f, NOW)->body.ptr, entry_value(e));
+}
+
 static void no_memory_is_an_error_and_no_change(void **state)
 {
     struct fixture *f = *state;
@@ -243,6 +265,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(lifetimes, setup, teardown),
         cmocka_unit_test_setup_teardown(small_values_are_copied_large_ones_held, setup, teardown),
         cmocka_unit_test_setup_teardown(the_tag_is_still_there, setup, teardown),
+        cmocka_unit_test_setup_teardown(more_readers_than_can_be_counted_get_copies, setup, teardown),
         cmocka_unit_test_setup_teardown(no_memory_is_an_error_and_no_change, setup, teardown),
         cmocka_unit_test(work_scales_with_its_load),
     };

@@ -96,6 +96,27 @@ static void instances_merge_in_order_of_first_registration(void **state)
     metrics_destroy(m);
 }
 
+static void a_ratio_is_of_the_sums(void **state)
+{
+    counter part[2] = {10, 5}, whole[2] = {0, 0};
+    struct metrics *m = metrics_create();
+
+    (void)state;
+    assert_true(metrics_ratio(m, "load", &part[0], &whole[0], 100));
+    assert_true(metrics_ratio(m, "load", &part[1], NULL, 0));
+    assert_true(metrics_ratio(m, "load", NULL, &whole[1], 0));
+    for (unsigned i = 0; i < 2; i++) {
+        struct seen s = {0};
+        metrics_visit(m, note, &s);
+        assert_int_equal(s.count, 1);
+        assert_int_equal(s.metrics[0].kind, METRIC_RATIO);
+        assert_int_equal(s.metrics[0].value, i == 0 ? 0 : 15 * 100 / 40);
+        counter_set(&whole[0], 30);
+        counter_set(&whole[1], 10);
+    }
+    metrics_destroy(m);
+}
+
 static void visits_read_the_sources_anew(void **state)
 {
     counter c = 1;
@@ -226,6 +247,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(empty_registry_visits_nothing),
         cmocka_unit_test(instances_merge_in_order_of_first_registration),
+        cmocka_unit_test(a_ratio_is_of_the_sums),
         cmocka_unit_test(visits_read_the_sources_anew),
         cmocka_unit_test(counters_count),
         cmocka_unit_test(many_metrics_fit),
