@@ -16,11 +16,12 @@ static inline uint64_t zero_bytes(uint64_t x)
 static inline uint64_t slots_with_tag(const struct bucket *at, uint8_t tag)
 {
     _Static_assert(BUCKET_SLOTS == 11, "eight tags and three");
-    uint64_t low, high = 0;
-    memcpy(&low, at->tag, 8);
-    memcpy(&high, at->tag + 8, 3);
+    uint64_t low;
+    uint32_t last; /* three tags, and `used`, which is left out below */
+    memcpy(&low, at->tag, sizeof low);
+    memcpy(&last, (const char *)at + offsetof(struct bucket, tag) + 8, sizeof last);
     low = zero_bytes(low ^ ONES * tag);
-    high = zero_bytes(high ^ ONES * tag) & (HIGHS >> 40);
+    uint64_t high = zero_bytes(last ^ ONES * tag) & (HIGHS >> 40);
     return low >> 7 | high >> 6;
 }
 
