@@ -11,7 +11,6 @@
 
 #define CURSOR_BITS   48
 #define EMPTY_PER_KEY 10 /* steps that SCAN takes at most, for each session it is to look at */
-#define SESSION_BYTES 64 /* what a session costs besides its bytes, about */
 
 struct wide {
     struct execute_rules *rules;
@@ -193,19 +192,19 @@ static bool all_hold(const struct wide *w, struct call *call)
     return true;
 }
 
-/* Is there memory for everything that the parts store? What each replaces counts for it. */
+/* Is there memory for everything that the parts store? What is no longer than what it replaces needs none. */
 static bool memory_suffices(const struct wide *w, struct call *call)
 {
     const struct budget *budget = w->shards[0]->budget;
-    size_t more = 0;
+    size_t more = 0, before = 0;
     if (budget->limit == 0) return true;
     for (struct call *part = call->parts; part; part = part->part_next) {
         if (part->request.op != OP_PUT || part->reply.kind != REPLY_NONE) continue;
         struct step s = step_of(w, part);
         const struct entry *old = step_find(&s);
-        size_t size = part->request.value.len, held = old ? entry_value_len(old) : 0;
-        if (!old) size += part->request.key.len + SESSION_BYTES;
-        if (size > held) more += size - held;
+        struct table_item item = {
+            .key_len = part->request.key.len, .value_len = part->request.value.len, .flags = part->request.flags};
+        if (!old || item.value_len > entry_value_len(old)) more += table_price(s.table, &item, before++);
     }
     return more == 0 || budget_used(budget) + more <= budget->limit;
 }

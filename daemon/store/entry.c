@@ -26,6 +26,17 @@ static bool is_short(const struct table_item *item)
     return item->key_len <= SHORT_KEY_MAX && short_bytes(item) <= SLAB_SLOT_MAX;
 }
 
+static size_t long_bytes(const struct table_item *item)
+{
+    return sizeof(struct entry) + sizeof(struct entry_long) + item->key_len + flags_bytes(item);
+}
+
+size_t entry_wants(const struct table_item *item, size_t *block)
+{
+    *block = is_short(item) ? 0 : item->value_len + item->more_len;
+    return is_short(item) ? short_bytes(item) : long_bytes(item);
+}
+
 static char *put_bytes(char *at, const void *bytes, size_t len)
 {
     if (len > 0) memcpy(at, bytes, len);
@@ -76,8 +87,7 @@ static uint32_t create_long(struct slab *slab, struct budget *budget, const stru
     size_t value_len = item->value_len + item->more_len;
     char *block;
     if (!make_block(budget, value_len, over, &block)) return SLAB_NONE;
-    uint32_t handle = slab_alloc(
-        slab, sizeof(struct entry) + sizeof(struct entry_long) + item->key_len + flags_bytes(item), over);
+    uint32_t handle = slab_alloc(slab, long_bytes(item), over);
     if (handle == SLAB_NONE) {
         if (block != NULL) budget_give(budget, malloc_usable_size(block));
         free(block);

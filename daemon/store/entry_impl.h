@@ -60,6 +60,8 @@ struct entry_long {
  * SLAB_NONE when there is no memory or the budget says no; `over_budget`: it is charged but not asked.
  */
 uint32_t entry_create(struct slab *slab, struct budget *budget, const struct table_item *item, bool over_budget);
+/* Bytes that entry_create will ask the slab for, and in *block those for a block of its own. */
+size_t entry_wants(const struct table_item *item, size_t *block);
 /* Gives the entry the item's value, flags and marks, in place: true if that was possible. Key, deadline and version
  * stay as they are. */
 bool entry_overwrite(struct entry *e, const struct table_item *item);

@@ -134,6 +134,14 @@ uint32_t slab_alloc(struct slab *s, size_t bytes, bool over_budget)
     return take_fresh(s, c, class, size, over_budget);
 }
 
+size_t slab_vacant(const struct slab *s, size_t bytes)
+{
+    size_t size;
+    const struct size_class *c = &s->classes[class_of(bytes, &size)];
+    if (c->fresh == NULL) return c->vacant;
+    return c->vacant + (c->fresh->touched - SLAB_HEAD) / size - c->fresh->used;
+}
+
 /* ---- freeing ---- */
 
 static void emptied(struct slab *s, struct size_class *c, struct span *span)

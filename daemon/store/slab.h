@@ -56,6 +56,9 @@ void slab_give(void *slot);
 /* Frees what was given, at most `limit` slots; returns how many. Cheap when there is nothing. */
 size_t slab_collect(struct slab *s, size_t limit);
 
+/* Free slots for requests of so many bytes: touched before, so that they cost the budget nothing. */
+size_t slab_vacant(const struct slab *s, size_t bytes);
+
 /* The size of the slots that a request for so many bytes gets. */
 size_t slab_slot_size(size_t bytes);
 

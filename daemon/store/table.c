@@ -17,9 +17,10 @@
 #include "daemon/store/entry_impl.h"
 #include "daemon/store/wheel.h"
 
-#define SWEEP_FOR_ROOM   64  /* entries moved to make room for one, when the budget is short */
-#define COMPACT_FOR_ROOM 256 /* and entries moved together */
-#define COLLECT_LIMIT    64  /* entries that others released, freed before one is stored */
+#define SWEEP_FOR_ROOM   64   /* entries moved to make room for one, when the budget is short */
+#define COMPACT_FOR_ROOM 256  /* and entries moved together */
+#define PAGE             4096 /* what sessions are charged by */
+#define COLLECT_LIMIT    64   /* entries that others released, freed before one is stored */
 
 struct table {
     struct buckets buckets;
@@ -291,6 +292,14 @@ enum table_status table_put(struct table *t, uint64_t hash, const void *key, siz
     struct table_item item = {
         .key = key, .key_len = key_len, .value = value, .value_len = value_len, .deadline_ms = deadline_ms};
     return table_store(t, hash, &item, now_ms, stored);
+}
+
+size_t table_price(const struct table *t, const struct table_item *item, size_t before)
+{
+    size_t block, slot = entry_wants(item, &block);
+    size_t price = block + block / 4; /* to which the allocator may round it up */
+    if (t == NULL || slab_vacant(t->slab, slot) <= before) price += slab_slot_size(slot) + PAGE;
+    return price;
 }
 
 uint64_t table_version(const struct table *t)

@@ -93,6 +93,9 @@ struct table_item {
 enum table_status table_store(struct table *t, uint64_t hash, const struct table_item *item, uint64_t now_ms,
                               struct entry **stored);
 
+/* At most what table_store will ask the budget for, were `before` others stored first. `t` NULL: a new table. */
+size_t table_price(const struct table *t, const struct table_item *item, size_t before);
+
 /* The version given out last. */
 uint64_t table_version(const struct table *t);
 

@@ -244,6 +244,60 @@ static void no_memory_is_an_error_and_no_change(void **state)
     assert_true(slice_equal(reply->body, slice_text("old")));
 }
 
+static const char *const batch_keys[] = {"x", "y", "z"};
+
+static const struct reply *put_batch(struct fixture *f, const char *value, size_t len)
+{
+    static const struct execute_load no_work = {0};
+    struct databases *shard = &f->databases;
+    request(f, OP_BATCH, "");
+    for (int i = 0; i < 3; i++) {
+        struct call *part = call_add_part(&f->call);
+        part->request.op = OP_PUT;
+        part->request.key = slice_text(batch_keys[i]);
+        part->request.value = slice_of(value, len);
+    }
+    execute_wide(&f->rules, &shard, 1, &f->call, &no_work, NOW);
+    return &f->call.reply;
+}
+
+static uint64_t stored(const struct fixture *f)
+{
+    return table_len(databases_table(&f->databases, 0), NOW);
+}
+
+static void a_batch_is_stored_whole_or_not_at_all(void **state)
+{
+    enum { SIZE = 3000 };
+    struct fixture *f = *state;
+    static char value[SIZE + 1000];
+    char key[8];
+    f->budget.limit = 200000;
+    for (int i = 0;; i++) {
+        snprintf(key, sizeof key, "k%d", i);
+        struct request *r = request(f, OP_PUT, key);
+        r->value = slice_of(value, SIZE);
+        if (run(f, NOW)->kind != REPLY_STORED) break;
+    }
+    uint64_t count = stored(f);
+    assert_int_equal(put_batch(f, value, SIZE)->error, ERR_OUT_OF_MEMORY);
+    assert_int_equal(stored(f), count);
+    for (int i = 0; i < 3; i++) {
+        snprintf(key, sizeof key, "k%d", i * 7);
+        request(f, OP_DELETE, key);
+        assert_int_equal(run(f, NOW)->kind, REPLY_OK);
+        if (i < 2) assert_int_equal(put_batch(f, value, SIZE)->error, ERR_OUT_OF_MEMORY);
+    }
+    assert_int_equal(put_batch(f, value, SIZE)->kind, REPLY_PARTS); /* in the places of the three */
+    assert_int_equal(stored(f), count);
+    assert_int_equal(put_batch(f, value, SIZE)->kind, REPLY_PARTS); /* in its own */
+    assert_int_equal(put_batch(f, value, SIZE + 1000)->error, ERR_OUT_OF_MEMORY);
+    for (int i = 0; i < 3; i++) {
+        request(f, OP_GET, batch_keys[i]);
+        assert_int_equal(run(f, NOW)->body.len, SIZE);
+    }
+}
+
 static void work_scales_with_its_load(void **state)
 {
     (void)state;
@@ -267,6 +321,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_tag_is_still_there, setup, teardown),
         cmocka_unit_test_setup_teardown(more_readers_than_can_be_counted_get_copies, setup, teardown),
         cmocka_unit_test_setup_teardown(no_memory_is_an_error_and_no_change, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_batch_is_stored_whole_or_not_at_all, setup, teardown),
         cmocka_unit_test(work_scales_with_its_load),
     };
     return cmocka_run_group_tests_name("execute", tests, NULL, NULL);

@@ -66,6 +66,13 @@ static uint32_t *take_many(struct slab *s, size_t count, size_t size)
     return handles;
 }
 
+static void free_many(struct slab *s, uint32_t *handles, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        slab_free(s, handles[i]);
+    free(handles);
+}
+
 /* ---- sizes ---- */
 
 static void little_is_lost_to_rounding(void **state)
@@ -145,10 +152,13 @@ static void the_budget_is_asked_for_new_pages_only(void **state)
     uint32_t forced = slab_alloc(s, SIZE, true);
     assert_int_not_equal(forced, SLAB_NONE);
     assert_int_equal(budget_used(&budget), 4 * PAGE);
-    assert_int_not_equal(take(s, SIZE), SLAB_NONE); /* on the same page */
+    uint32_t beside = take(s, SIZE); /* on the same page */
+    assert_int_not_equal(beside, SLAB_NONE);
     slab_free(s, handles[0]);
     assert_int_equal(take(s, SIZE), handles[0]);
-    free(handles);
+    slab_free(s, forced);
+    slab_free(s, beside);
+    free_many(s, handles, room);
     end(s);
 }
 
@@ -166,12 +176,12 @@ static void empty_spans_go_back_to_the_system(void **state)
     slab_trim(s);
     assert_int_equal(budget_used(&budget), 0);
     for (size_t i = 0; i < SPANS * PER_SPAN; i++) { /* the same addresses again */
-        uint32_t handle = slab_alloc(s, SIZE, false);
-        const char *slot = slab_at(s, handle);
+        handles[i] = slab_alloc(s, SIZE, false);
+        const char *slot = slab_at(s, handles[i]);
         for (size_t k = 0; k < SIZE; k += 8)
             assert_int_equal(slot[k], 0);
     }
-    free(handles);
+    free_many(s, handles, SPANS * PER_SPAN);
     end(s);
 }
 
@@ -197,9 +207,12 @@ static void no_address_space_is_no_slot(void **state)
     assert_int_equal(take(s, 5000), SLAB_NONE);
     slab_free(s, handles[1000]);
     assert_int_equal(take(s, SIZE), handles[1000]);
-    assert_int_not_equal(take(s, SIZE), SLAB_NONE);
-    assert_int_not_equal(take(s, 5000), SLAB_NONE);
-    free(handles);
+    uint32_t more[2] = {take(s, SIZE), take(s, 5000)};
+    for (int i = 0; i < 2; i++) {
+        assert_int_not_equal(more[i], SLAB_NONE);
+        slab_free(s, more[i]);
+    }
+    free_many(s, handles, 16 * PER_SPAN);
     end(s);
 }
 
@@ -253,7 +266,7 @@ static void sparse_spans_are_moved_together(void **state)
     assert_int_equal(compact(s, handles, kept, SLAB_NONE, true), 0);
     for (size_t i = 0; i < kept; i++)
         check(s, handles[i], SIZE);
-    free(handles);
+    free_many(s, handles, kept);
     end(s);
 }
 
@@ -273,7 +286,7 @@ static void under_pressure_less_is_worth_it(void **state)
     assert_true(compact(s, handles, kept, SLAB_NONE, true) > 0);
     slab_trim(s);
     assert_int_equal(counter_get(&bytes), (SPANS - 1) * SLAB_SPAN);
-    free(handles);
+    free_many(s, handles, kept);
     end(s);
 }
 
@@ -293,7 +306,8 @@ static void what_cannot_be_moved_makes_it_rest(void **state)
     assert_int_not_equal(next, SLAB_NONE);
     uint32_t taken = take(s, SIZE); /* never from the span that is being emptied */
     assert_true(taken >> SLAB_SLOT_BITS != next >> SLAB_SLOT_BITS);
-    free(handles);
+    slab_free(s, taken);
+    free_many(s, handles, kept);
     end(s);
 }
 
