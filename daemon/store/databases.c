@@ -1,5 +1,6 @@
 #include "daemon/store/databases.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 void databases_init(struct databases *d, const struct siphash_key *key, struct budget *budget)
@@ -12,14 +13,23 @@ void databases_init(struct databases *d, const struct siphash_key *key, struct b
         d->flush_due_ms[i] = UINT64_MAX;
 }
 
+/* Takes down what is leaving, about `budget` sessions of it. True: there is no more. */
+static bool dismantle(struct databases *d, size_t budget)
+{
+    struct leaving *first = d->leaving;
+    if (first == NULL) return true;
+    if (!table_dismantle(first->table, budget)) return false;
+    d->leaving = first->next;
+    free(first);
+    return d->leaving == NULL;
+}
+
 void databases_destroy(struct databases *d)
 {
-    for (unsigned i = 0; i < DATABASES_COUNT; i++) {
-        if (d->leaving[i] != NULL)
-            while (!table_dismantle(d->leaving[i], SIZE_MAX))
-                ;
+    while (!dismantle(d, SIZE_MAX))
+        ;
+    for (unsigned i = 0; i < DATABASES_COUNT; i++)
         table_destroy(d->tables[i]);
-    }
 }
 
 struct table *databases_make(struct databases *d, unsigned number, uint64_t now_ms)
@@ -46,12 +56,15 @@ static void flush_now(struct databases *d, unsigned number)
 {
     struct table *t = d->tables[number];
     if (t == NULL) return;
+    struct leaving *last = malloc(sizeof *last);
     d->versions[number] = table_version(t);
     d->tables[number] = NULL;
-    if (d->leaving[number] == NULL)
-        d->leaving[number] = t;
-    else
-        table_destroy(t); /* flushed again before the last one was gone: then there is little in it, mostly */
+    if (last == NULL) { /* no slices, then */
+        table_destroy(t);
+        return;
+    }
+    *last = (struct leaving){t, d->leaving};
+    d->leaving = last;
 }
 
 void databases_flush(struct databases *d, unsigned number, uint64_t at_ms, uint64_t now_ms)
@@ -78,17 +91,10 @@ void databases_flush_due(struct databases *d, uint64_t now_ms)
 
 bool databases_sweep(struct databases *d, uint64_t now_ms, size_t budget)
 {
-    bool done = true;
     databases_catch_up(d, now_ms);
-    for (unsigned i = 0; i < DATABASES_COUNT; i++) {
-        if (d->leaving[i] != NULL) {
-            if (table_dismantle(d->leaving[i], budget))
-                d->leaving[i] = NULL;
-            else
-                done = false;
-        }
+    bool done = dismantle(d, budget);
+    for (unsigned i = 0; i < DATABASES_COUNT; i++)
         if (d->tables[i] != NULL && !table_sweep(d->tables[i], now_ms, budget)) done = false;
-    }
     return done;
 }
 

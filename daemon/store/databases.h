@@ -13,9 +13,15 @@
 
 #define DATABASES_COUNT 16
 
+/* A flushed table on its way out. */
+struct leaving {
+    struct table *table;
+    struct leaving *next;
+};
+
 struct databases {
     struct table *tables[DATABASES_COUNT];
-    struct table *leaving[DATABASES_COUNT]; /* flushed, on their way out */
+    struct leaving *leaving;                /* the last one flushed first */
     uint64_t versions[DATABASES_COUNT];     /* of the table that left last */
     uint64_t flush_due_ms[DATABASES_COUNT]; /* UINT64_MAX: no flush is due */
     uint64_t flush_next_ms;                 /* the earliest of them */
