@@ -156,7 +156,8 @@ size_t entry_block_bytes(const struct entry *e)
 
 const char *entry_value(const struct entry *e)
 {
-    return e->is_long ? entry_long(e)->value : e->bytes + e->key_len;
+    if (!e->is_long) return e->bytes + e->key_len;
+    return entry_long(e)->value != NULL ? entry_long(e)->value : e->bytes; /* empty, but somewhere */
 }
 
 size_t entry_value_len(const struct entry *e)

@@ -57,7 +57,8 @@ static bool add_chunk(struct slab *s)
     if (s->count + SLAB_CHUNK >= s->capacity && !extend_directory(s)) return false;
     char *at = map_chunk();
     if (at == NULL) return false;
-    assert((uint64_t)(uintptr_t)at >> 47 == 0);
+    /* Huge pages would be taken whole at the first touch, and again where something was given back. */
+    (void)madvise(at, CHUNK_BYTES, MADV_NOHUGEPAGE);
     for (uint32_t i = SLAB_CHUNK; i > 0; i--) { /* the lowest first, later */
         uint32_t number = s->count + i;
         s->place[number] = (uint64_t)(uintptr_t)(at + (i - 1) * SLAB_SPAN);

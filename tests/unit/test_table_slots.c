@@ -149,6 +149,7 @@ static void keys_and_values_of_every_length(void **state)
                 assert_int_equal(entry_key_len(stored), lengths[k]);
                 assert_int_equal(entry_value_len(stored), values[v]);
                 assert_int_equal(entry_flags(stored), flags * 77);
+                assert_non_null(entry_value(stored));
                 if (values[v] > 0) assert_memory_equal(entry_value(stored), bytes, values[v]);
             }
         }
