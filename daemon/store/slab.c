@@ -1,4 +1,4 @@
-/* Slots: taking, freeing, collecting what other threads gave, and emptying sparse spans. */
+/* Slots: taking, freeing, and collecting what other threads gave. */
 #include "daemon/store/slab.h"
 
 #include <stdlib.h>
@@ -6,12 +6,8 @@
 
 #include "daemon/store/slab_impl.h"
 
-#define NEVER_LEFT   (INT64_C(1) << 62)
-#define UNMAP_LIMIT  8    /* chunks unmapped in one call */
-#define WASTE_SHARE  8    /* a part in so many may be free without being worth a move */
-#define REST_MS      1000 /* the pause after a span that could not be emptied */
-#define BITS_WORD(n) ((n) / 64)
-#define BITS_BIT(n)  (UINT64_C(1) << ((n) % 64))
+#define NEVER_LEFT  (INT64_C(1) << 62)
+#define UNMAP_LIMIT 8 /* chunks unmapped in one call */
 
 /* ---- sizes ---- */
 
@@ -40,7 +36,7 @@ size_t slab_slot_size(size_t bytes)
 
 /* ---- the spans of a class, by how full they are ---- */
 
-static void list_remove(struct size_class *c, struct span *span)
+void span_list_remove(struct size_class *c, struct span *span)
 {
     if (span->group == SLAB_NO_GROUP) return;
     if (span->next != NULL) span->next->prev = span->prev;
@@ -51,7 +47,7 @@ static void list_remove(struct size_class *c, struct span *span)
     span->group = SLAB_NO_GROUP;
 }
 
-static void list_add(struct size_class *c, struct span *span)
+void span_list_add(struct size_class *c, struct span *span)
 {
     if (span->used == span->slots) { /* in no list; the first free slot brings it back */
         span->floor = span->slots;
@@ -71,8 +67,8 @@ static void list_add(struct size_class *c, struct span *span)
 static void list_update(struct size_class *c, struct span *span)
 {
     if (span->used >= span->floor && span->used <= span->ceiling) return;
-    list_remove(c, span);
-    list_add(c, span);
+    span_list_remove(c, span);
+    span_list_add(c, span);
 }
 
 /* ---- taking ---- */
@@ -113,7 +109,7 @@ static uint32_t take_fresh(struct slab *s, struct size_class *c, unsigned class,
         c->fresh = NULL;
         c->spans++;
         c->vacant += span->slots - span->used;
-        list_add(c, span);
+        span_list_add(c, span);
     }
     return handle;
 }
@@ -151,7 +147,7 @@ static void emptied(struct slab *s, struct size_class *c, struct span *span)
     } else if (is_fresh(c, span)) {
         c->fresh = NULL;
     } else {
-        list_remove(c, span);
+        span_list_remove(c, span);
         c->spans--;
         c->vacant -= span->slots;
     }
@@ -228,75 +224,6 @@ size_t slab_collect(struct slab *s, size_t limit)
     }
     s->collected += n;
     return n;
-}
-
-/* ---- compaction ---- */
-
-static bool worth_emptying(const struct size_class *c, const struct span *span, bool pressing)
-{
-    uint64_t slots = (uint64_t)c->spans * span->slots, elsewhere = c->vacant - (uint64_t)(span->slots - span->used);
-    return elsewhere >= span->used && (pressing || (uint64_t)c->vacant * WASTE_SHARE > slots + span->slots);
-}
-
-/* A span whose slots have room in the others of its class, from the class where that gains most. */
-static struct span *choose_leaving(const struct slab *s, bool pressing)
-{
-    struct span *best = NULL;
-    uint64_t most = 0;
-    for (unsigned class = 0; class < SLAB_CLASSES; class ++) {
-        const struct size_class *c = &s->classes[class];
-        if (c->vacant == 0) continue;
-        unsigned group = 0;
-        while (c->groups[group] == NULL) {
-            group++;
-            assert(group < SLAB_GROUPS); /* vacant slots are in listed spans */
-        }
-        struct span *span = c->groups[group];
-        uint64_t vacant = (uint64_t)c->vacant * span->size;
-        if (vacant <= most || !worth_emptying(c, span, pressing)) continue;
-        most = vacant;
-        best = span;
-    }
-    return best;
-}
-
-static void begin_leaving(struct slab *s, struct span *span)
-{
-    struct size_class *c = &s->classes[span->size_class];
-    list_remove(c, span);
-    c->spans--;
-    c->vacant -= span->slots - span->used;
-    s->leaving = span;
-    s->leaving_at = 0;
-}
-
-/* Something in it cannot be moved just now. */
-static void stop_leaving(struct slab *s, uint64_t now_ms)
-{
-    struct span *span = s->leaving;
-    struct size_class *c = &s->classes[span->size_class];
-    s->leaving = NULL;
-    c->spans++;
-    c->vacant += span->slots - span->used;
-    list_add(c, span);
-    s->rest_ms = now_ms + REST_MS;
-}
-
-uint32_t slab_next_to_move(struct slab *s, bool pressing, uint64_t now_ms)
-{
-    if (s->leaving == NULL) {
-        if (now_ms < s->rest_ms) return SLAB_NONE;
-        struct span *span = choose_leaving(s, pressing);
-        if (span == NULL) return SLAB_NONE;
-        begin_leaving(s, span);
-    }
-    struct span *span = s->leaving;
-    for (; s->leaving_at < span->slots; s->leaving_at++) {
-        if (!(span->bits[BITS_WORD(s->leaving_at)] & BITS_BIT(s->leaving_at))) continue;
-        return span->number << SLAB_SLOT_BITS | s->leaving_at++;
-    }
-    stop_leaving(s, now_ms);
-    return SLAB_NONE;
 }
 
 /* ---- life cycle ---- */

@@ -1,8 +1,8 @@
 /*
- * Memory for the sessions of one table: slots of about 170 sizes, cut from spans of 256 KiB.
+ * Memory for the sessions of one table: slots of 125 sizes, cut from spans of 256 KiB.
  *
- *     handle (32 bits) = | span number, 19 | slot, 13 |        places[span number] = | address, 46 | slot size, 18
- * |
+ *     handle (32 bits)    = | span number, 19 | slot, 13 |
+ *     places[span number] = | address | slot size, 18 |
  *
  *     chunk of 16 spans from the system -> span of one slot size, with a bit per slot -> slot
  *
@@ -29,6 +29,7 @@
 #define SLAB_NONE      0U /* no slot has this handle */
 #define SLAB_SLOT_MIN  32U
 #define SLAB_SLOT_MAX  8192U
+#define SLAB_PAGE      4096U /* what is charged at a time */
 #define SLAB_SPAN_BITS 18
 #define SLAB_SPAN      ((size_t)1 << SLAB_SPAN_BITS)
 #define SLAB_HEAD      64U /* bytes of a span in front of its slots */

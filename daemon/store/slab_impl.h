@@ -10,7 +10,6 @@
 #define SLAB_FINE      512U /* sizes up to here are 8 bytes apart; beyond, 16 to a doubling */
 #define SLAB_CLASSES   ((SLAB_FINE - SLAB_SLOT_MIN) / 8 + 1 + 4 * 16)
 #define SLAB_GROUPS    4
-#define SLAB_PAGE      4096U
 #define SLAB_CHUNK     16 /* spans that are got from the system together */
 #define SLAB_NO_GROUP  SLAB_GROUPS
 #define SLAB_BITS_FULL UINT64_MAX
@@ -75,6 +74,13 @@ struct slab {
     _Alignas(64) _Atomic(void *) given; /* linked by the slots' first word */
     _Atomic int64_t left;               /* see slab_destroy */
 };
+
+#define BITS_WORD(slot) ((slot) / 64)
+#define BITS_BIT(slot)  (UINT64_C(1) << ((slot) % 64))
+
+/* slab.c: the lists of a class. A full span is in none. */
+void span_list_add(struct size_class *c, struct span *span);
+void span_list_remove(struct size_class *c, struct span *span);
 
 /* slab_span.c: spans, and where they come from and go to. */
 

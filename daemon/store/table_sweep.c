@@ -1,0 +1,83 @@
+/* What leaves the table, by itself or not: expiry, releases, and moving sparse memory together. */
+#include "daemon/store/table_impl.h"
+
+#define SWEEP_FOR_ROOM   64  /* entries moved to make room for one, when the budget is short */
+#define COMPACT_FOR_ROOM 256 /* and entries moved together */
+
+/* ---- removal ---- */
+
+void table_let_go(struct table *t, uint32_t handle)
+{
+    const struct entry *e = entry_at(t->slab, handle);
+    size_t block = entry_block_bytes(e);
+    if (block > 0) budget_give(t->budget, block);
+    if (block > 0) counter_sub(&t->counters->slab_bytes, block);
+    table_count_bytes(t, -entry_bytes(e));
+    entry_drop(t->slab, handle);
+}
+
+void table_drop(struct table *t, uint64_t hash, uint32_t handle)
+{
+    buckets_remove(&t->buckets, hash, handle);
+    counter_sub(&t->counters->sessions, 1);
+    table_let_go(t, handle);
+}
+
+void table_drop_expired(struct table *t, uint64_t hash, uint32_t handle)
+{
+    table_drop(t, hash, handle);
+    counter_add(&t->counters->expired, 1);
+}
+
+/* ---- sweeping ---- */
+
+/* Moves an entry to another slot; one that somebody holds stays where it is. */
+static void move(struct table *t, uint32_t from)
+{
+    struct entry *e = entry_at(t->slab, from);
+    if (!e->linked || !entry_is_alone(e)) return;
+    size_t size = entry_slot_bytes(e);
+    uint32_t to = slab_alloc(t->slab, size, true);
+    if (to == SLAB_NONE) return;
+    memcpy(entry_at(t->slab, to), e, size);
+    buckets_replace(&t->buckets, table_hash_of(t, e), from, to);
+    wheel_relocate(&t->wheel, e, to);
+    slab_free(t->slab, from);
+}
+
+/* Empties sparse spans, by `moves` entries at most. True: nothing is left to do. */
+static bool compact(struct table *t, bool pressing, uint64_t now_ms, size_t moves)
+{
+    for (; moves > 0; moves--) {
+        uint32_t handle = slab_next_to_move(t->slab, pressing, now_ms);
+        if (handle == SLAB_NONE) return true;
+        move(t, handle);
+    }
+    return false;
+}
+
+static enum wheel_step expire(struct table *t, uint64_t now_ms, size_t *budget)
+{
+    uint32_t handle;
+    enum wheel_step step;
+    while ((step = wheel_advance(&t->wheel, now_ms, budget, &handle)) == WHEEL_EXPIRED)
+        table_drop_expired(t, table_hash_of(t, entry_at(t->slab, handle)), handle);
+    return step;
+}
+
+bool table_sweep(struct table *t, uint64_t now_ms, size_t budget)
+{
+    budget -= slab_collect(t->slab, budget);
+    if (expire(t, now_ms, &budget) != WHEEL_DONE || !compact(t, false, now_ms, budget)) return false;
+    slab_trim(t->slab);
+    return true;
+}
+
+void table_make_room(struct table *t, uint64_t now_ms)
+{
+    size_t budget = SWEEP_FOR_ROOM;
+    (void)slab_collect(t->slab, SWEEP_FOR_ROOM);
+    (void)expire(t, now_ms, &budget);
+    (void)compact(t, true, now_ms, COMPACT_FOR_ROOM);
+    slab_trim(t->slab);
+}
