@@ -30,28 +30,31 @@ static uint64_t blend(uint64_t average, uint64_t sample)
     return average + (sample + WEIGHT - 1) / WEIGHT - average / WEIGHT;
 }
 
-/* Its share of a batch that took `elapsed_ns` where `expected_ns` had been expected. */
-static void note_one(struct costs *c, const struct call *call, uint64_t elapsed_ns, uint64_t expected_ns)
+/* A batch took `elapsed_ns` where `expected_ns` had been expected. */
+struct outcome {
+    uint64_t elapsed_ns, expected_ns;
+    uint32_t seen; /* bit per operation whose average is up to date: one of a kind speaks for all of its kind */
+};
+_Static_assert(OP_TABLE_LAST < 32, "a bit per operation");
+
+static void note_one(struct costs *c, const struct call *call, struct outcome *o)
 {
     for (const struct call *part = call->parts; part; part = part->part_next)
-        note_one(c, part, elapsed_ns, expected_ns);
+        note_one(c, part, o);
     enum op op = call->request.op;
-    if (op > OP_TABLE_LAST || op == OP_BATCH) return;
+    if (op > OP_TABLE_LAST || op == OP_BATCH || (o->seen >> op & 1)) return;
+    o->seen |= 1U << op;
     uint64_t expected = costs_of(c, call);
-    uint64_t share = (uint64_t)((double)elapsed_ns * (double)expected / (double)expected_ns);
+    uint64_t share = (uint64_t)((double)o->elapsed_ns * (double)expected / (double)o->expected_ns);
     counter_set(&c->operation_ns[op], counter_get(&c->operation_ns[op]) ? blend(expected, share) : share + 1);
 }
 
 void costs_note(struct costs *c, struct call *const *calls, size_t count, uint64_t elapsed_ns)
 {
-    uint64_t expected_ns = 1, seen = 0;
-    counter_set(&c->mean_ns, blend(costs_mean(c), elapsed_ns / count + 1));
+    struct outcome o = {.elapsed_ns = elapsed_ns, .expected_ns = 1};
     for (size_t i = 0; i < count; i++)
-        expected_ns += costs_of(c, calls[i]);
-    for (size_t i = 0; i < count; i++) {
-        enum op op = calls[i]->request.op;
-        if (op > OP_TABLE_LAST || (seen >> op & 1)) continue; /* one of a kind speaks for all of its kind */
-        if (op != OP_BATCH) seen |= 1ULL << op;
-        note_one(c, calls[i], elapsed_ns, expected_ns);
-    }
+        o.expected_ns += costs_of(c, calls[i]);
+    for (size_t i = 0; i < count; i++)
+        note_one(c, calls[i], &o);
+    counter_set(&c->mean_ns, blend(costs_mean(c), elapsed_ns / count + 1));
 }
