@@ -113,6 +113,7 @@ const char *live_set(struct live *l, struct slice key, struct slice value, char 
 {
     char name[ASSIGNMENT_MAX] = {0}, assignment[ASSIGNMENT_MAX] = {0};
     if (key.len + value.len + 2 > sizeof assignment) return "no setting is that long";
+    if (memchr(key.ptr, '\0', key.len) || memchr(value.ptr, '\0', value.len)) return "no setting holds a zero byte";
     memcpy(name, key.ptr, key.len);
     memcpy(assignment, key.ptr, key.len);
     assignment[key.len] = '=';
