@@ -10,18 +10,19 @@
 #define TARGET_NS   5000000ULL   /* of the RFC */
 #define INTERVAL_NS 100000000ULL /* likewise */
 
+/* The whole part of the square root, a bit at a time. */
 static uint64_t root(uint64_t n)
 {
-    uint64_t r = 1;
-    while ((r + 1) * (r + 1) <= n)
-        r++;
+    uint64_t r = 0;
+    for (uint64_t bit = 1ULL << 31; bit > 0; bit >>= 1)
+        if ((r | bit) * (r | bit) <= n) r |= bit;
     return r;
 }
 
 /* interval / sqrt(count), in whole numbers. */
 static uint64_t control_law(uint64_t at_ns, uint32_t count)
 {
-    return at_ns + INTERVAL_NS * 1000 / root((uint64_t)count * 1000000);
+    return at_ns + (INTERVAL_NS << 15) / root((uint64_t)count << 30);
 }
 
 static bool full(struct admit_state *s, const struct admit_view *v)
