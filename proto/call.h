@@ -30,6 +30,7 @@ struct call_wait {
     uint64_t ticket;                      /* its number in order of entry */
     uint64_t cost_ns;                     /* what it will cost, as estimated on entry */
     uint64_t estimate_ns;                 /* how long it was expected to wait then */
+    bool yields;                          /* others go first: how long it waits tells nothing of them */
     uint32_t station;                     /* which thread of the backend it is for */
 };
 

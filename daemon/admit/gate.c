@@ -13,12 +13,17 @@
 #define BUDGET_FAST_NS 4000000 /* ... within this much a turn */
 #define BUDGET_SLOW_NS 200000  /* and what costs more within this, so that who is refused learns it soon */
 
-#define STALE_MOST   256 /* calls answered in one gate_next, at most */
-#define RATE_NS      50000000
-#define RETRY_MOST   1000 /* ms */
-#define GREED        4    /* who has more calls than this waiting, and so many times as much work, makes room */
-#define UNIT         256  /* of stretch and excess */
-#define STRETCH_MOST (64 * UNIT)
+#define STALE_MOST     256 /* calls answered in one gate_next, at most */
+#define RATE_NS        50000000
+#define RETRY_MOST     1000 /* ms */
+#define GREED_CALLS    4    /* who has more calls than this waiting, ... */
+#define GREED_TIMES    4    /* ... and so many times as much work as another would have, makes room for that */
+#define PATIENCE       4    /* a critical call may wait so many times as long as others, where it has to */
+#define UNIT           256  /* of stretch and excess */
+#define WAIT_MOST_NS   1000000000000 /* what is longer is all the same, and would overflow */
+#define STRETCH_MOST   (64 * UNIT)
+#define EXCESS_CLEAR   (UNIT + UNIT / 16) /* more is offered than can be done, and it is no accident */
+#define LEARN_SERVICES 4 /* waits expected to be shorter than this many services tell nothing of the estimate */
 
 static void leave(struct gate *g, struct call *call, bool served)
 {
@@ -86,17 +91,36 @@ static bool wants_more(const struct gate *g)
 /* By what has been estimated and how that turned out. */
 static uint64_t wait_of(const struct gate *g, uint64_t backlog_ns)
 {
-    return backlog_ns * g->stretch / UNIT;
+    return (backlog_ns < WAIT_MOST_NS ? backlog_ns : WAIT_MOST_NS) * g->stretch / UNIT;
 }
 
-static struct admit_view view_of(const struct gate *g, uint64_t cost_ns, uint64_t now_ns)
+/* The work that is done before `call`, which would be its flow's last, if all others of this gate have each a turn
+ * for every turn of its own. */
+static uint64_t rounds_ns(const struct gate *g, const struct call *call)
 {
+    uint64_t own_ns = line_backlog_of(&g->line, call->conn);
+    uint64_t flows = g->line.flow_count + (own_ns == 0);
+    return (own_ns + call->wait.cost_ns) * flows - call->wait.cost_ns;
+}
+
+/* The work before `call` as it looks now: its turn comes when all that waits is done, or earlier. */
+static uint64_t ahead_ns(const struct gate *g, const struct call *call)
+{
+    uint64_t turns_ns = rounds_ns(g, call);
+    return (turns_ns < g->line.backlog_ns ? turns_ns : g->line.backlog_ns) + g->out_ns;
+}
+
+/* `call`: who wants to enter, NULL: nobody. It waits until all is done that waits now; and, where more comes than
+ * can be done, as long as its connection's share of the time makes of what that has waiting. */
+static struct admit_view view_of(const struct gate *g, const struct call *call, uint64_t now_ns)
+{
+    uint64_t turns_ns = call && g->excess > EXCESS_CLEAR ? rounds_ns(g, call) : 0;
     return (struct admit_view){
         .now_ns = now_ns,
         .waiting = gate_station_depth(g->options.station),
         .bound = g->bound,
-        .wait_ns = wait_of(g, g->line.backlog_ns + g->out_ns),
-        .cost_ns = cost_ns,
+        .wait_ns = wait_of(g, (turns_ns > g->line.backlog_ns ? turns_ns : g->line.backlog_ns) + g->out_ns),
+        .cost_ns = call ? call->wait.cost_ns : 0,
         .mean_ns = costs_mean(g->options.costs),
         .target_ns = g->target_ns,
     };
@@ -153,35 +177,56 @@ static uint64_t waited(const struct call *call, uint64_t now_ns)
     return now_ns > call->arrived_ns ? now_ns - call->arrived_ns : 0;
 }
 
-/* Will its own deadline have passed when its turn comes, as far as that can be told? In round robin a connection
- * waits for as many calls of the others as it has itself. */
-static bool will_be_late(const struct gate *g, const struct call *call, uint64_t cost_ns, uint64_t now_ns)
+/* Will its own deadline have passed when its turn comes, as far as that can be told? */
+static bool will_be_late(const struct gate *g, const struct call *call, uint64_t now_ns)
 {
     if (call->request.deadline_ms == 0) return false;
-    uint64_t own_ns = line_backlog_of(&g->line, call->conn) + cost_ns;
-    uint64_t turns_ns = own_ns * (g->line.flow_count + 1);
-    uint64_t backlog_ns = turns_ns < g->line.backlog_ns ? turns_ns : g->line.backlog_ns;
-    return waited(call, now_ns) + wait_of(g, backlog_ns + g->out_ns) > call->request.deadline_ms * 1000000U;
+    return waited(call, now_ns) + wait_of(g, ahead_ns(g, call)) > call->request.deadline_ms * 1000000U;
 }
 
 /*
- * Who has to go so that `call` may stay; NULL: nobody. Of a lower class, the newest. Among equals nobody who has
- * his fair share or less: only one with far more waiting than the newcomer, who himself has less than his share.
+ * Who has to go so that `call` may stay; NULL: nobody. Of a lower class, the newest. Among equals only one with far
+ * more waiting than the newcomer, who himself has no more than his share.
  */
 static struct call *victim_for(const struct gate *g, const struct call *call)
 {
     const struct line *l = &g->line;
-    struct call *lower = line_lowest(l, call->request.priority);
+    struct call *lower = line_newest_below(l, call->request.priority);
     if (lower) return lower;
     uint64_t mine_ns = line_backlog_of(l, call->conn) + call->wait.cost_ns;
     uint64_t fair_ns = l->backlog_ns / (l->flow_count + 1);
     if (mine_ns > fair_ns) return NULL;
-    return line_greediest(l, call->request.priority, GREED, mine_ns * GREED);
+    return line_greediest(l, call->request.priority, GREED_CALLS, mine_ns * GREED_TIMES, LINE_NEWEST);
+}
+
+/* The same where the oldest goes: of who has the most waiting, or if that are few, of all; of the lowest class. */
+static struct call *oldest_for(const struct gate *g, const struct call *call)
+{
+    struct call *lower = line_oldest_below(&g->line, call->request.priority);
+    if (lower) return lower;
+    struct call *greedy = line_greediest(&g->line, call->request.priority, GREED_CALLS, 0, LINE_OLDEST);
+    return greedy ? greedy : line_oldest_of(&g->line, call->request.priority);
 }
 
 static struct call *supplanted_by(const struct gate *g, const struct call *call)
 {
-    return g->policy->when_full == ADMIT_SUPPLANT ? line_oldest(&g->line) : victim_for(g, call);
+    return g->policy->when_full == ADMIT_SUPPLANT ? oldest_for(g, call) : victim_for(g, call);
+}
+
+/* Does the policy let it in, or can it have somebody's place (`*victim`)? A critical call that finds nobody of
+ * a lower class to give way may wait longer than others. */
+static bool finds_room(struct gate *g, const struct call *call, uint64_t now_ns, struct call **victim)
+{
+    struct admit_view v = view_of(g, call, now_ns);
+    *victim = NULL;
+    if (!g->policy->full(&g->state, &v)) return true;
+    if (g->policy->when_full == ADMIT_HOLD) return false;
+    *victim = supplanted_by(g, call);
+    if (*victim) return true;
+    if (call->request.priority != PRIORITY_CRITICAL) return false;
+    v.wait_ns /= PATIENCE;
+    v.cost_ns /= PATIENCE;
+    return !g->policy->full(&g->state, &v);
 }
 
 static enum gate_verdict refuse(struct gate *g, struct call *call)
@@ -195,7 +240,7 @@ static enum gate_verdict refuse(struct gate *g, struct call *call)
 static void note_pass(struct gate *g, const struct call *call, uint64_t now_ns)
 {
     if (!g->policy->stale) return;
-    struct admit_view v = view_of(g, 0, now_ns);
+    struct admit_view v = view_of(g, NULL, now_ns);
     g->policy->stale(&g->state, &v, waited(call, now_ns));
 }
 
@@ -213,16 +258,22 @@ static enum gate_verdict hold(struct gate *g)
 uint64_t gate_others_starved(struct gate *g)
 {
     struct gate_station *station = g->options.station;
-    if (atomic_load_explicit(&station->starved, memory_order_relaxed) == 0) return 0;
+    if (station->gates == 1) return 0;
+    if (atomic_fetch_or(&station->starved, 0) == 0) return 0; /* not a plain load: see above */
     if (gate_station_depth(station) >= g->bound) return 0;
     return atomic_exchange(&station->starved, 0) & ~(1ULL << g->options.lane);
 }
 
+static enum gate_verdict turn_back(struct gate *g, struct call *call)
+{
+    return g->policy->when_full == ADMIT_HOLD ? hold(g) : refuse(g, call);
+}
+
 enum gate_verdict gate_judge(struct gate *g, struct call *call, uint64_t now_ns)
 {
-    uint64_t cost_ns = call->wait.cost_ns = costs_of(g->options.costs, call);
+    call->wait.cost_ns = costs_of(g->options.costs, call);
     count_rates(g, now_ns);
-    if (will_be_late(g, call, cost_ns, now_ns)) {
+    if (will_be_late(g, call, now_ns)) {
         call->reply.kind = REPLY_LATE;
         counter_add(&g->options.stats->late, 1);
         return GATE_REFUSE;
@@ -231,13 +282,12 @@ enum gate_verdict gate_judge(struct gate *g, struct call *call, uint64_t now_ns)
     if (passes && (g->options.in_place || has_room(g))) {
         note_pass(g, call, now_ns);
         call->wait.estimate_ns = g->out_ns;
+        call->wait.yields = false;
         g->offered++;
         return GATE_PASS;
     }
-    struct admit_view v = view_of(g, cost_ns, now_ns);
-    if (!g->policy->full(&g->state, &v)) return GATE_LINE;
-    if (g->policy->when_full == ADMIT_HOLD) return hold(g);
-    return supplanted_by(g, call) ? GATE_LINE : refuse(g, call);
+    struct call *victim;
+    return finds_room(g, call, now_ns, &victim) ? GATE_LINE : turn_back(g, call);
 }
 
 /* A place for one more in the lines of all gates. */
@@ -259,25 +309,34 @@ static void supplant(struct gate *g, struct call *victim)
 
 enum gate_verdict gate_enter(struct gate *g, struct call *call, uint64_t now_ns)
 {
-    struct admit_view v = view_of(g, call->wait.cost_ns, now_ns);
-    struct call *victim = g->policy->full(&g->state, &v) ? supplanted_by(g, call) : NULL;
+    struct call *victim;
+    bool room = finds_room(g, call, now_ns, &victim);
     if (victim) supplant(g, victim);
-    while (!reserve(g)) {
-        if (g->policy->when_full != ADMIT_HOLD) return refuse(g, call);
-        if (hold(g) == GATE_HOLD) return GATE_HOLD;
+    while (!room || !reserve(g)) { /* other threads took the last places */
+        enum gate_verdict verdict = turn_back(g, call);
+        if (verdict != GATE_LINE) return verdict;
+        room = true;
     }
-    call->wait.estimate_ns = g->line.backlog_ns + g->out_ns;
+    call->wait.estimate_ns = ahead_ns(g, call);
     if (!line_add(&g->line, call)) {
         atomic_fetch_sub_explicit(&g->options.station->lined, 1, memory_order_relaxed);
         reply_error(&call->reply, ERR_OUT_OF_MEMORY, "no memory for this request just now; not executed");
         return GATE_REFUSE;
     }
     g->offered++;
-    counter_max(&g->options.stats->deepest, v.waiting + 1 < g->bound ? v.waiting + 1 : g->bound);
+    uint32_t depth = gate_station_depth(g->options.station);
+    counter_max(&g->options.stats->deepest, depth < g->bound ? depth : g->bound);
     return GATE_LINE;
 }
 
 /* ---- to the backend and back ---- */
+
+/* Has the backend nothing left, of other gates neither? */
+static bool ran_dry(const struct gate *g)
+{
+    const struct gate_station *station = g->options.station;
+    return g->out == 0 && (station->gates == 1 || !station->ring || ring_depth(station->ring) == 0);
+}
 
 /* Since the window was looked at last, something came back: was the window too small? */
 static void adjust_window(struct gate *g)
@@ -288,7 +347,7 @@ static void adjust_window(struct gate *g)
     uint64_t least = WINDOW_LEAST_NS / mean_ns, most = WINDOW_MOST_NS / mean_ns;
     if (least < WINDOW_LEAST) least = WINDOW_LEAST;
     if (most < WINDOW_MOST_MIN) most = WINDOW_MOST_MIN;
-    if (g->out == 0 && g->line.count > 0) { /* it ran dry */
+    if (g->line.count > 0 && ran_dry(g)) {
         g->window *= 2;
         g->calm = 0;
     } else if (g->out < g->window / 2) {
@@ -302,20 +361,46 @@ static void adjust_window(struct gate *g)
     if (g->window > GATE_WINDOW_MOST) g->window = GATE_WINDOW_MOST;
 }
 
-/* Is it too late for this one? Then it is answered. */
-static bool turned_away(struct gate *g, struct call *call, uint64_t now_ns)
+/* How long it has waited, as policies see it: they are to have more patience with a critical call than with others,
+ * and less with a sheddable one. */
+static uint64_t felt(const struct call *call, uint64_t now_ns)
 {
     uint64_t waited_ns = waited(call, now_ns);
-    if (call->request.deadline_ms && waited_ns > call->request.deadline_ms * 1000000U) {
-        call->reply.kind = REPLY_LATE;
-        counter_add(&g->options.stats->late, 1);
-        return true;
+    if (call->request.priority == PRIORITY_CRITICAL) return waited_ns / PATIENCE;
+    return call->request.priority == PRIORITY_SHEDDABLE ? waited_ns * 2 : waited_ns;
+}
+
+/* Of the oldest calls of each class, the one that has waited longest in the policy's eyes. */
+static struct call *stalest(const struct gate *g, uint64_t now_ns)
+{
+    struct call *result = NULL;
+    for (int i = PRIORITY_CRITICAL; i <= PRIORITY_SHEDDABLE; i++) {
+        struct call *call = line_oldest_of(&g->line, (enum priority)i);
+        if (call && (!result || felt(call, now_ns) > felt(result, now_ns))) result = call;
     }
-    if (!g->policy->stale) return false;
-    struct admit_view v = view_of(g, 0, now_ns);
-    if (!g->policy->stale(&g->state, &v, waited_ns)) return false;
+    return result;
+}
+
+static void turn_away(struct gate *g, struct call *call)
+{
+    leave(g, call, false);
+    answered(g, call);
+}
+
+/*
+ * Is one answered for having waited too long? That is asked of the oldest, whoever's turn it is: in round robin a
+ * call may have its turn soon after it came while others have been there for long, and what is short for one flow
+ * does not tell of a queue that is short.
+ */
+static bool shed_stale(struct gate *g, uint64_t now_ns)
+{
+    if (!g->policy->stale || g->line.count == 0) return false;
+    struct call *call = stalest(g, now_ns);
+    struct admit_view v = view_of(g, NULL, now_ns);
+    if (!g->policy->stale(&g->state, &v, felt(call, now_ns))) return false;
     overloaded(g, call);
     counter_add(&g->options.stats->stale, 1);
+    turn_away(g, call);
     return true;
 }
 
@@ -323,12 +408,17 @@ struct call *gate_next(struct gate *g, uint64_t now_ns)
 {
     if (!g->options.in_place) adjust_window(g);
     for (int i = 0; i < STALE_MOST && wants_more(g); i++) {
+        if (shed_stale(g, now_ns)) continue;
         struct call *call = line_peek(&g->line);
         if (!call) return NULL;
-        bool away = turned_away(g, call, now_ns);
-        leave(g, call, !away);
-        if (!away) return call;
-        answered(g, call);
+        if (call->request.deadline_ms == 0 || waited(call, now_ns) <= call->request.deadline_ms * 1000000U) {
+            call->wait.yields = line_yields(&g->line, call);
+            leave(g, call, true);
+            return call;
+        }
+        call->reply.kind = REPLY_LATE;
+        counter_add(&g->options.stats->late, 1);
+        turn_away(g, call);
     }
     return NULL;
 }
@@ -348,10 +438,10 @@ void gate_sent(struct gate *g, struct call *call)
 static void learn_stretch(struct gate *g, const struct call *call, uint64_t waited_ns)
 {
     uint64_t estimate_ns = call->wait.estimate_ns;
-    if (estimate_ns < 4 * costs_mean(g->options.costs)) return;
+    if (wait_of(g, estimate_ns) < LEARN_SERVICES * costs_mean(g->options.costs)) return;
     uint64_t ratio = waited_ns * UNIT / estimate_ns;
     if (ratio > STRETCH_MOST) ratio = STRETCH_MOST;
-    if (ratio < UNIT / 4) ratio = UNIT / 4;
+    if (ratio < UNIT) ratio = UNIT; /* it was shorter only because others were turned away */
     g->stretch = (uint32_t)((g->stretch * 31ULL + ratio + 16) / 32);
 }
 
@@ -371,9 +461,9 @@ void gate_executed(struct gate *g, struct call *call, uint64_t now_ns)
     uint64_t service_ns = call->done_ns > call->taken_ns ? call->done_ns - call->taken_ns : 0;
     g->budget_ns -= (int64_t)call->wait.cost_ns;
     g->served++;
-    learn_stretch(g, call, waited_ns);
-    if (g->policy->executed) {
-        struct admit_view v = view_of(g, 0, now_ns);
+    if (!call->wait.yields) learn_stretch(g, call, waited_ns);
+    if (g->policy->executed && !call->wait.yields) {
+        struct admit_view v = view_of(g, NULL, now_ns);
         g->policy->executed(&g->state, &v, waited_ns, 1);
     }
     if (waited_ns != g->run_wait_ns || service_ns != g->run_service_ns) {

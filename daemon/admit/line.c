@@ -4,14 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FLOWS_FIRST 64
-#define DEBT_MOST   16 /* quanta that a flow may be in debt: bounds the rounds until somebody may go */
-#define LOOK_BACK   8  /* newest calls of a flow that are looked at for one of a low class */
+#include "daemon/base/fault.h"
+
+#define FLOWS_FIRST    64
+#define DEBT_MOST      16 /* quanta that a flow may be in debt: bounds the rounds until somebody may go */
+#define DEEP_CALLS     4  /* a flow with more calls waiting than this, ... */
+#define DEEP_TIMES     4  /* ... and so many times as many as the others have on average, is deep */
+#define TURNS_IN_A_ROW 16 /* of a ring while flows of later rings wait, who then have one too */
+#define LOOK_AT        8  /* calls at a flow's end that are looked at for one of a low class */
 
 void line_init(struct line *l)
 {
     memset(l, 0, sizeof *l);
-    l->turn = LINE_NONE;
+    for (int i = 0; i < LINE_RINGS; i++)
+        l->turns[i] = LINE_NONE;
     for (int i = 0; i < LINE_RANKS; i++)
         l->ranks[i] = LINE_NONE;
 }
@@ -33,11 +39,11 @@ static struct line_class *class_of(struct line *l, const struct call *call)
     return &l->classes[call->request.priority - PRIORITY_CRITICAL];
 }
 
-/* ---- ranks: logarithmic, four to a doubling, from about a microsecond ---- */
+/* ---- ranks: logarithmic, four to a doubling, from about 4 microseconds to a second ---- */
 
 static uint32_t rank_of(uint64_t backlog_ns)
 {
-    uint64_t units = backlog_ns >> 10 | 4;
+    uint64_t units = (backlog_ns >> 12) + 4; /* from 4 on, there are four to a doubling */
     uint32_t octave = 63 - (uint32_t)__builtin_clzll(units);
     uint32_t rank = (octave - 2) * 4 + (uint32_t)(units >> (octave - 2) & 3);
     return rank < LINE_RANKS ? rank : LINE_RANKS - 1;
@@ -74,22 +80,41 @@ static void rank_update(struct line *l, uint32_t slot)
 
 /* ---- round robin ---- */
 
-/* What a flow is given each round: the mean cost of the calls that wait. */
+/* What a flow is given each round: the mean cost of the calls that wait. Rounded down, so that where all cost the
+ * same it is good for one call and not for two. */
 static int64_t quantum(const struct line *l)
 {
-    return (int64_t)(l->backlog_ns / l->count) + 1;
+    uint64_t mean_ns = l->backlog_ns / l->count;
+    return mean_ns > 0 ? (int64_t)mean_ns : 1;
 }
 
-/* Behind all others: in front of the one whose turn it is. */
+/* Has it far more calls waiting than the others have on average? Asked when that number changes, of the flow alone:
+ * the others may have changed since. */
+static bool is_deep(const struct line *l, const struct line_flow *f)
+{
+    uint64_t others = l->count - f->count;
+    return f->count > DEEP_CALLS && (uint64_t)f->count * (l->flow_count - 1) >= others * DEEP_TIMES;
+}
+
+static enum line_ring ring_of(const struct line *l, const struct line_flow *f)
+{
+    enum priority priority = f->first->request.priority;
+    if (priority == PRIORITY_CRITICAL) return RING_CRITICAL;
+    return priority == PRIORITY_SHEDDABLE || is_deep(l, f) ? RING_LAST : RING_OTHERS;
+}
+
+/* Behind all others of its ring: in front of the one whose turn it is. */
 static void turn_join(struct line *l, uint32_t slot)
 {
     struct line_flow *f = &l->flows[slot];
-    if (l->turn == LINE_NONE) {
-        l->turn = f->turn_next = f->turn_prev = slot;
+    f->ring = ring_of(l, f);
+    uint32_t *turn = &l->turns[f->ring];
+    if (*turn == LINE_NONE) {
+        *turn = f->turn_next = f->turn_prev = slot;
         return;
     }
-    struct line_flow *next = &l->flows[l->turn];
-    f->turn_next = l->turn;
+    struct line_flow *next = &l->flows[*turn];
+    f->turn_next = *turn;
     f->turn_prev = next->turn_prev;
     l->flows[next->turn_prev].turn_next = slot;
     next->turn_prev = slot;
@@ -100,18 +125,50 @@ static void turn_leave(struct line *l, uint32_t slot)
     struct line_flow *f = &l->flows[slot];
     l->flows[f->turn_prev].turn_next = f->turn_next;
     l->flows[f->turn_next].turn_prev = f->turn_prev;
-    if (l->turn == slot) l->turn = f->turn_next == slot ? LINE_NONE : f->turn_next;
+    if (l->turns[f->ring] == slot) l->turns[f->ring] = f->turn_next == slot ? LINE_NONE : f->turn_next;
+}
+
+/* A flow has one call more or less than before, but some. */
+static void turn_update(struct line *l, uint32_t slot)
+{
+    if (ring_of(l, &l->flows[slot]) == l->flows[slot].ring) return;
+    turn_leave(l, slot);
+    turn_join(l, slot);
+}
+
+/* The first ring that has flows; unless it had many turns in a row while flows of later rings wait. */
+static enum line_ring next_ring(const struct line *l)
+{
+    enum line_ring ring = RING_CRITICAL;
+    while (ring < RING_LAST && l->turns[ring] == LINE_NONE)
+        ring++;
+    enum line_ring later = ring + 1;
+    while (later < LINE_RINGS && l->turns[later] == LINE_NONE)
+        later++;
+    return later < LINE_RINGS && l->in_a_row[ring] >= TURNS_IN_A_ROW ? later : ring;
+}
+
+/* A call of this ring was served, while calls of the earlier ones had to wait, if there are any. */
+static void count_turn(struct line *l, enum line_ring served)
+{
+    l->in_a_row[served]++;
+    for (int ring = 0; ring < (int)served; ring++)
+        l->in_a_row[ring] = 0;
 }
 
 struct call *line_peek(struct line *l)
 {
     if (l->count == 0) return NULL;
+    uint32_t *turn = &l->turns[next_ring(l)];
     int64_t grant = quantum(l);
-    while (l->flows[l->turn].deficit_ns <= 0) {
-        l->flows[l->turn].deficit_ns += grant;
-        l->turn = l->flows[l->turn].turn_next;
+    struct line_flow *f;
+    while ((f = &l->flows[*turn])->deficit_ns <= 0) {
+        /* A debt from times when calls cost more is cut to what it may be now. */
+        if (f->deficit_ns < -DEBT_MOST * grant) f->deficit_ns = -DEBT_MOST * grant;
+        f->deficit_ns += grant;
+        *turn = f->turn_next;
     }
-    return l->flows[l->turn].first;
+    return f->first;
 }
 
 /* ---- entering and leaving ---- */
@@ -119,10 +176,11 @@ struct call *line_peek(struct line *l)
 static bool make_room(struct line *l, uint32_t slot)
 {
     uint32_t room = l->flow_room ? l->flow_room : FLOWS_FIRST;
+    assert(slot < UINT32_MAX / 2);
     while (room <= slot)
         room *= 2;
     if (room == l->flow_room) return true;
-    struct line_flow *flows = realloc(l->flows, room * sizeof *flows);
+    struct line_flow *flows = fault_hit(FAULT_CALL_ALLOC) ? NULL : realloc(l->flows, room * sizeof *flows);
     if (!flows) return false;
     memset(flows + l->flow_room, 0, (room - l->flow_room) * sizeof *flows);
     l->flows = flows;
@@ -149,6 +207,7 @@ bool line_add(struct line *l, struct call *call)
     f->backlog_ns += w->cost_ns;
     if (f->count++ > 0) {
         rank_update(l, slot);
+        turn_update(l, slot);
         return true;
     }
     l->flow_count++;
@@ -167,10 +226,11 @@ static void unlink_call(struct line_flow *f, struct line_class *class, struct ca
     *(w->class_next ? &w->class_next->wait.class_prev : &class->last) = w->class_prev;
 }
 
+/* What costs nothing by estimate costs something all the same, or a flow of it would never end its turn. */
 static void pay(const struct line *l, struct line_flow *f, uint64_t cost_ns)
 {
     int64_t most = -DEBT_MOST * quantum(l);
-    f->deficit_ns -= (int64_t)cost_ns;
+    f->deficit_ns -= cost_ns > 0 ? (int64_t)cost_ns : 1;
     if (f->deficit_ns < most) f->deficit_ns = most;
 }
 
@@ -179,12 +239,16 @@ void line_remove(struct line *l, struct call *call, bool served)
     uint32_t slot = slot_of(call);
     struct line_flow *f = &l->flows[slot];
     unlink_call(f, class_of(l, call), call);
-    if (served) pay(l, f, call->wait.cost_ns);
+    if (served) {
+        pay(l, f, call->wait.cost_ns);
+        count_turn(l, f->ring);
+    }
     l->count--;
     l->backlog_ns -= call->wait.cost_ns;
     f->backlog_ns -= call->wait.cost_ns;
     if (--f->count > 0) {
         rank_update(l, slot);
+        turn_update(l, slot);
         return;
     }
     l->flow_count--;
@@ -204,11 +268,34 @@ struct call *line_oldest(const struct line *l)
     return oldest;
 }
 
-struct call *line_lowest(const struct line *l, enum priority priority)
+struct call *line_oldest_of(const struct line *l, enum priority priority)
+{
+    return l->classes[priority - PRIORITY_CRITICAL].first;
+}
+
+/* The lowest class with calls, if that is below `priority`; else NULL. */
+static const struct line_class *class_below(const struct line *l, enum priority priority)
 {
     for (int lowest = PRIORITY_SHEDDABLE; lowest > (int)priority; lowest--)
-        if (l->classes[lowest - PRIORITY_CRITICAL].last) return l->classes[lowest - PRIORITY_CRITICAL].last;
+        if (l->classes[lowest - PRIORITY_CRITICAL].last) return &l->classes[lowest - PRIORITY_CRITICAL];
     return NULL;
+}
+
+struct call *line_oldest_below(const struct line *l, enum priority priority)
+{
+    const struct line_class *class = class_below(l, priority);
+    return class ? class->first : NULL;
+}
+
+struct call *line_newest_below(const struct line *l, enum priority priority)
+{
+    const struct line_class *class = class_below(l, priority);
+    return class ? class->last : NULL;
+}
+
+bool line_yields(const struct line *l, const struct call *call)
+{
+    return l->flows[slot_of(call)].ring == RING_LAST;
 }
 
 uint64_t line_backlog_of(const struct line *l, uint64_t conn)
@@ -217,13 +304,16 @@ uint64_t line_backlog_of(const struct line *l, uint64_t conn)
     return slot < l->flow_room && l->flows[slot].count > 0 ? l->flows[slot].backlog_ns : 0;
 }
 
-struct call *line_greediest(const struct line *l, enum priority priority, uint32_t least, uint64_t least_ns)
+struct call *line_greediest(const struct line *l, enum priority priority, uint32_t least, uint64_t least_ns,
+                            enum line_end end)
 {
     if (l->ranks_used == 0) return NULL;
     const struct line_flow *f = &l->flows[l->ranks[63 - __builtin_clzll(l->ranks_used)]];
     if (f->count <= least || f->backlog_ns <= least_ns) return NULL;
-    struct call *call = f->last;
-    for (int i = 0; call && i < LOOK_BACK; i++, call = call->wait.flow_prev)
+    struct call *call = end == LINE_OLDEST ? f->first : f->last;
+    for (int i = 0; call && i < LOOK_AT; i++) {
         if (call->request.priority >= priority) return call;
+        call = end == LINE_OLDEST ? call->wait.flow_next : call->wait.flow_prev;
+    }
     return NULL;
 }

@@ -22,12 +22,21 @@
 #include "proto/call.h"
 
 #define LINE_CLASSES 3  /* PRIORITY_CRITICAL, PRIORITY_NORMAL, PRIORITY_SHEDDABLE */
-#define LINE_RANKS   64 /* a rank's flows differ by at most a quarter in what they have waiting */
+#define LINE_RANKS   64 /* a rank's flows differ by about a quarter at most in what they have waiting */
+
+/* Earlier rings go first; but where later ones wait, those have one turn in 17. */
+enum line_ring {
+    RING_CRITICAL, /* flows whose next call is critical */
+    RING_OTHERS,
+    RING_LAST, /* flows whose next call is sheddable, or that have far more calls waiting than the others */
+    LINE_RINGS
+};
 
 struct line_flow {
     struct call *first, *last;
     uint32_t count;
     uint32_t rank;
+    enum line_ring ring;
     uint64_t backlog_ns;
     int64_t deficit_ns;
     uint32_t turn_next, turn_prev; /* round robin: slots of the neighbours */
@@ -45,7 +54,8 @@ struct line {
     uint32_t count;      /* calls */
     uint64_t backlog_ns; /* what they are expected to cost */
     uint64_t tickets;
-    uint32_t turn; /* the flow whose turn it is; LINE_NONE: the line is empty */
+    uint32_t turns[LINE_RINGS];    /* the flow whose turn it is; LINE_NONE: the ring is empty */
+    uint32_t in_a_row[LINE_RINGS]; /* calls served from this ring since one of a later ring was */
     uint32_t ranks[LINE_RANKS];
     uint64_t ranks_used; /* bit per rank that has flows */
     struct line_class classes[LINE_CLASSES];
@@ -69,14 +79,24 @@ void line_remove(struct line *l, struct call *call, bool served);
 /* The call that came first; NULL when the line is empty. */
 struct call *line_oldest(const struct line *l);
 
-/* The newest call of the lowest class, if that is lower than `priority`; else NULL. */
-struct call *line_lowest(const struct line *l, enum priority priority);
+/* The same, of one class. */
+struct call *line_oldest_of(const struct line *l, enum priority priority);
+
+/* The oldest and the newest call of the lowest class that has any, if that is below `priority`; else NULL. */
+struct call *line_oldest_below(const struct line *l, enum priority priority);
+struct call *line_newest_below(const struct line *l, enum priority priority);
+
+/* Do the flows of others go before that of this call, which is in the line? */
+bool line_yields(const struct line *l, const struct call *call);
 
 /* What the connection `conn` has waiting. */
 uint64_t line_backlog_of(const struct line *l, uint64_t conn);
 
-/* The newest call, of a class not above `priority`, of a flow with the most waiting (within a quarter); NULL when
- * that has no such call among its newest, or not more than `least` calls that cost more than `least_ns`. */
-struct call *line_greediest(const struct line *l, enum priority priority, uint32_t least, uint64_t least_ns);
+enum line_end { LINE_OLDEST, LINE_NEWEST };
+
+/* The oldest or newest call, of a class not above `priority`, of a flow with the most waiting (within a quarter);
+ * NULL when that has no such call at that end, or not more than `least` calls that cost more than `least_ns`. */
+struct call *line_greediest(const struct line *l, enum priority priority, uint32_t least, uint64_t least_ns,
+                            enum line_end end);
 
 #endif

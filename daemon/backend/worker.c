@@ -71,16 +71,20 @@ static void deliver(struct worker *w, struct call **calls, size_t count)
     }
 }
 
-/* Notes when the calls' execution begins (0: they will not be executed). Those whose own deadline is past are
- * answered here; returns how many. */
+/* Notes when the calls' execution begins (0: they will not be executed). Those whose own deadline is past then, or
+ * will be by estimate when those before them in the batch are done, are answered here; returns how many. */
 static size_t begin(struct call **calls, size_t count, uint64_t start_ns)
 {
     size_t late = 0;
+    uint64_t own_start_ns = start_ns;
     for (size_t i = 0; i < count; i++) {
         struct call *call = calls[i];
         uint64_t deadline_ns = call->request.deadline_ms * 1000000U;
         call->taken_ns = start_ns;
-        if (deadline_ns == 0 || start_ns <= call->arrived_ns + deadline_ns) continue;
+        if (deadline_ns == 0 || own_start_ns <= call->arrived_ns + deadline_ns) {
+            own_start_ns += call->wait.cost_ns;
+            continue;
+        }
         call->reply.kind = REPLY_LATE;
         late++;
     }

@@ -1,0 +1,608 @@
+/* The gate by hand: every verdict, who leaves for whom, deadlines, hints, the window, several gates at one station.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/admit/gate.h"
+#include "daemon/base/fault.h"
+
+#define US    1000ULL
+#define MS    1000000ULL
+#define COST  (100 * US) /* of a call, by estimate */
+#define CALLS 400
+#define GATES 3
+
+struct fixture {
+    struct gate_station station;
+    struct gate gates[GATES];
+    struct gate_stats *stats;
+    struct costs costs;
+    struct ring *ring;
+    struct call calls[CALLS];
+    size_t used;
+    struct call *sent[CALLS]; /* to the backend and not yet back, oldest first */
+    size_t sent_count;
+    uint64_t now_ns;
+};
+
+static struct fixture *fixture_create(bool in_place, uint32_t gates)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    f->now_ns = 1000 * MS;
+    f->stats = calloc(GATES, sizeof *f->stats);
+    f->ring = ring_create(CALLS);
+    f->station = (struct gate_station){.gates = gates, .ring = in_place ? NULL : f->ring};
+    costs_init(&f->costs);
+    counter_set(&f->costs.mean_ns, COST);
+    for (uint32_t i = 0; i < GATES; i++) {
+        struct gate_options options = {
+            .station = &f->station, .lane = i, .costs = &f->costs, .in_place = in_place, .stats = &f->stats[i]};
+        gate_init(&f->gates[i], &options);
+        gate_tune(&f->gates[i], &policy_reject, 8, 0);
+    }
+    for (int i = 0; i < CALLS; i++)
+        call_init(&f->calls[i]);
+    return f;
+}
+
+static int setup(void **state)
+{
+    *state = fixture_create(false, 1);
+    return 0;
+}
+
+static int setup_in_place(void **state)
+{
+    *state = fixture_create(true, 1);
+    return 0;
+}
+
+static int setup_many(void **state)
+{
+    *state = fixture_create(false, GATES);
+    return 0;
+}
+
+static void forget(struct call *call)
+{
+    (void)call;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < GATES; i++)
+        gate_free(&f->gates[i], forget);
+    assert_int_equal(atomic_load(&f->station.lined), 0);
+    ring_destroy(f->ring);
+    free(f->stats);
+    free(f);
+    return 0;
+}
+
+static struct call *call_of(struct fixture *f, uint64_t conn, enum priority priority)
+{
+    assert_true(f->used < CALLS);
+    struct call *call = &f->calls[f->used++];
+    call->conn = conn;
+    call->request.op = OP_GET;
+    call->request.priority = priority;
+    call->arrived_ns = f->now_ns;
+    return call;
+}
+
+static void send(struct fixture *f, struct gate *g, struct call *call)
+{
+    assert_true(ring_push(f->ring, call));
+    gate_sent(g, call);
+    f->sent[f->sent_count++] = call;
+}
+
+/* As an I/O thread does it. */
+static enum gate_verdict submit(struct fixture *f, struct gate *g, struct call *call)
+{
+    enum gate_verdict verdict = gate_judge(g, call, f->now_ns);
+    if (verdict == GATE_PASS && !g->options.in_place) send(f, g, call);
+    return verdict == GATE_LINE ? gate_enter(g, call, f->now_ns) : verdict;
+}
+
+static enum gate_verdict submit_one(struct fixture *f, uint64_t conn, enum priority priority)
+{
+    return submit(f, &f->gates[0], call_of(f, conn, priority));
+}
+
+static struct call *latest(struct fixture *f)
+{
+    return &f->calls[f->used - 1];
+}
+
+/* What the gate has for the backend. */
+static size_t serve(struct fixture *f, struct gate *g)
+{
+    struct call *call;
+    size_t count = 0;
+    while ((call = gate_next(g, f->now_ns)) != NULL) {
+        send(f, g, call);
+        count++;
+    }
+    return count;
+}
+
+/* The backend begins on its oldest call, and gives it back after `took_ns`. */
+static struct call *give_back(struct fixture *f, struct gate *g, uint64_t took_ns)
+{
+    void *taken;
+    assert_int_equal(ring_pop(f->ring, &taken, 1), 1);
+    struct call *call = taken;
+    assert_ptr_equal(call, f->sent[0]);
+    memmove(f->sent, f->sent + 1, --f->sent_count * sizeof f->sent[0]);
+    call->taken_ns = f->now_ns;
+    f->now_ns += took_ns;
+    call->done_ns = f->now_ns;
+    call->reply.kind = REPLY_OK;
+    gate_returned(g, call, f->now_ns);
+    return call;
+}
+
+static size_t count_of(struct call *calls)
+{
+    size_t count = 0;
+    for (; calls; calls = calls->next)
+        count++;
+    return count;
+}
+
+/* Fills the gate to its bound with calls of connections 1, 2, ... */
+static void fill(struct fixture *f, enum priority priority)
+{
+    while (gate_station_depth(&f->station) < f->gates[0].bound)
+        assert_true(submit_one(f, f->used + 1, priority) <= GATE_LINE);
+}
+
+/* ---- by count ---- */
+
+static void two_pass_and_the_bound_is_exact(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(submit_one(f, i, PRIORITY_NORMAL), i < 2 ? GATE_PASS : GATE_LINE);
+    assert_int_equal(submit_one(f, 9, PRIORITY_NORMAL), GATE_REFUSE);
+    assert_int_equal(latest(f)->reply.kind, REPLY_OVERLOADED);
+    assert_in_range(latest(f)->reply.number, 1, 2);
+    assert_int_equal(counter_get(&f->stats[0].deepest), 8);
+    /* What is executed does not wait any more. */
+    void *taken;
+    ring_pop(f->ring, &taken, 1);
+    assert_int_equal(submit_one(f, 10, PRIORITY_NORMAL), GATE_LINE);
+    assert_int_equal(submit_one(f, 11, PRIORITY_NORMAL), GATE_REFUSE);
+}
+
+static void a_bound_of_one(void **state)
+{
+    struct fixture *f = *state;
+    gate_tune(&f->gates[0], &policy_reject, 1, 0);
+    assert_int_equal(submit_one(f, 1, PRIORITY_NORMAL), GATE_PASS);
+    assert_int_equal(submit_one(f, 1, PRIORITY_NORMAL), GATE_REFUSE);
+    give_back(f, &f->gates[0], COST);
+    assert_int_equal(submit_one(f, 1, PRIORITY_NORMAL), GATE_PASS);
+}
+
+static void no_memory_to_wait(void **state)
+{
+    struct fixture *f = *state;
+    submit_one(f, 1, PRIORITY_NORMAL);
+    submit_one(f, 2, PRIORITY_NORMAL);
+    fault_arm(FAULT_CALL_ALLOC, 1, 1);
+    assert_int_equal(submit_one(f, 3, PRIORITY_NORMAL), GATE_REFUSE);
+    assert_int_equal(latest(f)->reply.kind, REPLY_ERROR);
+    assert_int_equal(latest(f)->reply.error, ERR_OUT_OF_MEMORY);
+    assert_int_equal(atomic_load(&f->station.lined), 0);
+    fault_disarm_all();
+    assert_int_equal(submit_one(f, 3, PRIORITY_NORMAL), GATE_LINE);
+}
+
+/* Judging alone, as for a header, changes nothing. */
+static void judging_takes_no_place(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 50; i++)
+        assert_int_equal(gate_judge(&f->gates[0], call_of(f, 1, PRIORITY_NORMAL), f->now_ns), GATE_PASS);
+    fill(f, PRIORITY_NORMAL);
+    for (int i = 0; i < 50; i++)
+        assert_int_equal(gate_judge(&f->gates[0], call_of(f, 1, PRIORITY_CRITICAL), f->now_ns), GATE_LINE);
+    assert_null(gate_answered(&f->gates[0]));
+    assert_int_equal(gate_station_depth(&f->station), 8);
+}
+
+/* ---- who leaves for whom ---- */
+
+static void a_higher_class_supplants_the_newest_of_the_lowest(void **state)
+{
+    struct fixture *f = *state;
+    submit_one(f, 1, PRIORITY_NORMAL);
+    submit_one(f, 2, PRIORITY_NORMAL);
+    submit_one(f, 3, PRIORITY_SHEDDABLE);
+    struct call *victim = latest(f);
+    fill(f, PRIORITY_NORMAL);
+    assert_int_equal(submit_one(f, 70, PRIORITY_SHEDDABLE), GATE_REFUSE);
+    assert_int_equal(submit_one(f, 71, PRIORITY_NORMAL), GATE_LINE);
+    struct call *answered = gate_answered(&f->gates[0]);
+    assert_ptr_equal(answered, victim);
+    assert_null(answered->next);
+    assert_int_equal(answered->reply.kind, REPLY_OVERLOADED);
+    assert_null(gate_answered(&f->gates[0]));
+    assert_int_equal(submit_one(f, 72, PRIORITY_NORMAL), GATE_REFUSE);
+    struct call *newest = &f->calls[f->used - 2]; /* of 71 */
+    assert_int_equal(submit_one(f, 73, PRIORITY_CRITICAL), GATE_LINE);
+    assert_ptr_equal(gate_answered(&f->gates[0]), newest);
+    assert_int_equal(counter_get(&f->stats[0].supplanted), 2);
+    assert_int_equal(gate_station_depth(&f->station), 8);
+}
+
+static void the_greedy_make_room_for_the_modest(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 8; i++)
+        submit_one(f, 1, PRIORITY_NORMAL);
+    struct call *newest = latest(f);
+    assert_int_equal(submit_one(f, 1, PRIORITY_NORMAL), GATE_REFUSE); /* not for himself */
+    assert_int_equal(submit_one(f, 2, PRIORITY_NORMAL), GATE_LINE);
+    assert_ptr_equal(gate_answered(&f->gates[0]), newest);
+    /* Now 5 wait of one and 1 of the other, who would have 2 of 6 with another: more than that is no greed. */
+    assert_int_equal(submit_one(f, 2, PRIORITY_NORMAL), GATE_REFUSE);
+}
+
+static void drop_oldest_drops_the_oldest(void **state)
+{
+    struct fixture *f = *state;
+    gate_tune(&f->gates[0], &policy_drop_oldest, 8, 0);
+    fill(f, PRIORITY_NORMAL);
+    for (int i = 2; i < 6; i++) { /* the first two are with the backend */
+        assert_int_equal(submit_one(f, f->used + 1, PRIORITY_NORMAL), GATE_LINE);
+        struct call *answered = gate_answered(&f->gates[0]);
+        assert_ptr_equal(answered, &f->calls[i]);
+        assert_int_equal(answered->reply.kind, REPLY_OVERLOADED);
+    }
+    /* But none of a higher class. */
+    assert_int_equal(submit_one(f, 500, PRIORITY_SHEDDABLE), GATE_REFUSE);
+    /* And of one who has most of the places, his own. */
+    for (int i = 0; i < 6; i++)
+        submit_one(f, 300, PRIORITY_NORMAL);
+    assert_int_equal(count_of(gate_answered(&f->gates[0])), 6);
+    assert_int_equal(submit_one(f, 301, PRIORITY_NORMAL), GATE_LINE);
+    assert_int_equal(gate_answered(&f->gates[0])->conn, 300);
+}
+
+/* By time, a critical call that finds nobody to give way may wait longer than others. */
+static void the_critical_have_more_time(void **state)
+{
+    struct fixture *f = *state;
+    gate_tune(&f->gates[0], &policy_reject, 100, MS);
+    int normal = 0, critical = 0;
+    while (submit_one(f, f->used + 1, PRIORITY_CRITICAL) != GATE_REFUSE)
+        critical++;
+    assert_int_equal(submit_one(f, 1000, PRIORITY_NORMAL), GATE_REFUSE);
+    assert_int_equal(critical, 40);
+    while (f->sent_count > 0) {
+        give_back(f, &f->gates[0], 0);
+        serve(f, &f->gates[0]);
+    }
+    while (submit_one(f, f->used + 1, PRIORITY_NORMAL) != GATE_REFUSE)
+        normal++;
+    assert_int_equal(normal, 10);
+}
+
+/* ---- holding ---- */
+
+static void wait_holds_and_never_refuses(void **state)
+{
+    struct fixture *f = *state;
+    gate_tune(&f->gates[0], &policy_wait, 8, 0);
+    fill(f, PRIORITY_SHEDDABLE);
+    struct call *held = call_of(f, 9, PRIORITY_CRITICAL);
+    assert_int_equal(submit(f, &f->gates[0], held), GATE_HOLD);
+    /* Even where another thread takes the last place between the two steps, nobody is turned out. */
+    assert_int_equal(gate_enter(&f->gates[0], held, f->now_ns), GATE_HOLD);
+    assert_null(gate_answered(&f->gates[0]));
+    assert_int_equal(held->reply.kind, REPLY_NONE);
+    give_back(f, &f->gates[0], COST);
+    assert_int_equal(submit(f, &f->gates[0], held), GATE_LINE);
+}
+
+/* Who holds calls for want of room is told by whoever makes room, once. */
+static void the_starved_are_told(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < GATES; i++)
+        gate_tune(&f->gates[i], &policy_wait, 8, 0);
+    fill(f, PRIORITY_NORMAL);
+    struct call *held[GATES];
+    for (int i = 1; i < GATES; i++) {
+        f->gates[i].line.count += 8; /* it has had its share */
+        held[i] = call_of(f, 50, PRIORITY_NORMAL);
+        assert_int_equal(submit(f, &f->gates[i], held[i]), GATE_HOLD);
+        f->gates[i].line.count -= 8;
+    }
+    assert_int_equal(gate_others_starved(&f->gates[0]), 0); /* there is no room yet */
+    give_back(f, &f->gates[0], COST);
+    assert_int_equal(gate_others_starved(&f->gates[0]), 1 << 1 | 1 << 2);
+    assert_int_equal(gate_others_starved(&f->gates[0]), 0);
+    assert_int_equal(submit(f, &f->gates[1], held[1]), GATE_PASS);
+    f->gates[2].line.count += 8;
+    assert_int_equal(submit(f, &f->gates[2], held[2]), GATE_HOLD); /* too late: it is starved again */
+    f->gates[2].line.count -= 8;
+    give_back(f, &f->gates[0], COST);
+    assert_int_equal(gate_others_starved(&f->gates[2]), 0); /* oneself is no other */
+    gate_returned(&f->gates[1], f->sent[f->sent_count - 1], f->now_ns);
+    f->gates[1].out = 0;
+}
+
+static void several_gates_share_the_bound(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < GATES; i++)
+        gate_tune(&f->gates[i], &policy_reject, 30, 0);
+    int let_in[GATES] = {0};
+    for (int i = 0; i < 120; i++)
+        let_in[i % GATES] += submit(f, &f->gates[i % GATES], call_of(f, i, PRIORITY_NORMAL)) != GATE_REFUSE;
+    for (int i = 0; i < GATES; i++)
+        assert_int_equal(let_in[i], 10);
+    assert_int_equal(gate_station_depth(&f->station), 30);
+    for (int i = 0; i < GATES; i++)
+        f->gates[i].out = 0;
+}
+
+/* ---- deadlines ---- */
+
+static void too_late_at_the_door(void **state)
+{
+    struct fixture *f = *state;
+    gate_tune(&f->gates[0], &policy_reject, 100, 0);
+    for (int i = 0; i < 30; i++)
+        submit_one(f, i, PRIORITY_NORMAL); /* three milliseconds of work */
+    for (uint64_t deadline_ms = 1; deadline_ms <= 4; deadline_ms++) {
+        struct call *call = call_of(f, 1000, PRIORITY_NORMAL);
+        call->request.deadline_ms = deadline_ms;
+        enum gate_verdict verdict = gate_judge(&f->gates[0], call, f->now_ns);
+        assert_int_equal(verdict, deadline_ms < 3 ? GATE_REFUSE : GATE_LINE);
+        assert_int_equal(call->reply.kind, deadline_ms < 3 ? REPLY_LATE : REPLY_NONE);
+    }
+    /* What it has waited already counts. */
+    struct call *call = call_of(f, 1001, PRIORITY_NORMAL);
+    call->request.deadline_ms = 10;
+    call->arrived_ns -= 8 * MS;
+    assert_int_equal(gate_judge(&f->gates[0], call, f->now_ns), GATE_REFUSE);
+    assert_int_equal(counter_get(&f->stats[0].late), 3);
+}
+
+static void too_late_on_leaving_and_at_the_worker(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 6; i++) {
+        struct call *call = call_of(f, i, PRIORITY_NORMAL);
+        call->request.deadline_ms = i == 3 ? 5 : 0;
+        submit(f, &f->gates[0], call);
+    }
+    f->now_ns += 5 * MS + 1;
+    give_back(f, &f->gates[0], 0);
+    struct call *late = f->sent[0]; /* this one, the backend finds too late */
+    void *taken;
+    ring_pop(f->ring, &taken, 1);
+    late->taken_ns = late->done_ns = f->now_ns;
+    late->reply.kind = REPLY_LATE;
+    gate_returned(&f->gates[0], late, f->now_ns);
+    f->sent_count = 0;
+    assert_int_equal(serve(f, &f->gates[0]), 3);
+    assert_ptr_equal(f->sent[1], &f->calls[4]);
+    struct call *answered = gate_answered(&f->gates[0]);
+    assert_ptr_equal(answered, &f->calls[3]);
+    assert_int_equal(answered->reply.kind, REPLY_LATE);
+    assert_int_equal(counter_get(&f->stats[0].late), 2);
+    assert_int_equal(counter_get(&f->stats[0].expired), 1);
+    gate_publish(&f->gates[0]);
+    assert_int_equal(histogram_count(&f->stats[0].sojourn_ns), 1); /* only what was executed */
+}
+
+/* ---- staleness ---- */
+
+/* The oldest of all is asked first, whoever's turn it is. */
+static void the_stale_are_answered_oldest_first(void **state)
+{
+    struct fixture *f = *state;
+    gate_tune(&f->gates[0], &policy_codel, 100, MS);
+    for (int i = 0; i < 10; i++) {
+        submit_one(f, 1, PRIORITY_NORMAL);
+        f->now_ns += MS;
+    }
+    submit_one(f, 2, PRIORITY_NORMAL);
+    f->gates[0].state.codel.overloaded = true;
+    f->gates[0].state.codel.interval_end_ns = f->now_ns + MS;
+    give_back(f, &f->gates[0], 0);
+    assert_int_equal(serve(f, &f->gates[0]), 1);
+    struct call *answered = gate_answered(&f->gates[0]);
+    assert_int_equal(count_of(answered), 6); /* those older than two milliseconds; two more are with the backend */
+    for (size_t i = 2; answered; answered = answered->next, i++)
+        assert_ptr_equal(answered, &f->calls[i]);
+    assert_int_equal(counter_get(&f->stats[0].stale), 6);
+}
+
+/* ---- the window ---- */
+
+/* The backend runs dry while calls wait: it is given twice as many. Where it never does, the window shrinks again.
+ */
+static void the_window_follows_the_need(void **state)
+{
+    struct fixture *f = *state;
+    struct gate *g = &f->gates[0];
+    gate_tune(g, &policy_reject, 200, 0);
+    for (int i = 0; i < 150; i++)
+        submit_one(f, i, PRIORITY_NORMAL);
+    size_t expected = 2;
+    for (int round = 0; round < 5; round++) {
+        assert_int_equal(f->sent_count, expected);
+        while (f->sent_count > 0)
+            give_back(f, g, 1);
+        serve(f, g);
+        expected = expected * 2 < 9 ? expected * 2 : 9; /* less than a millisecond of work */
+    }
+    for (int i = 0; i < 100; i++) { /* one by one */
+        give_back(f, g, 1);
+        serve(f, g);
+        if (f->gates[0].line.count < 5)
+            for (int j = 0; j < 100 && f->used < CALLS; j++)
+                submit_one(f, j, PRIORITY_NORMAL);
+    }
+    assert_int_equal(g->window, 7); /* once: 9 less an eighth */
+}
+
+static void the_window_is_never_larger_than_the_ring_has_room_for(void **state)
+{
+    struct fixture *f = *state;
+    counter_set(&f->costs.mean_ns, 1);
+    f->gates[0].window = 100000;
+    f->gates[0].returned = true;
+    serve(f, &f->gates[0]);
+    assert_int_equal(f->gates[0].window, GATE_WINDOW_MOST);
+}
+
+/* ---- in place ---- */
+
+static void in_place_there_is_a_budget_of_time(void **state)
+{
+    struct fixture *f = *state;
+    struct gate *g = &f->gates[0];
+    gate_tune(g, &policy_reject, 4, 0);
+    int passed = 0;
+    for (int i = 0; i < 8; i++) {
+        enum gate_verdict verdict = submit_one(f, i, PRIORITY_NORMAL);
+        assert_int_equal(verdict, i < 2 ? GATE_PASS : i < 6 ? GATE_LINE : GATE_REFUSE);
+        if (verdict != GATE_PASS) continue;
+        latest(f)->taken_ns = f->now_ns;
+        latest(f)->done_ns = f->now_ns += COST;
+        gate_executed(g, latest(f), f->now_ns);
+        passed++;
+    }
+    assert_int_equal(passed, 2); /* 200 us a turn */
+    assert_null(gate_next(g, f->now_ns));
+    assert_true(gate_has_more(g));
+    gate_begin_turn(g);
+    assert_ptr_equal(gate_next(g, f->now_ns), &f->calls[2]);
+}
+
+/* ---- changes while it runs ---- */
+
+static void a_change_of_rules_loses_nobody(void **state)
+{
+    struct fixture *f = *state;
+    static const struct admit_policy *const policies[] = {&policy_wait,   &policy_codel,   &policy_drop_oldest,
+                                                          &policy_reject, &policy_rfc8289, &policy_adaptive};
+    for (int i = 0; i < 6; i++) {
+        gate_tune(&f->gates[0], &policy_reject, 8, 0);
+        fill(f, PRIORITY_NORMAL);
+        memset(&f->gates[0].state, 0xff, sizeof f->gates[0].state);
+        gate_tune(&f->gates[0], policies[i], 1, MS);
+        struct admit_state zero = {0};
+        if (policies[i] != &policy_reject) assert_memory_equal(&f->gates[0].state, &zero, sizeof zero);
+        assert_int_equal(gate_station_depth(&f->station), 8);
+        if (policies[i]->when_full == ADMIT_REFUSE)
+            assert_int_equal(submit_one(f, f->used, PRIORITY_NORMAL), GATE_REFUSE);
+        size_t returned = 0;
+        while (f->sent_count > 0) {
+            give_back(f, &f->gates[0], 1);
+            serve(f, &f->gates[0]);
+            returned++;
+        }
+        assert_int_equal(returned, 8);
+        assert_null(gate_answered(&f->gates[0]));
+    }
+}
+
+static void count_dropped(struct call *call)
+{
+    call->reply.kind = REPLY_BYE;
+}
+
+static void what_still_waits_is_handed_over_in_the_end(void **state)
+{
+    struct fixture *f = *state;
+    fill(f, PRIORITY_NORMAL);
+    submit_one(f, 1000, PRIORITY_CRITICAL); /* supplants one, whose answer nobody takes */
+    gate_free(&f->gates[0], count_dropped);
+    size_t dropped = 0;
+    for (size_t i = 0; i < f->used; i++)
+        dropped += f->calls[i].reply.kind == REPLY_BYE;
+    assert_int_equal(dropped, 7); /* two are with the backend */
+    assert_int_equal(atomic_load(&f->station.lined), 0);
+}
+
+/* ---- hints and estimates ---- */
+
+/* A hint is the time that the backlog takes, times how many want its places; a second at most. */
+static void hints_grow_with_backlog_and_demand(void **state)
+{
+    struct fixture *f = *state;
+    gate_tune(&f->gates[0], &policy_reject, 100, 0);
+    fill(f, PRIORITY_NORMAL);
+    submit_one(f, 1, PRIORITY_NORMAL);
+    assert_int_equal(latest(f)->reply.number, 11); /* 100 calls of 100 us */
+    f->gates[0].excess = 10 * 256;
+    submit_one(f, 1, PRIORITY_NORMAL);
+    assert_int_equal(latest(f)->reply.number, 101);
+    f->gates[0].excess = 1000 * 256;
+    submit_one(f, 1, PRIORITY_NORMAL);
+    assert_int_equal(latest(f)->reply.number, 1000);
+}
+
+/* Where waits turn out three times as long as estimated, estimates are taken three times as high. */
+static void estimates_learn(void **state)
+{
+    struct fixture *f = *state;
+    struct gate *g = &f->gates[0];
+    gate_tune(g, &policy_reject, 100, 0);
+    for (int i = 0; i < 300; i++) {
+        while (g->line.count < 10)
+            submit_one(f, f->used, PRIORITY_NORMAL);
+        give_back(f, g, 3 * COST);
+        serve(f, g);
+    }
+    assert_in_range(g->stretch, 256 * 5 / 2, 256 * 7 / 2);
+}
+
+#define TEST(name_)          cmocka_unit_test_setup_teardown(name_, setup, teardown)
+#define TEST_IN_PLACE(name_) cmocka_unit_test_setup_teardown(name_, setup_in_place, teardown)
+#define TEST_MANY(name_)     cmocka_unit_test_setup_teardown(name_, setup_many, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(two_pass_and_the_bound_is_exact),
+        TEST(a_bound_of_one),
+        TEST(no_memory_to_wait),
+        TEST(judging_takes_no_place),
+        TEST(a_higher_class_supplants_the_newest_of_the_lowest),
+        TEST(the_greedy_make_room_for_the_modest),
+        TEST(drop_oldest_drops_the_oldest),
+        TEST(the_critical_have_more_time),
+        TEST(wait_holds_and_never_refuses),
+        TEST_MANY(the_starved_are_told),
+        TEST_MANY(several_gates_share_the_bound),
+        TEST(too_late_at_the_door),
+        TEST(too_late_on_leaving_and_at_the_worker),
+        TEST(the_stale_are_answered_oldest_first),
+        TEST(the_window_follows_the_need),
+        TEST(the_window_is_never_larger_than_the_ring_has_room_for),
+        TEST_IN_PLACE(in_place_there_is_a_budget_of_time),
+        TEST(a_change_of_rules_loses_nobody),
+        TEST(what_still_waits_is_handed_over_in_the_end),
+        TEST(hints_grow_with_backlog_and_demand),
+        TEST(estimates_learn),
+    };
+    return cmocka_run_group_tests_name("gate", tests, NULL, NULL);
+}

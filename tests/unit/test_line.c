@@ -1,0 +1,365 @@
+/* The waiting line: against a naive model over long random histories, and whose turn it is. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/common/rng.h"
+#include "daemon/admit/line.h"
+#include "daemon/base/fault.h"
+
+#define CALLS 600
+
+struct fixture {
+    struct line line;
+    struct call calls[CALLS];
+    size_t used;
+    struct call *in[CALLS]; /* the model: what is in the line, oldest first */
+    size_t count;
+    struct rng rng;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    line_init(&f->line);
+    for (int i = 0; i < CALLS; i++)
+        call_init(&f->calls[i]);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    line_free(&f->line);
+    free(f);
+    return 0;
+}
+
+static struct call *add(struct fixture *f, uint64_t conn, uint64_t cost_ns, enum priority priority)
+{
+    struct call *call = &f->calls[f->used++ % CALLS];
+    call->conn = conn;
+    call->wait.cost_ns = cost_ns;
+    call->request.priority = priority;
+    assert_true(line_add(&f->line, call));
+    f->in[f->count++] = call;
+    return call;
+}
+
+static void take_out(struct fixture *f, struct call *call, bool served)
+{
+    size_t at = 0;
+    while (f->in[at] != call)
+        at++;
+    assert_true(at < f->count);
+    memmove(&f->in[at], &f->in[at + 1], (f->count - at - 1) * sizeof f->in[0]);
+    f->count--;
+    line_remove(&f->line, call, served);
+}
+
+static struct call *serve(struct fixture *f)
+{
+    struct call *call = line_peek(&f->line);
+    assert_ptr_equal(line_peek(&f->line), call); /* looking changes nothing that matters */
+    if (call) take_out(f, call, true);
+    return call;
+}
+
+/* ---- the model ---- */
+
+static uint64_t backlog_of(const struct fixture *f, uint64_t conn, uint32_t *calls)
+{
+    uint64_t sum = 0;
+    *calls = 0;
+    for (size_t i = 0; i < f->count; i++) {
+        if (f->in[i]->conn != conn) continue;
+        sum += f->in[i]->wait.cost_ns;
+        ++*calls;
+    }
+    return sum;
+}
+
+static struct call *first_of(const struct fixture *f, enum priority priority)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (f->in[i]->request.priority == priority) return f->in[i];
+    return NULL;
+}
+
+static struct call *last_of(const struct fixture *f, enum priority priority)
+{
+    for (size_t i = f->count; i-- > 0;)
+        if (f->in[i]->request.priority == priority) return f->in[i];
+    return NULL;
+}
+
+/* Of all that may be asked of the line, what the model says. */
+static void check(struct fixture *f, uint64_t conns)
+{
+    uint64_t sum = 0, most = 0;
+    uint32_t flows = 0, calls;
+    for (uint64_t conn = 0; conn < conns; conn++) {
+        uint64_t backlog = backlog_of(f, conn, &calls);
+        assert_true(line_backlog_of(&f->line, conn) == backlog);
+        sum += backlog;
+        if (backlog > most) most = backlog;
+        flows += calls > 0;
+    }
+    assert_true(f->line.backlog_ns == sum);
+    assert_int_equal(f->line.count, f->count);
+    assert_int_equal(f->line.flow_count, flows);
+    assert_ptr_equal(line_oldest(&f->line), f->count ? f->in[0] : NULL);
+    for (int p = PRIORITY_CRITICAL; p <= PRIORITY_SHEDDABLE; p++) {
+        int lowest = PRIORITY_SHEDDABLE;
+        while (lowest > p && !first_of(f, (enum priority)lowest))
+            lowest--;
+        assert_ptr_equal(line_oldest_of(&f->line, (enum priority)p), first_of(f, (enum priority)p));
+        assert_ptr_equal(line_oldest_below(&f->line, (enum priority)p),
+                         lowest > p ? first_of(f, (enum priority)lowest) : NULL);
+        assert_ptr_equal(line_newest_below(&f->line, (enum priority)p),
+                         lowest > p ? last_of(f, (enum priority)lowest) : NULL);
+    }
+    struct call *greedy = line_greediest(&f->line, PRIORITY_CRITICAL, 0, 0, LINE_NEWEST);
+    if (!greedy) {
+        assert_true(f->count == 0 || most <= 4096); /* so little is all the same to it */
+        return;
+    }
+    uint64_t backlog = backlog_of(f, greedy->conn, &calls);
+    assert_true(backlog + backlog / 4 + 5 * 4096 >= most);
+    for (size_t i = 0; i < f->count; i++) /* it is the flow's newest */
+        if (f->in[i]->conn == greedy->conn) assert_true(f->in[i]->wait.ticket <= greedy->wait.ticket);
+}
+
+/* The call whose turn it is stands first in its flow; critical ones are not kept waiting for long. */
+static void check_turn(struct fixture *f)
+{
+    struct call *call = line_peek(&f->line);
+    assert_int_equal(call == NULL, f->count == 0);
+    for (size_t i = 0; i < f->count && f->in[i] != call; i++)
+        assert_true(f->in[i]->conn != call->conn);
+}
+
+static void random_histories(struct fixture *f, uint64_t seed, uint64_t conns, uint64_t cost_bits)
+{
+    rng_seed(&f->rng, seed, 0);
+    for (int i = 0; i < 4000; i++) {
+        bool grows = i / 500 % 2 == 0;
+        uint64_t dice = rng_below(&f->rng, 10);
+        if (f->count < CALLS / 2 && dice < (grows ? 6 : 3))
+            add(f, rng_below(&f->rng, conns), rng_next(&f->rng) >> (64 - rng_below(&f->rng, cost_bits) - 1),
+                (enum priority)(PRIORITY_CRITICAL + rng_below(&f->rng, 3)));
+        else if (f->count > 0 && dice == 9)
+            take_out(f, f->in[rng_below(&f->rng, f->count)], false);
+        else
+            serve(f);
+        check_turn(f);
+        if (i % 16 == 0) check(f, conns);
+    }
+    while (serve(f)) {
+    }
+    check(f, conns);
+    assert_int_equal(f->line.ranks_used, 0);
+}
+
+static void it_agrees_with_the_model(void **state)
+{
+    random_histories(*state, 1, 5, 20);
+    random_histories(*state, 2, 40, 24);
+    random_histories(*state, 3, 300, 12);
+    random_histories(*state, 4, 1, 20);
+}
+
+/* ---- memory ---- */
+
+static void slots_grow_as_needed(void **state)
+{
+    struct fixture *f = *state;
+    static const uint64_t conns[] = {0, 63, 64, 1000, 70000, 3};
+    for (size_t i = 0; i < 6; i++)
+        add(f, 7ULL << 32 | conns[i], 1000, PRIORITY_NORMAL); /* the upper half is a generation */
+    for (size_t i = 0; i < 6; i++)
+        assert_int_equal((uint32_t)serve(f)->conn, conns[i]);
+    assert_null(serve(f));
+}
+
+static void no_memory_for_more_slots(void **state)
+{
+    struct fixture *f = *state;
+    add(f, 1, 1000, PRIORITY_NORMAL);
+    fault_arm(FAULT_CALL_ALLOC, 1, 1);
+    struct call *call = &f->calls[f->used];
+    call->conn = 5000;
+    call->request.priority = PRIORITY_NORMAL;
+    assert_false(line_add(&f->line, call));
+    check(f, 10); /* as it was */
+    fault_disarm_all();
+    add(f, 5000, 1000, PRIORITY_NORMAL);
+    assert_int_equal(f->line.count, 2);
+}
+
+static void an_empty_line_has_nobody(void **state)
+{
+    struct fixture *f = *state;
+    assert_null(line_peek(&f->line));
+    assert_null(line_oldest(&f->line));
+    assert_null(line_newest_below(&f->line, PRIORITY_CRITICAL));
+    assert_null(line_greediest(&f->line, PRIORITY_CRITICAL, 0, 0, LINE_OLDEST));
+    assert_int_equal(line_backlog_of(&f->line, 12345), 0);
+}
+
+/* ---- turns ---- */
+
+/* Connections that always have calls waiting get the same time, whatever their calls cost. */
+static void shares_are_equal_by_cost(void **state)
+{
+    struct fixture *f = *state;
+    static const uint64_t costs[] = {1000, 3000, 10000, 700};
+    uint64_t served[4] = {0};
+    for (int i = 0; i < 4 * 4; i++)
+        add(f, i % 4, costs[i % 4], PRIORITY_NORMAL);
+    for (int i = 0; i < 20000; i++) {
+        struct call *call = serve(f);
+        served[call->conn] += call->wait.cost_ns;
+        add(f, call->conn, call->wait.cost_ns, PRIORITY_NORMAL);
+    }
+    for (int i = 1; i < 4; i++)
+        assert_in_range(served[i], served[0] - served[0] / 50 - 20000, served[0] + served[0] / 50 + 20000);
+}
+
+/* Where all calls cost the same, each connection has one call a round. */
+static void equal_calls_alternate(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 12; i++)
+        add(f, i / 4, 5000, PRIORITY_NORMAL);
+    for (int i = 0; i < 12; i++)
+        assert_int_equal(serve(f)->conn, i % 3);
+}
+
+/* A call of no cost by estimate does not keep the turn for its flow. */
+static void the_free_take_turns_too(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 40; i++)
+        add(f, i / 20, i < 20 ? 0 : 1000, PRIORITY_NORMAL);
+    int paid = 0;
+    for (int i = 0; i < 20; i++)
+        paid += serve(f)->conn == 1;
+    assert_true(paid > 0);
+}
+
+/* Debts from a time when calls cost a thousand times as much do not make a turn take thousands of rounds. */
+static void old_debts_are_forgiven(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 64; i++)
+        add(f, i % 32, 1000000, PRIORITY_NORMAL);
+    for (int i = 0; i < 32; i++)
+        serve(f);
+    while (f->count > 1)
+        take_out(f, f->in[0], false);
+    for (int i = 0; i < 300; i++)
+        add(f, i % 32, 1, PRIORITY_NORMAL);
+    for (int i = 0; i < 300; i++)
+        assert_non_null(serve(f));
+}
+
+static void the_critical_go_first_but_not_only(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 100; i++)
+        add(f, 50 + i % 10, 1000, i % 10 < 5 ? PRIORITY_NORMAL : PRIORITY_SHEDDABLE);
+    for (int i = 0; i < 100; i++)
+        add(f, i % 10, 1000, PRIORITY_CRITICAL);
+    int critical = 0;
+    for (int i = 0; i < 100; i++)
+        critical += serve(f)->request.priority == PRIORITY_CRITICAL;
+    assert_in_range(critical, 90, 99); /* nobody starves */
+    /* Behind a call of its own connection that is not, a critical one has to wait. */
+    while (f->count > 0)
+        serve(f);
+    struct call *own = add(f, 1, 1000, PRIORITY_NORMAL);
+    add(f, 1, 1000, PRIORITY_CRITICAL);
+    struct call *other = add(f, 2, 1000, PRIORITY_NORMAL);
+    assert_ptr_equal(serve(f), own);
+    assert_int_equal(serve(f)->request.priority, PRIORITY_CRITICAL); /* its turn has come, and others wait */
+    assert_ptr_equal(serve(f), other);
+}
+
+/* A pipeline far deeper than those of the others comes after them. */
+static void the_deep_yield(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 100; i++)
+        add(f, 1, 1000, PRIORITY_NORMAL);
+    for (uint64_t conn = 2; conn < 10; conn++) {
+        struct call *call = add(f, conn, 1000, PRIORITY_NORMAL);
+        assert_false(line_yields(&f->line, call));
+    }
+    assert_true(line_yields(&f->line, f->in[0]));
+    for (uint64_t conn = 2; conn < 10; conn++)
+        assert_int_equal(serve(f)->conn, conn);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(serve(f)->conn, 1);
+}
+
+/* ---- who has to leave ---- */
+
+static void the_greedy_are_those_with_most_work(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 9; i++)
+        add(f, 1, 1000, PRIORITY_NORMAL);
+    add(f, 2, 100000, PRIORITY_NORMAL);
+    struct call *dear = add(f, 2, 100000, PRIORITY_NORMAL);
+    assert_ptr_equal(line_greediest(&f->line, PRIORITY_NORMAL, 1, 199999, LINE_NEWEST), dear);
+    assert_ptr_equal(line_greediest(&f->line, PRIORITY_NORMAL, 1, 0, LINE_OLDEST), f->in[9]);
+    assert_null(line_greediest(&f->line, PRIORITY_NORMAL, 1, 200000, LINE_NEWEST));
+    assert_null(line_greediest(&f->line, PRIORITY_NORMAL, 2, 0, LINE_NEWEST));
+    assert_null(
+        line_greediest(&f->line, PRIORITY_SHEDDABLE, 0, 0, LINE_NEWEST)); /* all of it is of a higher class */
+    dear->request.priority = PRIORITY_NORMAL;
+    struct call *newest = add(f, 2, 1000, PRIORITY_CRITICAL);
+    assert_ptr_equal(line_greediest(&f->line, PRIORITY_NORMAL, 1, 0, LINE_NEWEST), dear); /* looked for behind it */
+    take_out(f, newest, false);
+}
+
+/* Ranks grow with the backlog: more work is never ranked lower. */
+static void more_work_is_greedier(void **state)
+{
+    struct fixture *f = *state;
+    for (uint64_t ns = 1; ns < 1000000000; ns += ns / 3 + 1) {
+        struct call *less = add(f, 1, ns, PRIORITY_NORMAL), *more = add(f, 2, 2 * ns + 8192, PRIORITY_NORMAL);
+        assert_ptr_equal(line_greediest(&f->line, PRIORITY_NORMAL, 0, 0, LINE_NEWEST), more);
+        take_out(f, less, false);
+        take_out(f, more, false);
+    }
+}
+
+#define TEST(name_) cmocka_unit_test_setup_teardown(name_, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(it_agrees_with_the_model),
+        TEST(slots_grow_as_needed),
+        TEST(no_memory_for_more_slots),
+        TEST(an_empty_line_has_nobody),
+        TEST(shares_are_equal_by_cost),
+        TEST(equal_calls_alternate),
+        TEST(the_free_take_turns_too),
+        TEST(old_debts_are_forgiven),
+        TEST(the_critical_go_first_but_not_only),
+        TEST(the_deep_yield),
+        TEST(the_greedy_are_those_with_most_work),
+        TEST(more_work_is_greedier),
+    };
+    return cmocka_run_group_tests_name("line", tests, NULL, NULL);
+}
