@@ -4,6 +4,7 @@
 
 #include "bench/load/load.h"
 #include "bench/null/null.h"
+#include "bench/sim/simulate.h"
 #include "bench/store/store.h"
 
 static const struct {
@@ -13,6 +14,7 @@ static const struct {
     {"tcp", "load a running server over TCP or a Unix socket and measure it", tcp_main},
     {"store", "measure the backends in this process, without a network", store_main},
     {"null-server", "a server that does nothing but answer: the floor to compare with", null_main},
+    {"simulate", "the admission policies under a virtual clock, without server or network", simulate_main},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
