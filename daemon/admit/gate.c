@@ -261,7 +261,8 @@ uint64_t gate_others_starved(struct gate *g)
     if (station->gates == 1) return 0;
     if (atomic_fetch_or(&station->starved, 0) == 0) return 0; /* not a plain load: see above */
     if (gate_station_depth(station) >= g->bound) return 0;
-    return atomic_exchange(&station->starved, 0) & ~(1ULL << g->options.lane);
+    uint64_t own = 1ULL << g->options.lane; /* it stays: this thread may hold calls and not be about to try again */
+    return atomic_fetch_and(&station->starved, own) & ~own;
 }
 
 static enum gate_verdict turn_back(struct gate *g, struct call *call)

@@ -20,7 +20,7 @@
 #define HANG_S 60
 #define LANES  3
 #define CALLS  4000 /* of each lane */
-#define BOUND  2    /* that may wait, of all lanes */
+#define BOUND  1    /* that may wait, of all lanes */
 
 struct world;
 
