@@ -87,7 +87,8 @@ void conn_readable(struct conn *c);
 void conn_resume(struct conn *c);     /* decodes what was left over */
 bool conn_retry_held(struct conn *c); /* false: still no room */
 
-/* Executes or queues it (service.submit), and tells facts about this connection if the reply wants them. */
+/* conn_submit.c: executes or queues it (service.submit), unless this peer may not ask for it; tells facts about
+ * this connection if the reply wants them. */
 enum service_verdict conn_submit(struct conn *c, struct call *call);
 
 /* conn_write.c */
