@@ -63,6 +63,7 @@ static void flush_now(struct databases *d, unsigned number)
         table_destroy(t);
         return;
     }
+    table_retire(t);
     *last = (struct leaving){t, d->leaving};
     d->leaving = last;
 }

@@ -39,6 +39,7 @@ struct table *table_create(const struct table_options *options)
 void table_destroy(struct table *t)
 {
     if (t == NULL) return;
+    table_retire(t);
     while (!table_dismantle(t, SIZE_MAX))
         ;
 }
@@ -133,9 +134,12 @@ struct entry *table_random(const struct table *t, uint64_t dice, uint64_t now_ms
 
 static void drop_dismantled(void *ctx, uint32_t handle)
 {
-    struct table *t = ctx;
-    counter_sub(&t->counters->sessions, 1);
-    table_let_go(t, handle);
+    table_let_go(ctx, handle);
+}
+
+void table_retire(struct table *t)
+{
+    counter_sub(&t->counters->sessions, t->buckets.entries);
 }
 
 bool table_dismantle(struct table *t, size_t budget)

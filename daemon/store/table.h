@@ -112,8 +112,9 @@ uint64_t table_scan(const struct table *t, uint64_t cursor, uint64_t now_ms,
 /* Some live session, or NULL if there is none; `dice` is a random number. All have about the same chance. */
 struct entry *table_random(const struct table *t, uint64_t dice, uint64_t now_ms);
 
-/* Table_destroy in slices of about `budget` entries, for a table that nobody uses any more: true when it is gone.
- */
+/* table_destroy in slices, for a table that nobody uses any more: first its sessions count no longer, then they go,
+ * about `budget` at a time: true when the table is gone. */
+void table_retire(struct table *t);
 bool table_dismantle(struct table *t, size_t budget);
 
 /* Sets the deadline of a live entry of this table; value and version stay. */
