@@ -32,8 +32,8 @@ VALUE, KEY = 256, 32
 FLOOR = "null server"
 SHAPES = {
     "mutex": {"backend": "mutex", "mutex.workers": 0},
-    "owner": {"backend": "owner"},
-    "backpressure": {"backend": "backpressure", "queue.bound": 16384},
+    "owner": {"backend": "owner", "owner.placement": "loop", "queue.bound": 16384},
+    "backpressure": {"backend": "backpressure", "owner.placement": "thread", "queue.bound": 16384},
 }
 
 
