@@ -29,7 +29,8 @@ struct call_wait {
     struct call *class_next, *class_prev; /* among the calls of its class, oldest first */
     uint64_t ticket;                      /* its number in order of entry */
     uint64_t cost_ns;                     /* what it will cost, as estimated on entry */
-    uint64_t estimate_ns;                 /* how long it was expected to wait then */
+    uint64_t entered_ns;                  /* when that was */
+    uint64_t estimate_ns;                 /* how long it was expected to wait from then on */
     bool yields;                          /* others go first: how long it waits tells nothing of them */
     uint32_t station;                     /* which thread of the backend it is for */
 };

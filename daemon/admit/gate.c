@@ -283,6 +283,7 @@ enum gate_verdict gate_judge(struct gate *g, struct call *call, uint64_t now_ns)
     if (passes && (g->options.in_place || has_room(g))) {
         note_pass(g, call, now_ns);
         call->wait.estimate_ns = g->out_ns;
+        call->wait.entered_ns = now_ns;
         call->wait.yields = false;
         g->offered++;
         return GATE_PASS;
@@ -319,6 +320,7 @@ enum gate_verdict gate_enter(struct gate *g, struct call *call, uint64_t now_ns)
         room = true;
     }
     call->wait.estimate_ns = ahead_ns(g, call);
+    call->wait.entered_ns = now_ns;
     if (!line_add(&g->line, call)) {
         atomic_fetch_sub_explicit(&g->options.station->lined, 1, memory_order_relaxed);
         reply_error(&call->reply, ERR_OUT_OF_MEMORY, "no memory for this request just now; not executed");
@@ -362,6 +364,13 @@ static void adjust_window(struct gate *g)
     if (g->window > GATE_WINDOW_MOST) g->window = GATE_WINDOW_MOST;
 }
 
+/* To refuse one now would leave the backend without work: who waits, waits for this thread and not for the backend.
+ */
+static bool would_idle(const struct gate *g)
+{
+    return !g->options.in_place && g->out == 0;
+}
+
 /* How long it has waited, as policies see it: they are to have more patience with a critical call than with others,
  * and less with a sheddable one. */
 static uint64_t felt(const struct call *call, uint64_t now_ns)
@@ -398,11 +407,18 @@ static bool shed_stale(struct gate *g, uint64_t now_ns)
     if (!g->policy->stale || g->line.count == 0) return false;
     struct call *call = stalest(g, now_ns);
     struct admit_view v = view_of(g, NULL, now_ns);
-    if (!g->policy->stale(&g->state, &v, felt(call, now_ns))) return false;
+    if (!g->policy->stale(&g->state, &v, felt(call, now_ns)) || would_idle(g)) return false;
     overloaded(g, call);
     counter_add(&g->options.stats->stale, 1);
     turn_away(g, call);
     return true;
+}
+
+/* It will be taken when the backend is done with what it has been given before. */
+static bool is_late(const struct gate *g, const struct call *call, uint64_t now_ns)
+{
+    uint64_t deadline_ns = call->request.deadline_ms * 1000000U;
+    return deadline_ns && waited(call, now_ns) + g->out_ns > deadline_ns;
 }
 
 struct call *gate_next(struct gate *g, uint64_t now_ns)
@@ -412,7 +428,7 @@ struct call *gate_next(struct gate *g, uint64_t now_ns)
         if (shed_stale(g, now_ns)) continue;
         struct call *call = line_peek(&g->line);
         if (!call) return NULL;
-        if (call->request.deadline_ms == 0 || waited(call, now_ns) <= call->request.deadline_ms * 1000000U) {
+        if (!is_late(g, call, now_ns)) {
             call->wait.yields = line_yields(&g->line, call);
             leave(g, call, true);
             return call;
@@ -436,10 +452,12 @@ void gate_sent(struct gate *g, struct call *call)
 }
 
 /* How estimates of waiting turned out; short ones say nothing. */
-static void learn_stretch(struct gate *g, const struct call *call, uint64_t waited_ns)
+static void learn_stretch(struct gate *g, const struct call *call)
 {
     uint64_t estimate_ns = call->wait.estimate_ns;
     if (wait_of(g, estimate_ns) < LEARN_SERVICES * costs_mean(g->options.costs)) return;
+    /* Not from its arrival: who waited long for this thread would make it refuse, and the backend idle. */
+    uint64_t waited_ns = call->taken_ns > call->wait.entered_ns ? call->taken_ns - call->wait.entered_ns : 0;
     uint64_t ratio = waited_ns * UNIT / estimate_ns;
     if (ratio > STRETCH_MOST) ratio = STRETCH_MOST;
     if (ratio < UNIT) ratio = UNIT; /* it was shorter only because others were turned away */
@@ -462,7 +480,7 @@ void gate_executed(struct gate *g, struct call *call, uint64_t now_ns)
     uint64_t service_ns = call->done_ns > call->taken_ns ? call->done_ns - call->taken_ns : 0;
     g->budget_ns -= (int64_t)call->wait.cost_ns;
     g->served++;
-    if (!call->wait.yields) learn_stretch(g, call, waited_ns);
+    if (!call->wait.yields) learn_stretch(g, call);
     if (g->policy->executed && !call->wait.yields) {
         struct admit_view v = view_of(g, NULL, now_ns);
         g->policy->executed(&g->state, &v, waited_ns, 1);
