@@ -133,7 +133,7 @@ void core_take(struct core *c, uint32_t lane, enum op op, uint32_t key, uint64_t
     if (l->count == 0) l->head = 0; /* light load stays in a few cache lines */
     uint32_t at = l->head + l->count;
     if (at >= c->options.depth) at -= c->options.depth;
-    l->flights[at] = (struct flight){intended, key, (uint8_t)op, measured};
+    l->flights[at] = (struct flight){intended, key, (uint8_t)op, 0, measured};
     l->count++;
     c->in_flight++;
     if (measured) {
@@ -154,6 +154,7 @@ void core_flushed(struct core *c, uint32_t lane, uint64_t now)
         uint32_t at = l->head + l->flushed;
         if (at >= c->options.depth) at -= c->options.depth;
         const struct flight *f = &l->flights[at];
+        if (f->tries > 0) continue; /* it was in time when it was due */
         uint64_t lag = now > f->intended_ns ? now - f->intended_ns : 0;
         if (f->intended_ns < l->held_until_ns) {
             if (f->measured) histogram_record(&t->held, lag);
@@ -213,6 +214,23 @@ struct flight core_answered(struct core *c, uint32_t lane, enum outcome outcome,
     }
     if (l->holds & CORE_HOLD_FULL) core_release(c, lane, CORE_HOLD_FULL, now);
     return f;
+}
+
+bool core_retried(struct core *c, uint32_t lane, enum outcome outcome, uint64_t now, struct flight *again)
+{
+    struct lane *l = &c->lanes[lane];
+    assert(l->count > 0);
+    struct flight f = l->flights[l->head];
+
+    if (!outcome_refused(outcome) || f.tries == c->options.retries || now >= c->until_ns) return false;
+    if (++l->head == c->options.depth) l->head = 0;
+    if (l->flushed > 0) l->flushed--;
+    uint32_t at = l->head + l->count - 1;
+    if (at >= c->options.depth) at -= c->options.depth;
+    f.tries++;
+    *again = l->flights[at] = f;
+    counter_add(&c->tally->retried, 1);
+    return true;
 }
 
 void core_lost(struct core *c, uint32_t lane)

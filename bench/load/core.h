@@ -10,6 +10,9 @@
  * A lane is one connection. In the open loop every lane has its own schedule; requests that a lane cannot take yet
  * stay in its schedule, in order and without memory, while their latency clock is running. In the closed loop a
  * request is due when a lane has fewer than `depth` in flight.
+ *
+ * A refused request may be tried again at once, a few times. It stays one request: due when it was first due, and
+ * in the class of its last answer.
  */
 #ifndef BENCH_LOAD_CORE_H
 #define BENCH_LOAD_CORE_H
@@ -22,8 +25,9 @@
 
 struct flight {
     uint64_t intended_ns;
-    uint32_t key; /* number of the key, for whoever asks */
-    uint8_t op;   /* enum op */
+    uint32_t key;  /* number of the key, for whoever asks */
+    uint8_t op;    /* enum op */
+    uint8_t tries; /* times that it was sent before */
     bool measured;
 };
 
@@ -33,7 +37,8 @@ struct core_options {
     uint32_t first_lane, all_lanes;  /* ... the first one's number among all connections of the run */
     uint32_t depth;                  /* requests in flight on a lane at most */
     uint64_t seed;
-    uint64_t count; /* measured requests at most; 0: no bound */
+    uint64_t count;  /* measured requests at most; 0: no bound */
+    uint8_t retries; /* times that a refused request is tried again */
 };
 
 /* Why a lane takes no requests. */
@@ -78,6 +83,10 @@ uint64_t core_all_in_flight(const struct core *c);
 
 /* The oldest request in flight on the lane, of which there is one, got this answer at `now`. */
 struct flight core_answered(struct core *c, uint32_t lane, enum outcome outcome, uint64_t now);
+
+/* The same, if it was a refusal and the request is to be tried again: then true, and it is the newest in flight on
+ * the lane, about to be sent as `again` says. False: it has not been answered yet; call core_answered. */
+bool core_retried(struct core *c, uint32_t lane, enum outcome outcome, uint64_t now, struct flight *again);
 
 /* The lane's connection is gone: what is in flight on it stays unanswered, and the lane is held (CORE_HOLD_DOWN).
  */

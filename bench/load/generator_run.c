@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -112,19 +113,25 @@ static void flush_dirty(struct generator *g)
     g->dirty_count = 0;
 }
 
-static void send_one(struct generator *g, uint32_t lane, uint64_t now)
+static void put_out(struct generator *g, uint32_t lane, const struct request *request)
 {
     struct channel *ch = &g->channels[lane];
-    struct request request;
-    uint32_t key = source_next(&g->source, &request);
 
-    core_take(g->core, lane, request.op, key, now);
-    g->shared->settings->adapter->encode_request(&ch->out, &request);
+    g->shared->settings->adapter->encode_request(&ch->out, request);
     if (!ch->dirty) {
         ch->dirty = true;
         g->dirty[g->dirty_count++] = lane;
     }
-    if (ch->out.len >= CHANNEL_OUTPUT) flush(g, lane);
+}
+
+static void send_one(struct generator *g, uint32_t lane, uint64_t now)
+{
+    struct request request;
+    uint32_t key = source_next(&g->source, &request);
+
+    core_take(g->core, lane, request.op, key, now);
+    put_out(g, lane, &request);
+    if (g->channels[lane].out.len >= CHANNEL_OUTPUT) flush(g, lane);
 }
 
 /* Open loop: sends what is due at `now`. True when there was something. */
@@ -159,6 +166,20 @@ static void note_error(struct generator *g, const struct reply *reply)
     g->first_error[len] = '\0';
 }
 
+/* A refused request may be tried again; it goes out with the next flush. */
+static void take_answer(struct generator *g, uint32_t lane, enum outcome outcome, uint64_t now)
+{
+    struct flight again;
+    struct request request;
+
+    if (!core_retried(g->core, lane, outcome, now, &again)) {
+        core_answered(g->core, lane, outcome, now);
+        return;
+    }
+    source_again(&g->source, (enum op)again.op, again.key, &request);
+    put_out(g, lane, &request);
+}
+
 /* Takes all whole replies. False when the connection is of no more use. */
 static bool take_replies(struct generator *g, uint32_t lane, uint64_t now)
 {
@@ -174,7 +195,7 @@ static bool take_replies(struct generator *g, uint32_t lane, uint64_t now)
             counter_add(&g->tally->nonsense, 1);
             return false;
         }
-        core_answered(g->core, lane, outcome_of(&reply), now);
+        take_answer(g, lane, outcome_of(&reply), now);
     }
 }
 
@@ -189,6 +210,7 @@ static void receive(struct generator *g, uint32_t lane)
         return;
     }
     if (!g->shared->settings->open_loop) send_more(g, lane, now);
+    flush_dirty(g);
 }
 
 static void handle(struct generator *g, const struct epoll_event *event)
@@ -277,7 +299,7 @@ static uint64_t own_cpu_ns(void)
 /*
  * Wakes exactly when asked, and soon after that even where another thread is running on the core: since Linux 6.12
  * a thread that asks for short slices is let in earlier (for no more CPU time in all). Where either is refused, the
- * send lag shows it.
+ * send lag shows it. Whoever gave the thread a policy of its own, or another nice value, keeps it.
  */
 static void ask_for_promptness(void)
 {
@@ -290,6 +312,8 @@ static void ask_for_promptness(void)
     } attributes = {.size = sizeof(attributes), .policy = SCHED_OTHER, .runtime_ns = SHORT_SLICE};
 
     (void)prctl(PR_SET_TIMERSLACK, 1UL);
+    if (sched_getscheduler(0) != SCHED_OTHER) return;
+    attributes.nice = getpriority(PRIO_PROCESS, 0);
     (void)syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
 

@@ -45,6 +45,7 @@ struct load_settings {
     uint64_t deadline_ms;
     enum priority priority;
     bool fill;
+    uint64_t retries;
     uint64_t duration_ns, warmup_ns, drain_ns, count;
     uint64_t spin_ns;
     uint64_t seed;

@@ -150,6 +150,8 @@ static const struct option_spec specs[] = {
      OPTION_DURATION, AT(deadline_ns), MS, DAY_NS, NULL},
     {"class", "NAME", "class that every request carries: critical, normal, sheddable; default none", OPTION_CUSTOM,
      0, 0, 0, take_class},
+    {"retries", "N", "times that a refused request is sent again, at once; default 0", OPTION_COUNT, AT(s.retries),
+     0, 100, NULL},
     {"fill", NULL, "put every key once before the warm-up", OPTION_FLAG, AT(s.fill), 0, 0, NULL},
     {"warmup", "TIME", "load that is not measured, before the measuring; default 1s", OPTION_DURATION,
      AT(s.warmup_ns), 0, DAY_NS, NULL},

@@ -96,6 +96,10 @@ static void print_classes(FILE *out, const struct load_result *r)
         fprintf(out, "  %-22s %13s  due, but the connections took no more\n", "never sent",
                 report_format_count(text, sizeof(text), counter_get(&t->unsent)));
     }
+    if (counter_get(&t->retried)) {
+        fprintf(out, "  %-22s %13s  refusals upon which a request was sent once more\n", "tried again",
+                report_format_count(text, sizeof(text), counter_get(&t->retried)));
+    }
     fputc('\n', out);
 }
 

@@ -41,6 +41,7 @@ json_t *load_options(const struct load_settings *s)
     json_object_set_new(json, "ttl_ms", s->ttl_kind == TTL_RELATIVE ? integer(s->ttl_ms) : json_null());
     json_object_set_new(json, "deadline_ms", s->deadline_ms ? integer(s->deadline_ms) : json_null());
     json_object_set_new(json, "class", integer(s->priority));
+    json_object_set_new(json, "retries", integer(s->retries));
     json_object_set_new(json, "warmup_s", json_real((double)s->warmup_ns / 1e9));
     json_object_set_new(json, "duration_s", s->count ? json_null() : json_real((double)s->duration_ns / 1e9));
     json_object_set_new(json, "count", s->count ? integer(s->count) : json_null());
@@ -121,6 +122,7 @@ json_t *load_json(const struct load_result *r)
     json_object_set_new(
         json, "latency_ns",
         json_pack("{s:o, s:o}", "accepted", report_latency(&t->accepted), "refused", report_latency(&t->refused)));
+    json_object_set_new(json, "retried", integer(counter_get(&t->retried)));
     json_object_set_new(json, "send_lag_ns", report_latency(&t->lag));
     json_object_set_new(json, "held_back_ns", report_latency(&t->held));
     json_object_set_new(json, "connections",

@@ -31,6 +31,11 @@ uint32_t source_next(struct source *s, struct request *out)
     return key;
 }
 
+void source_again(struct source *s, enum op op, uint32_t key, struct request *out)
+{
+    make(s, op, key, out);
+}
+
 void source_put(struct source *s, uint32_t key, struct request *out)
 {
     make(s, OP_PUT, key, out);

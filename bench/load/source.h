@@ -15,6 +15,9 @@ void source_init(struct source *s, const struct load_settings *settings, uint64_
 /* The next request of the mix. Returns the number of its key. */
 uint32_t source_next(struct source *s, struct request *out);
 
+/* A request like one that was made before. */
+void source_again(struct source *s, enum op op, uint32_t key, struct request *out);
+
 /* A PUT of this key. */
 void source_put(struct source *s, uint32_t key, struct request *out);
 

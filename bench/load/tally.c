@@ -64,6 +64,7 @@ void tally_merge(struct tally *into, const struct tally *from)
     histogram_merge(&into->held, &from->held);
     counter_add(&into->live_sent, counter_get(&from->live_sent));
     merge_outcomes(into->live, from->live);
+    counter_add(&into->retried, counter_get(&from->retried));
     histogram_merge(&into->live_accepted, &from->live_accepted);
     histogram_merge(&into->live_refused, &from->live_refused);
     histogram_merge(&into->live_lag, &from->live_lag);

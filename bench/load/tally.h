@@ -45,6 +45,7 @@ struct tally {
     /* All requests. */
     counter live_sent;
     counter live[OUTCOME_COUNT];
+    counter retried; /* refusals upon which a request was sent once more; they are in no class */
     struct histogram live_accepted, live_refused, live_lag;
     /* Connections. */
     counter lost;          /* connections that ended while in use */

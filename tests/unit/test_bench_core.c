@@ -385,6 +385,55 @@ static void replies_fall_into_their_classes(void **state)
     }
 }
 
+static void a_refused_request_is_tried_again_and_stays_one_request(void **state)
+{
+    static struct arrival_plan plan = {.law = ARRIVALS_CONSTANT, .count = 1, .steps = {{0, 1000}}};
+    struct fixture f = {.tally = calloc(1, sizeof(struct tally))};
+    struct core_options options = {.plan = &plan, .lanes = 1, .all_lanes = 1, .depth = 3, .retries = 2};
+    struct flight again;
+
+    (void)state;
+    f.core = core_create(&options, f.tally);
+    assert_non_null(f.core);
+    core_start(f.core, ZERO, ZERO, ZERO + 3 * MS);
+    assert_int_equal(take_due(f.core, ZERO + 2 * MS), 3); /* keys 0, 1, 2: the lane is full */
+    assert_true(core_retried(f.core, 0, OUTCOME_OVERLOADED, ZERO + 2 * MS, &again));
+    assert_true(again.key == 0 && again.op == OP_GET && again.tries == 1);
+    assert_int_equal(core_in_flight(f.core, 0), 3);
+    core_flushed(f.core, 0, ZERO + 2 * MS);
+    assert_int_equal(histogram_count(&f.tally->lag), 3); /* the second try has no instant of its own */
+    assert_false(core_retried(f.core, 0, OUTCOME_SERVED, ZERO + 2 * MS, &again));
+    assert_int_equal(core_answered(f.core, 0, OUTCOME_SERVED, ZERO + 2 * MS).key, 1);
+    assert_int_equal(core_answered(f.core, 0, OUTCOME_ERROR, ZERO + 2 * MS).key, 2);
+    assert_true(core_retried(f.core, 0, OUTCOME_LATE, ZERO + 2 * MS, &again));
+    assert_false(core_retried(f.core, 0, OUTCOME_OVERLOADED, ZERO + 2 * MS, &again)); /* often enough */
+    assert_int_equal(core_answered(f.core, 0, OUTCOME_OVERLOADED, ZERO + 2 * MS).key, 0);
+    assert_int_equal(counter_get(&f.tally->retried), 2);
+    assert_int_equal(counter_get(&f.tally->sent), 3);
+    assert_int_equal(counter_get(&f.tally->outcomes[OUTCOME_OVERLOADED]), 1);
+    assert_true(histogram_max(&f.tally->refused) == 2 * MS); /* since it was first due */
+    core_finish(f.core, ZERO + 3 * MS);
+    drop(&f);
+}
+
+static void no_request_is_tried_again_after_the_end(void **state)
+{
+    static struct arrival_plan plan = {.law = ARRIVALS_CONSTANT, .count = 1, .steps = {{0, 1000}}};
+    struct fixture f = {.tally = calloc(1, sizeof(struct tally))};
+    struct core_options options = {.plan = &plan, .lanes = 1, .all_lanes = 1, .depth = 3, .retries = 2};
+    struct flight again;
+
+    (void)state;
+    f.core = core_create(&options, f.tally);
+    assert_non_null(f.core);
+    core_start(f.core, ZERO, ZERO, ZERO + MS);
+    assert_int_equal(take_due(f.core, ZERO), 1);
+    assert_false(core_retried(f.core, 0, OUTCOME_OVERLOADED, ZERO + MS, &again));
+    core_answered(f.core, 0, OUTCOME_OVERLOADED, ZERO + MS);
+    core_finish(f.core, ZERO + MS);
+    drop(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -399,6 +448,8 @@ int main(void)
         cmocka_unit_test(a_count_ends_the_run_and_leaves_out_the_warm_up),
         cmocka_unit_test(the_closed_loop_keeps_depth_in_flight),
         cmocka_unit_test(a_lost_connection_leaves_its_requests_unanswered),
+        cmocka_unit_test(a_refused_request_is_tried_again_and_stays_one_request),
+        cmocka_unit_test(no_request_is_tried_again_after_the_end),
         cmocka_unit_test(any_history_adds_up),
         cmocka_unit_test(a_sum_that_is_wrong_is_noticed),
         cmocka_unit_test(merging_adds_up),
