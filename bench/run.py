@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """Runs the experiments of bench/experiments and draws their plots.
 
-    bench/run.py short|full [--only N[,N...]] [--out DIR]
+    bench/run.py short|full [--only N[-N][,N...]] [--out DIR] [--resume] [--soak SECONDS]
     bench/run.py plot [--out DIR]        draws again what DIR holds
+    bench/run.py publish [--out DIR]     puts the results of 8 to 18 that DIR holds into the documents
 
-short takes under 5 minutes, full about 30. Into DIR (build/bench-results) go, for every experiment, N-name.json with
+short takes about 12 minutes, full about 55. A run that was broken off is taken up again by --resume: what DIR holds
+of the same mode is not measured again. Experiments with goals print a PASS or MISS for each; VOID: it could not be
+told. Into DIR (build/bench-results) go, for every experiment, N-name.json with
 all that was measured, its plots as SVG, and N-name.md with its table; index.md names them all. The programs are
 taken from BUILD_DIR (build). Only loopback is used, and two cores are enough; other work on the machine shows in the
 figures, and is recorded with them.
@@ -24,8 +27,8 @@ sys.dont_write_bytecode = True
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "bench"))
 
-from experiments.lib import place  # noqa: E402
-from experiments.lib.context import Context, Failed  # noqa: E402
+from experiments.lib import place, text  # noqa: E402
+from experiments.lib.context import QUIET, Context, Failed, disturbed_by  # noqa: E402
 
 EXPERIMENTS = {
     1: "e1_workers",
@@ -35,6 +38,17 @@ EXPERIMENTS = {
     5: "e5_queue_bound",
     6: "e6_readers",
     7: "e7_expiry",
+    8: "e8_policies",
+    9: "e9_one_core",
+    10: "e10_refusal",
+    11: "e11_burst",
+    12: "e12_greedy",
+    13: "e13_classes",
+    14: "e14_deadlines",
+    15: "e15_slower_service",
+    16: "e16_retries",
+    17: "e17_soak",
+    18: "e18_honest_time",
 }
 
 
@@ -58,27 +72,75 @@ def draw(number, out):
     lines = [f"# {number}. {module.TITLE}\n", module.__doc__.strip() + "\n"]
     lines += [f"![{module.TITLE}]({plot.name})\n" for plot in plots]
     lines.append(module.table(record["data"]))
+    if record.get("goals"):
+        lines.append(goals_table(record["goals"]))
     lines.append(f"`{command_of(record['mode'], number)}`, {record['date']}, {record['machine_text']}; "
                  f"{record['placement']}.")
+    lines.append(record.get("quiet", ""))
     (out / f"{stem(number)}.md").write_text("\n".join(lines) + "\n")
     return plots
 
 
-def measure(number, mode, build, out):
+def quiet_text(runs, load):
+    """What must be known of the machine to judge the figures."""
+    noise = sorted(disturbed_by(r) for r in runs) or [0.0]
+    void = sum(bool(r["results"]["generator"]["reasons"]) for r in runs if "generator" in r["results"])
+    high = " **The machine was not quiet.**" if noise[len(noise) // 2] > QUIET else ""
+    return (f"Load average before it: {load:.2f}; others used {noise[len(noise) // 2]:.2f} cores in the median run, "
+            f"{noise[-1]:.2f} at most.{high} {void} of {len(runs)} runs are void by the rule for the load generator "
+            f"(p99 of its send lag over 50 µs, or over 70 % of a core).")
+
+
+def measure(number, mode, build, out, args, shared):
     module, started = load(number), time.monotonic()
-    info = place.machine()
+    info, load_average = place.machine(), os.getloadavg()[0]
     print(f"{number}. {module.TITLE}", flush=True)
+    kept = out / f"{stem(number)}.{mode}.part"
+    if not args.resume:
+        kept.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix="sluice-bench-") as folder:
-        ctx = Context(build, mode == "full", folder)
+        ctx = Context(build, mode == "full", folder, soak=args.soak, kept=kept, shared=shared)
         data = module.measure(ctx)
     record = {
         "experiment": number, "title": module.TITLE, "question": module.__doc__.strip(), "mode": mode,
         "command": command_of(mode, number), "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "machine": info, "machine_text": place.machine_text(info), "placement": str(ctx.places),
-        "seconds": round(time.monotonic() - started, 1), "data": data, "runs": ctx.runs,
+        "seconds": round(time.monotonic() - started, 1), "data": data, "goals": ctx.goals,
+        "load_average_before": load_average, "quiet": quiet_text(ctx.runs, load_average), "runs": ctx.runs,
     }
     (out / f"{stem(number)}.json").write_text(json.dumps(record, indent=1) + "\n")
+    kept.unlink(missing_ok=True)
     return record["seconds"]
+
+
+def fill_in(page, number, text_lines):
+    """Puts the lines into the page, between `<!-- result N -->` and `<!-- end -->`, if it has these marks."""
+    begin, end, whole = f"<!-- result {number} -->\n", "<!-- end -->", page.read_text()
+    if begin not in whole:
+        return
+    before, rest = whole.split(begin, 1)
+    page.write_text(before + begin + "\n".join(text_lines) + end + rest.split(end, 1)[1])
+
+
+def publish(number, out):
+    """Puts results into docs/overload.md and README.md, and their plots into docs/img."""
+    module, record = load(number), json.loads((out / f"{stem(number)}.json").read_text())
+    if "goals" not in record or not record["goals"]:
+        return
+    names = [plot.name.split("-", 1)[1] for plot in module.draw(record["data"], out, stem(number))]
+    for name in names:
+        shutil.copyfile(out / f"{number}-{name}", ROOT / "docs" / "img" / name)
+    caption = f"*`{record['command']}`, {record['date'][:10]}, {record['machine_text']}. {record['quiet']}*\n"
+    lines = [module.__doc__.strip() + "\n"] + [f"![{module.TITLE}](img/{name})\n" for name in names] + [caption]
+    lines += [getattr(module, "summary", module.table)(record["data"]), goals_table(record["goals"])]
+    fill_in(ROOT / "docs" / "overload.md", number, lines)
+    if hasattr(module, "headline"):
+        lines = [f"![{module.TITLE}](docs/img/{names[0]})\n"] * bool(names) + [module.headline(record["data"]), caption]
+        fill_in(ROOT / "README.md", number, lines)
+
+
+def goals_table(goals):
+    return text.table(["", "", "measured", "goal"], [(g["verdict"], g["what"], g["value"], g["goal"]) for g in goals])
 
 
 def write_index(out):
@@ -88,7 +150,10 @@ def write_index(out):
 
 
 def numbers(text):
-    chosen = [int(x) for x in text.split(",")]
+    chosen = []
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        chosen += range(int(first), int(last or first) + 1)
     if not set(chosen) <= set(EXPERIMENTS):
         raise ValueError
     return chosen
@@ -97,22 +162,35 @@ def numbers(text):
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     build = os.environ.get("BUILD_DIR", "build")
-    parser.add_argument("mode", choices=("short", "full", "plot"))
-    parser.add_argument("--only", metavar="N[,N...]", type=numbers, default=list(EXPERIMENTS))
+    parser.add_argument("mode", choices=("short", "full", "plot", "publish"))
+    parser.add_argument("--only", metavar="N[-N][,N...]", type=numbers, default=list(EXPERIMENTS))
+    parser.add_argument("--resume", action="store_true", help="leave out what was measured before")
+    parser.add_argument("--soak", metavar="SECONDS", type=int, help="length of the long run, experiment 17")
     parser.add_argument("--out", metavar="DIR", type=Path, default=Path(build) / "bench-results")
     return parser.parse_args(), Path(build)
+
+
+def is_measured(number, mode, out):
+    path = out / f"{stem(number)}.json"
+    return path.exists() and json.loads(path.read_text())["mode"] == mode
 
 
 def main():
     args, build = parse()
     args.out.mkdir(parents=True, exist_ok=True)
-    failed = []
+    failed, shared = [], {}
     if not shutil.which("gnuplot"):
         print("gnuplot is not there: results are written without plots", file=sys.stderr)
     for number in args.only:
         try:
+            if args.resume and is_measured(number, args.mode, args.out):
+                continue
+            if args.mode == "publish":
+                if (args.out / f"{stem(number)}.json").exists():
+                    publish(number, args.out)
+                continue
             if args.mode != "plot":
-                seconds = measure(number, args.mode, build, args.out)
+                seconds = measure(number, args.mode, build, args.out, args, shared)
                 print(f"    {seconds:.0f} s", flush=True)
             elif not (args.out / f"{stem(number)}.json").exists():
                 continue

@@ -1,12 +1,14 @@
 """One sluiced under test: on a free port of 127.0.0.1, its threads pinned, ended with the `with` block."""
 
 import json
+import os
 import re
 import select
 import signal
 import socket
 import subprocess
 import time
+from pathlib import Path
 
 from . import place
 
@@ -15,11 +17,14 @@ REPLY_WITHIN = 10
 
 
 class Daemon:
-    def __init__(self, ctx, settings, io_works=False):
+    def __init__(self, ctx, settings, io_works=False, places=None):
         """`settings` are --set options; io_works: the I/O thread executes the work itself (mutex.workers: 0)."""
-        self.places = ctx.places
+        self.places = places or ctx.places
         self.io_works = io_works
-        defaults = {"listen.text": "127.0.0.1:0", "listen.resp": "off", "listen.memcached": "off", "threads": 1, "shutdown.grace": "1s"}
+        defaults = {"listen.text": "127.0.0.1:0", "listen.resp": "off", "listen.memcached": "off", "threads": 1,
+                    "shutdown.grace": "1s"}
+        if settings.get("backend", "backpressure") != "mutex":
+            defaults.update({"threads_cpus": self.places.io, "owner.cpus": self.places.work})
         self.settings = {**defaults, **settings}
         self.command = [str(ctx.build / "sluiced")]
         for key, value in self.settings.items():
@@ -27,7 +32,7 @@ class Daemon:
 
     def __enter__(self):
         self.process = subprocess.Popen(self.command, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
-                                        preexec_fn=place.dies_with_us())
+                                        preexec_fn=place.dies_with_us(first=True))
         try:
             self.port = self._wait_until_ready()
             self._pin()
@@ -64,8 +69,20 @@ class Daemon:
             works = name.startswith(("sluice-owner", "sluice-work")) or (self.io_works and name.startswith("sluice-io"))
             place.pin(tid, self.places.work if works else self.places.io)
 
+    def resident(self):
+        """Bytes in memory, as the system counts them."""
+        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
     def thread(self, name):
         return next(tid for tid, comm in place.threads(self.pid) if comm == name)
+
+    def stats(self):
+        """One answer to STATS."""
+        link = Stats(self)
+        try:
+            return link.read()
+        finally:
+            link.close()
 
     def connect(self):
         return socket.create_connection(("127.0.0.1", self.port), timeout=REPLY_WITHIN)

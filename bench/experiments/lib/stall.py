@@ -1,0 +1,45 @@
+"""Stops what the daemon does for a while: all of it, or one thread, which needs the right to trace the process."""
+
+import ctypes
+import os
+import signal
+
+PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
+
+
+class Process:
+    """All threads, from start() to stop()."""
+
+    what = "the whole daemon"
+
+    def __init__(self, daemon):
+        self.pid = daemon.pid
+
+    def start(self):
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def stop(self):
+        os.kill(self.pid, signal.SIGCONT)
+
+
+class Thread:
+    """One thread. start() raises OSError where that is not permitted."""
+
+    what = "the owner thread alone"
+
+    def __init__(self, daemon, name="sluice-owner"):
+        self.tid = daemon.thread(name)
+        self.libc = ctypes.CDLL(None, use_errno=True)
+        self.libc.ptrace.argtypes = [ctypes.c_long] * 4
+
+    def _ptrace(self, request):
+        if self.libc.ptrace(request, self.tid, 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), f"cannot stop one thread: {os.strerror(ctypes.get_errno())}")
+
+    def start(self):
+        self._ptrace(PTRACE_SEIZE)
+        self._ptrace(PTRACE_INTERRUPT)
+
+    def stop(self):
+        os.waitpid(self.tid, 0x40000000)  # __WALL: it has stopped, and may be let go
+        self._ptrace(PTRACE_DETACH)
