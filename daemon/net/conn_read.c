@@ -315,6 +315,7 @@ static void finish_read(struct conn *c)
     if (due || loop->output.len > 0) loop_batch_run(loop);
     if (c->state != CONN_CLOSED && !conn_waits(c)) conn_flush(c);
     if (due) loop_settle(loop);
+    loop_was_read(loop);
 }
 
 void conn_readable(struct conn *c)

@@ -15,11 +15,13 @@
 #include "daemon/base/thread.h"
 #include "daemon/net/loop_impl.h"
 
-#define ADOPTED        32 /* sockets taken in at a time */
-#define HELD_TRIES     64 /* held connections that may find no room before the rest waits for the next signal */
-#define BATCH_ROUNDS   4  /* times that held connections may refill what a batch has left */
-#define COLLECT_ROUNDS 16 /* completions collected before sockets get their turn again */
-#define TICKS          32 /* the shortest timeout is watched with a 32nd of its length */
+#define ADOPTED        32     /* sockets taken in at a time */
+#define HELD_TRIES     64     /* held connections that may find no room before the rest waits for the next signal */
+#define BATCH_ROUNDS   4      /* times that held connections may refill what a batch has left */
+#define COLLECT_ROUNDS 16     /* completions collected before sockets get their turn again */
+#define READS_PER_LOOK 32     /* connections read between two looks at the clock */
+#define LONG_TURN_NS   300000 /* a turn that has lasted for so long keeps the backend going in between */
+#define TICKS          32     /* the shortest timeout is watched with a 32nd of its length */
 #define TICK_MAX_MS    1000
 
 /* ---- what came from other threads ---- */
@@ -110,6 +112,18 @@ static void end_batch(struct loop *loop)
         if (batch.room) retry_held(loop); /* which may submit */
     }
     loop_settle(loop);
+}
+
+void loop_was_read(struct loop *loop)
+{
+    if (++loop->reads < READS_PER_LOOK) return;
+    loop->reads = 0;
+    uint64_t now_ns = clock_ns(loop->options.clock);
+    uint64_t since_ns = loop->served_ns > loop->turn_ns ? loop->served_ns : loop->turn_ns;
+    if (now_ns < since_ns + LONG_TURN_NS) return;
+    loop->served_ns = now_ns;
+    collect_completions(loop);
+    end_batch(loop);
 }
 
 /* Ends the input of all connections: what they sent whole is answered. */

@@ -51,6 +51,8 @@ struct loop {
     struct slot *slots;
     uint32_t slot_count, slot_free; /* slot_free: head of the free list, UINT32_MAX: none */
     uint32_t conn_count;
+    uint32_t reads;            /* connections read since the clock was looked at */
+    uint64_t served_ns;        /* when the backend was served in the middle of a turn */
     struct conn_list lists[3]; /* per enum conn_list_id */
     struct deadlines deadlines;
     uv_timer_cb on_timer;
@@ -97,6 +99,12 @@ static inline uint64_t loop_now_ms(struct loop *loop)
 /* An empty call of this loop, or NULL when memory is out; and its way back. */
 struct call *loop_call_new(struct loop *loop);
 void loop_call_free(struct loop *loop, struct call *call);
+
+/*
+ * A connection was read. In a turn that lasts long, with very many connections to read, what has come back from the
+ * backend meanwhile is handed on and the backend is given more, so that it does not idle until the turn is over.
+ */
+void loop_was_read(struct loop *loop);
 
 /* A call has its reply: back to its connection, or nowhere if that has gone. */
 void loop_call_back(struct loop *loop, struct call *call);
