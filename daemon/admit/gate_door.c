@@ -1,0 +1,169 @@
+/* At the door: who is let in, and who has to go for that. */
+#include "daemon/admit/gate_impl.h"
+
+#define GREED_CALLS 4 /* who has more calls than this waiting, ... */
+#define GREED_TIMES 4 /* ... and so many times as much work as another would have, makes room for that */
+
+/* Is there surely a place? Without looking at what other threads write, as long as this gate has less than its
+ * share. */
+static bool has_room(const struct gate *g)
+{
+    return g->line.count + g->out < g->bound / g->options.station->gates ||
+           gate_station_depth(g->options.station) < g->bound;
+}
+
+/* Will its own deadline have passed when its turn comes, as far as that can be told? */
+static bool will_be_late(const struct gate *g, const struct call *call, uint64_t now_ns)
+{
+    if (call->request.deadline_ms == 0) return false;
+    return gate_waited(call, now_ns) + gate_wait_of(g, gate_ahead_ns(g, call)) >
+           call->request.deadline_ms * 1000000U;
+}
+
+/*
+ * Who has to go so that `call` may stay; NULL: nobody. Of a lower class, the newest. Among equals only one with far
+ * more waiting than the newcomer, who himself has no more than his share.
+ */
+static struct call *victim_for(const struct gate *g, const struct call *call)
+{
+    const struct line *l = &g->line;
+    struct call *lower = line_newest_below(l, call->request.priority);
+    if (lower) return lower;
+    uint64_t mine_ns = line_backlog_of(l, call->conn) + call->wait.cost_ns;
+    uint64_t fair_ns = l->backlog_ns / (l->flow_count + 1);
+    if (mine_ns > fair_ns) return NULL;
+    return line_greediest(l, call->request.priority, GREED_CALLS, mine_ns * GREED_TIMES, LINE_NEWEST);
+}
+
+/* The same where the oldest goes: of who has the most waiting, or if that are few, of all; of the lowest class. */
+static struct call *oldest_for(const struct gate *g, const struct call *call)
+{
+    struct call *lower = line_oldest_below(&g->line, call->request.priority);
+    if (lower) return lower;
+    struct call *greedy = line_greediest(&g->line, call->request.priority, GREED_CALLS, 0, LINE_OLDEST);
+    return greedy ? greedy : line_oldest_of(&g->line, call->request.priority);
+}
+
+static struct call *supplanted_by(const struct gate *g, const struct call *call)
+{
+    return g->policy->when_full == ADMIT_SUPPLANT ? oldest_for(g, call) : victim_for(g, call);
+}
+
+/* Does the policy let it in, or can it have somebody's place (`*victim`)? A critical call that finds nobody of
+ * a lower class to give way may wait longer than others. */
+static bool finds_room(struct gate *g, const struct call *call, uint64_t now_ns, struct call **victim)
+{
+    struct admit_view v = gate_view(g, call, now_ns);
+    *victim = NULL;
+    if (!g->policy->full(&g->state, &v)) return true;
+    if (g->policy->when_full == ADMIT_HOLD) return false;
+    *victim = supplanted_by(g, call);
+    if (*victim) return true;
+    if (call->request.priority != PRIORITY_CRITICAL) return false;
+    v.wait_ns /= PATIENCE;
+    v.cost_ns /= PATIENCE;
+    return !g->policy->full(&g->state, &v);
+}
+
+static enum gate_verdict refuse(struct gate *g, struct call *call)
+{
+    g->offered++;
+    gate_overloaded(g, call);
+    return GATE_REFUSE;
+}
+
+/* A call goes straight to the backend: to the policy, one that waited for no time at all. */
+static void note_pass(struct gate *g, const struct call *call, uint64_t now_ns)
+{
+    if (!g->policy->stale) return;
+    struct admit_view v = gate_view(g, NULL, now_ns);
+    g->policy->stale(&g->state, &v, gate_waited(call, now_ns));
+}
+
+/*
+ * Room may be made by another I/O thread, which then tells those that it finds starved. Both sides do a
+ * read-modify-write of `starved`: whom that misses sees the room in his second look. (Where there is none, some
+ * call is under way, and whoever gets it back will look again.)
+ */
+static enum gate_verdict hold(struct gate *g)
+{
+    atomic_fetch_or(&g->options.station->starved, 1ULL << g->options.lane);
+    return gate_station_depth(g->options.station) < g->bound ? GATE_LINE : GATE_HOLD;
+}
+
+uint64_t gate_others_starved(struct gate *g)
+{
+    struct gate_station *station = g->options.station;
+    if (station->gates == 1) return 0;
+    if (atomic_fetch_or(&station->starved, 0) == 0) return 0; /* not a plain load: see above */
+    if (gate_station_depth(station) >= g->bound) return 0;
+    uint64_t own = 1ULL << g->options.lane; /* it stays: this thread may hold calls and not be about to try again */
+    return atomic_fetch_and(&station->starved, own) & ~own;
+}
+
+static enum gate_verdict turn_back(struct gate *g, struct call *call)
+{
+    return g->policy->when_full == ADMIT_HOLD ? hold(g) : refuse(g, call);
+}
+
+enum gate_verdict gate_judge(struct gate *g, struct call *call, uint64_t now_ns)
+{
+    call->wait.cost_ns = costs_of(g->options.costs, call);
+    gate_count_rates(g, now_ns);
+    if (will_be_late(g, call, now_ns)) {
+        call->reply.kind = REPLY_LATE;
+        counter_add(&g->options.stats->late, 1);
+        return GATE_REFUSE;
+    }
+    bool passes = g->line.count == 0 && gate_wants_more(g);
+    if (passes && (g->options.in_place || has_room(g))) {
+        note_pass(g, call, now_ns);
+        call->wait.estimate_ns = g->out_ns;
+        call->wait.entered_ns = now_ns;
+        call->wait.yields = false;
+        g->offered++;
+        return GATE_PASS;
+    }
+    struct call *victim;
+    return finds_room(g, call, now_ns, &victim) ? GATE_LINE : turn_back(g, call);
+}
+
+/* A place for one more in the lines of all gates. */
+static bool reserve(struct gate *g)
+{
+    _Atomic uint32_t *lined = &g->options.station->lined;
+    if (atomic_fetch_add_explicit(lined, 1, memory_order_relaxed) < g->bound) return true;
+    atomic_fetch_sub_explicit(lined, 1, memory_order_relaxed);
+    return false;
+}
+
+static void supplant(struct gate *g, struct call *victim)
+{
+    gate_leave(g, victim, false);
+    gate_overloaded(g, victim);
+    gate_set_aside(g, victim);
+    counter_add(&g->options.stats->supplanted, 1);
+}
+
+enum gate_verdict gate_enter(struct gate *g, struct call *call, uint64_t now_ns)
+{
+    struct call *victim;
+    bool room = finds_room(g, call, now_ns, &victim);
+    if (victim) supplant(g, victim);
+    while (!room || !reserve(g)) { /* other threads took the last places */
+        enum gate_verdict verdict = turn_back(g, call);
+        if (verdict != GATE_LINE) return verdict;
+        room = true;
+    }
+    call->wait.estimate_ns = gate_ahead_ns(g, call);
+    call->wait.entered_ns = now_ns;
+    if (!line_add(&g->line, call)) {
+        atomic_fetch_sub_explicit(&g->options.station->lined, 1, memory_order_relaxed);
+        reply_error(&call->reply, ERR_OUT_OF_MEMORY, "no memory for this request just now; not executed");
+        return GATE_REFUSE;
+    }
+    g->offered++;
+    uint32_t depth = gate_station_depth(g->options.station);
+    counter_max(&g->options.stats->deepest, depth < g->bound ? depth : g->bound);
+    return GATE_LINE;
+}

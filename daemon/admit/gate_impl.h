@@ -1,0 +1,40 @@
+/*
+ * Inside the gate: gate.c (what it looks like, answers), gate_door.c (who is let in) and gate_serve.c (to the
+ * backend and back). See gate.h.
+ */
+#ifndef ADMIT_GATE_IMPL_H
+#define ADMIT_GATE_IMPL_H
+
+#include "daemon/admit/gate.h"
+
+#define UNIT     256 /* of stretch and excess */
+#define PATIENCE 4   /* a critical call may wait so many times as long as others, where it has to */
+
+static inline uint64_t gate_waited(const struct call *call, uint64_t now_ns)
+{
+    return now_ns > call->arrived_ns ? now_ns - call->arrived_ns : 0;
+}
+
+/* Takes a call out of the line. */
+void gate_leave(struct gate *g, struct call *call, bool served);
+
+bool gate_wants_more(const struct gate *g);
+
+/* By what has been estimated and how that turned out. */
+uint64_t gate_wait_of(const struct gate *g, uint64_t backlog_ns);
+
+/* The work before `call` as it looks now. */
+uint64_t gate_ahead_ns(const struct gate *g, const struct call *call);
+
+/* What the policy is shown; `call`: who wants to enter, NULL: nobody. */
+struct admit_view gate_view(const struct gate *g, const struct call *call, uint64_t now_ns);
+
+void gate_count_rates(struct gate *g, uint64_t now_ns);
+
+/* Makes the call's reply OVERLOADED. */
+void gate_overloaded(const struct gate *g, struct call *call);
+
+/* A call that has its reply without having been executed: for gate_answered. */
+void gate_set_aside(struct gate *g, struct call *call);
+
+#endif

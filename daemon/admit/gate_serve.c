@@ -1,0 +1,200 @@
+/* From the waiting line to the backend, and back. */
+#include "daemon/admit/gate_impl.h"
+
+#include <assert.h>
+
+#define WINDOW_LEAST    2       /* calls: one that is executed, one that is next */
+#define WINDOW_LEAST_NS 50000   /* work: what a batch is */
+#define WINDOW_MOST_NS  1000000 /* work: more could not be turned away any more */
+#define WINDOW_MOST_MIN 8       /* calls that the window may always grow to, however slow they are */
+#define CALM_RETURNS    64      /* so often in a row not dry, and the window shrinks by an eighth */
+#define FAST_NS         5000    /* in place: what costs less on average is executed as it is read */
+#define BUDGET_FAST_NS  4000000 /* ... within this much a turn */
+#define BUDGET_SLOW_NS  200000  /* and what costs more within this, so that who is refused learns it soon */
+#define STALE_MOST      256     /* calls answered in one gate_next, at most */
+#define STRETCH_MOST    (64 * UNIT)
+#define LEARN_SERVICES  4 /* waits expected to be shorter than this many services tell nothing of the estimate */
+
+/* Has the backend nothing left, of other gates neither? */
+static bool ran_dry(const struct gate *g)
+{
+    const struct gate_station *station = g->options.station;
+    return g->out == 0 && (station->gates == 1 || !station->ring || ring_depth(station->ring) == 0);
+}
+
+/* Since the window was looked at last, something came back: was the window too small? */
+static void adjust_window(struct gate *g)
+{
+    if (!g->returned) return;
+    g->returned = false;
+    uint64_t mean_ns = costs_mean(g->options.costs) + 1;
+    uint64_t least = WINDOW_LEAST_NS / mean_ns, most = WINDOW_MOST_NS / mean_ns;
+    if (least < WINDOW_LEAST) least = WINDOW_LEAST;
+    if (most < WINDOW_MOST_MIN) most = WINDOW_MOST_MIN;
+    if (g->line.count > 0 && ran_dry(g)) {
+        g->window *= 2;
+        g->calm = 0;
+    } else if (g->out < g->window / 2) {
+        g->calm = 0;
+    } else if (++g->calm >= CALM_RETURNS) {
+        g->window -= (g->window + 7) / 8;
+        g->calm = 0;
+    }
+    if (g->window > most) g->window = (uint32_t)most;
+    if (g->window < least) g->window = (uint32_t)least;
+    if (g->window > GATE_WINDOW_MOST) g->window = GATE_WINDOW_MOST;
+}
+
+/* To refuse one now would leave the backend without work: who waits, waits for this thread and not for the backend.
+ */
+static bool would_idle(const struct gate *g)
+{
+    return !g->options.in_place && g->out == 0;
+}
+
+/* How long it has waited, as policies see it: they are to have more patience with a critical call than with others,
+ * and less with a sheddable one. */
+static uint64_t felt(const struct call *call, uint64_t now_ns)
+{
+    uint64_t waited_ns = gate_waited(call, now_ns);
+    if (call->request.priority == PRIORITY_CRITICAL) return waited_ns / PATIENCE;
+    return call->request.priority == PRIORITY_SHEDDABLE ? waited_ns * 2 : waited_ns;
+}
+
+/* Of the oldest calls of each class, the one that has waited longest in the policy's eyes. */
+static struct call *stalest(const struct gate *g, uint64_t now_ns)
+{
+    struct call *result = NULL;
+    for (int i = PRIORITY_CRITICAL; i <= PRIORITY_SHEDDABLE; i++) {
+        struct call *call = line_oldest_of(&g->line, (enum priority)i);
+        if (call && (!result || felt(call, now_ns) > felt(result, now_ns))) result = call;
+    }
+    return result;
+}
+
+static void turn_away(struct gate *g, struct call *call)
+{
+    gate_leave(g, call, false);
+    gate_set_aside(g, call);
+}
+
+/*
+ * Is one answered for having waited too long? That is asked of the oldest, whoever's turn it is: in round robin a
+ * call may have its turn soon after it came while others have been there for long, and what is short for one flow
+ * does not tell of a queue that is short.
+ */
+static bool shed_stale(struct gate *g, uint64_t now_ns)
+{
+    if (!g->policy->stale || g->line.count == 0) return false;
+    struct call *call = stalest(g, now_ns);
+    struct admit_view v = gate_view(g, NULL, now_ns);
+    if (!g->policy->stale(&g->state, &v, felt(call, now_ns)) || would_idle(g)) return false;
+    gate_overloaded(g, call);
+    counter_add(&g->options.stats->stale, 1);
+    turn_away(g, call);
+    return true;
+}
+
+/* It will be taken when the backend is done with what it has been given before. */
+static bool is_late(const struct gate *g, const struct call *call, uint64_t now_ns)
+{
+    uint64_t deadline_ns = call->request.deadline_ms * 1000000U;
+    return deadline_ns && gate_waited(call, now_ns) + g->out_ns > deadline_ns;
+}
+
+struct call *gate_next(struct gate *g, uint64_t now_ns)
+{
+    if (!g->options.in_place) adjust_window(g);
+    for (int i = 0; i < STALE_MOST && gate_wants_more(g); i++) {
+        if (shed_stale(g, now_ns)) continue;
+        struct call *call = line_peek(&g->line);
+        if (!call) return NULL;
+        if (!is_late(g, call, now_ns)) {
+            call->wait.yields = line_yields(&g->line, call);
+            gate_leave(g, call, true);
+            return call;
+        }
+        call->reply.kind = REPLY_LATE;
+        counter_add(&g->options.stats->late, 1);
+        turn_away(g, call);
+    }
+    return NULL;
+}
+
+bool gate_has_more(const struct gate *g)
+{
+    return g->line.count > 0 && (g->options.in_place || g->out < g->window);
+}
+
+void gate_sent(struct gate *g, struct call *call)
+{
+    g->out++;
+    g->out_ns += call->wait.cost_ns;
+}
+
+/* How estimates of waiting turned out; short ones say nothing. */
+static void learn_stretch(struct gate *g, const struct call *call)
+{
+    uint64_t estimate_ns = call->wait.estimate_ns;
+    if (gate_wait_of(g, estimate_ns) < LEARN_SERVICES * costs_mean(g->options.costs)) return;
+    /* Not from its arrival: who waited long for this thread would make it refuse, and the backend idle. */
+    uint64_t waited_ns = call->taken_ns > call->wait.entered_ns ? call->taken_ns - call->wait.entered_ns : 0;
+    uint64_t ratio = waited_ns * UNIT / estimate_ns;
+    if (ratio > STRETCH_MOST) ratio = STRETCH_MOST;
+    if (ratio < UNIT) ratio = UNIT; /* it was shorter only because others were turned away */
+    g->stretch = (uint32_t)((g->stretch * 31ULL + ratio + 16) / 32);
+}
+
+/* Puts the calls that came back alike into the histograms. */
+static void record_run(struct gate *g)
+{
+    struct gate_stats *s = g->options.stats;
+    histogram_record_n(&s->wait_ns, g->run_wait_ns, g->run_calls);
+    histogram_record_n(&s->service_ns, g->run_service_ns, g->run_calls);
+    histogram_record_n(&s->sojourn_ns, g->run_wait_ns + g->run_service_ns, g->run_calls);
+    g->run_calls = 0;
+}
+
+void gate_executed(struct gate *g, struct call *call, uint64_t now_ns)
+{
+    uint64_t waited_ns = gate_waited(call, call->taken_ns);
+    uint64_t service_ns = call->done_ns > call->taken_ns ? call->done_ns - call->taken_ns : 0;
+    g->budget_ns -= (int64_t)call->wait.cost_ns;
+    g->served++;
+    if (!call->wait.yields) learn_stretch(g, call);
+    if (g->policy->executed && !call->wait.yields) {
+        struct admit_view v = gate_view(g, NULL, now_ns);
+        g->policy->executed(&g->state, &v, waited_ns, 1);
+    }
+    if (waited_ns != g->run_wait_ns || service_ns != g->run_service_ns) {
+        if (g->run_calls) record_run(g);
+        g->run_wait_ns = waited_ns;
+        g->run_service_ns = service_ns;
+    }
+    g->run_calls++;
+}
+
+void gate_returned(struct gate *g, struct call *call, uint64_t now_ns)
+{
+    assert(g->out > 0);
+    g->out--;
+    g->out_ns -= call->wait.cost_ns;
+    g->returned = true;
+    if (call->taken_ns == 0) return;
+    if (call->reply.kind == REPLY_LATE) {
+        counter_add(&g->options.stats->late, 1);
+        counter_add(&g->options.stats->expired, 1);
+        return;
+    }
+    gate_executed(g, call, now_ns);
+}
+
+void gate_begin_turn(struct gate *g)
+{
+    g->budget_ns = costs_mean(g->options.costs) < FAST_NS ? BUDGET_FAST_NS : BUDGET_SLOW_NS;
+}
+
+void gate_publish(struct gate *g)
+{
+    if (g->run_calls) record_run(g);
+}
