@@ -94,6 +94,13 @@ static inline uint64_t admit_time_bound(uint64_t bound_ns, uint64_t mean_ns)
     return bound_ns > mean_ns * ADMIT_LEAST_SERVICES ? bound_ns : mean_ns * ADMIT_LEAST_SERVICES;
 }
 
+/* The target as configured; where it is not, so many mean services, but no less than `least_ns`. */
+static inline uint64_t admit_target(const struct admit_view *v, uint64_t services, uint64_t least_ns)
+{
+    if (v->target_ns > 0) return v->target_ns;
+    return v->mean_ns * services > least_ns ? v->mean_ns * services : least_ns;
+}
+
 /* Would this call, by estimate, be done later than `bound_ns` from now? */
 static inline bool admit_time_full(const struct admit_view *v, uint64_t bound_ns)
 {

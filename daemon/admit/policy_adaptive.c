@@ -18,9 +18,7 @@
 
 static uint64_t target(const struct admit_view *v)
 {
-    if (v->target_ns > 0) return v->target_ns;
-    uint64_t services = v->mean_ns * TARGET_SERVICES;
-    return services > TARGET_LEAST_NS ? services : TARGET_LEAST_NS;
+    return admit_target(v, TARGET_SERVICES, TARGET_LEAST_NS);
 }
 
 static uint64_t bound(struct admit_state *s, const struct admit_view *v)
