@@ -10,6 +10,7 @@
 
 #include "daemon/base/log.h"
 #include "daemon/net/listener.h"
+#include "daemon/net/signals.h"
 #include "daemon/queue/bell.h"
 
 #define SPARE_FILES 64 /* listeners, the control loop's, log, one being refused */
@@ -18,7 +19,7 @@
 struct server {
     struct server_options options;
     uv_loop_t uv; /* the control loop: listeners, signals, the grace */
-    uv_signal_t signals[3];
+    struct signals signals;
     uv_timer_t grace;
     uv_poll_t bell_poll;
     struct bell bell; /* rung by loops that have drained */
@@ -63,15 +64,15 @@ static void drain(struct server *s)
     uv_timer_start(&s->grace, on_grace_over, s->options.grace_ms, 0);
 }
 
-static void on_signal(uv_signal_t *handle, int signal_number)
+static void on_signal(void *ctx, int number)
 {
-    struct server *s = handle->data;
-    if (signal_number == SIGHUP) {
+    struct server *s = ctx;
+    if (number == SIGHUP) {
         s->options.hangup(s->options.hangup_ctx);
         return;
     }
     if (s->stopping) _exit(1);
-    log_info("shutting down", LOG_STR("signal", signal_number == SIGTERM ? "SIGTERM" : "SIGINT"),
+    log_info("shutting down", LOG_STR("signal", number == SIGTERM ? "SIGTERM" : "SIGINT"),
              LOG_U64("connections", atomic_load(&s->open)));
     drain(s);
 }
@@ -100,11 +101,7 @@ static bool init_control(struct server *s)
     static const int numbers[3] = {SIGTERM, SIGINT, SIGHUP};
     int count = s->options.hangup ? 3 : 2;
     if (uv_loop_init(&s->uv) != 0 || !bell_init_fd(&s->bell)) return false;
-    for (int i = 0; i < count; i++) {
-        uv_signal_init(&s->uv, &s->signals[i]);
-        s->signals[i].data = s;
-        uv_signal_start(&s->signals[i], on_signal, numbers[i]);
-    }
+    if (!signals_start(&s->signals, &s->uv, numbers, count, on_signal, s)) return false;
     uv_timer_init(&s->uv, &s->grace);
     s->grace.data = s->bell_poll.data = s;
     bell_arm(&s->bell);
@@ -172,12 +169,10 @@ void server_stop(struct server *s)
 
 void server_free(struct server *s)
 {
-    /* From here on a signal has nothing left to hurry. */
-    signal(SIGTERM, SIG_IGN);
-    signal(SIGINT, SIG_IGN);
     uv_walk(&s->uv, close_handle, NULL);
     uv_run(&s->uv, UV_RUN_DEFAULT);
     uv_loop_close(&s->uv);
+    signals_close(&s->signals);
     for (uint32_t i = 0; i < s->loop_count; i++)
         loop_free(s->loops[i]);
     bell_close(&s->bell);
