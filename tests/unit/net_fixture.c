@@ -201,8 +201,19 @@ static void *control_main(void *arg)
     return NULL;
 }
 
+/* The server reads the signals that end it from a descriptor: no thread may take them, this one neither. */
+static void leave_signals_to_the_server(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
 struct net *net_open(const struct net_options *options)
 {
+    leave_signals_to_the_server();
     struct net *n = aligned_alloc(64, (sizeof *n + 63) / 64 * 64);
     memset(n, 0, sizeof *n);
     if (options) n->options = *options;
