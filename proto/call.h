@@ -40,6 +40,7 @@ struct call {
     struct reply reply;
     struct call *next;      /* for whoever holds the call: free list, completion list */
     struct call *pipe_next; /* the connection's next call in request order; I/O thread only */
+    struct call *pipe_prev; /* and the one before it; of the first, it means nothing */
     uint64_t conn;          /* connection id; meaningful on the I/O thread `lane` */
     uint32_t lane;          /* index of the I/O thread that made it */
     bool answered;          /* the reply is final; I/O thread only */
@@ -63,6 +64,12 @@ struct call {
 static inline uint64_t call_start_ns(const struct call *call)
 {
     return call->taken_ns > call->arrived_ns ? call->taken_ns : call->arrived_ns;
+}
+
+/* Has it been refused by admission, and does its client want to know at once, out of the order of its requests? */
+static inline bool call_overtakes(const struct call *call)
+{
+    return call->request.overtakes && (call->reply.kind == REPLY_OVERLOADED || call->reply.kind == REPLY_LATE);
 }
 
 /* Makes `call` empty, with its inline storage. Use once on raw memory. */

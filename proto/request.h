@@ -133,6 +133,7 @@ struct request {
     enum priority priority;
     uint16_t effects;     /* enum effect */
     uint8_t database;     /* 0 to DATABASES - 1 */
+    bool overtakes;       /* its refusal may be sent ahead of the answers to earlier requests (call_overtakes) */
     uint32_t flags;       /* PUT: opaque to us, kept with the value. Also of what APPEND, ADD and leases create */
     uint64_t if_version;  /* with COND_VERSION */
     uint64_t ttl_ms;      /* with TTL_RELATIVE and TTL_ABSOLUTE */

@@ -48,7 +48,7 @@ struct conn {
     struct call *receiving; /* its value is on the way */
     size_t body_left;       /* bytes of that value still to come */
     struct call *held;      /* found no room; not in the pipeline yet */
-    struct call *first;     /* the pipeline: calls not yet encoded, in request order */
+    struct call *first; /* the pipeline: calls not yet encoded, in request order behind refusals that overtake */
     struct call *last;
 
     struct buffer in;  /* received, not decoded */
@@ -94,7 +94,7 @@ enum service_verdict conn_submit(struct conn *c, struct call *call);
 /* conn_write.c */
 void conn_pipeline_add(struct conn *c, struct call *call); /* answered or not */
 void conn_answered(struct conn *c, struct call *call);     /* a call of the pipeline came back */
-void conn_reply_now(struct conn *c, struct call *call);    /* encodes and frees it: only with an empty pipeline */
+void conn_reply_now(struct conn *c, struct call *call);    /* encodes and frees it: empty pipeline, or overtaking */
 bool conn_waits(const struct conn *c);                     /* nothing to write: its first call is not answered */
 void conn_encode(struct conn *c);                          /* encodes what is answered */
 void conn_write(struct conn *c);                           /* encodes what is answered, sends; may close */

@@ -30,11 +30,11 @@ static void enqueue_owned(struct conn *c, struct call *call)
         out_of_memory(c, call);
 }
 
-/* A call whose reply is known: encoded at once, or after those before it. */
+/* A call whose reply is known: encoded at once, or after those before it, unless it overtakes them. */
 static void take_reply(struct conn *c, struct call *call)
 {
     call->answered = true;
-    if (!c->first) {
+    if (!c->first || call_overtakes(call)) {
         conn_reply_now(c, call);
         return;
     }

@@ -4,6 +4,9 @@
  *     pipeline (request order) -> encode what is answered -> loop->output (shared) -> send
  *                                                            rest -> c->out, sent when the socket takes more
  *
+ * A refusal that overtakes (call_overtakes) goes to the front of the pipeline, or is encoded without having been
+ * there.
+ *
  * What a connection holds in memory is one number: bytes not sent, plus the calls of its pipeline with what they
  * carry. At the soft limit its requests are no longer decoded, so its peer feels it. At the hard limit it is
  * closed; that one counts replies only, as what is still in the backend says nothing about whether the peer reads.
@@ -79,6 +82,7 @@ static inline void book(struct conn *c, struct call *call, size_t body)
 void conn_pipeline_add(struct conn *c, struct call *call)
 {
     call->pipe_next = NULL;
+    call->pipe_prev = c->last;
     if (c->last)
         c->last->pipe_next = call;
     else
@@ -89,10 +93,25 @@ void conn_pipeline_add(struct conn *c, struct call *call)
     if (call->answered) loop_list_add(c->loop, LIST_DIRTY, c);
 }
 
+/* Out of its place, to the front: it is sent next. */
+static void overtake(struct conn *c, struct call *call)
+{
+    if (call == c->first) return;
+    call->pipe_prev->pipe_next = call->pipe_next;
+    if (call->pipe_next)
+        call->pipe_next->pipe_prev = call->pipe_prev;
+    else
+        c->last = call->pipe_prev;
+    call->pipe_next = c->first;
+    c->first->pipe_prev = call;
+    c->first = call;
+}
+
 void conn_answered(struct conn *c, struct call *call)
 {
     c->gets -= awaited_values(call);
     call->answered = true;
+    if (call_overtakes(call)) overtake(c, call);
     book(c, call, held_bytes(call));
     loop_list_add(c->loop, LIST_DIRTY, c);
 }

@@ -40,6 +40,7 @@ static void append_modifiers(struct buffer *out, const struct request *request)
         append_modifier(out, &separator, "class=");
         buffer_append(out, name.ptr, name.len);
     }
+    if (request->overtakes) append_modifier(out, &separator, "refuse=early");
     if (separator == ';') buffer_append_text(out, " ");
 }
 

@@ -15,7 +15,8 @@ static const char help[] =
     "VERSION              -> VERSION sluice x.y.z protocol 1\r\n"
     "QUIT                 -> BYE\r\n"
     "ttl: - (the default), never, or a number with ms, s, m, h or d (no unit: seconds)\r\n"
-    "in front of a verb: @if=version|absent|present;tag=a1;deadline=50ms;class=critical|normal|sheddable";
+    "in front of a verb: "
+    "@if=version|absent|present;tag=a1;deadline=50ms;class=critical|normal|sheddable;refuse=early";
 
 struct slice text_help(void)
 {

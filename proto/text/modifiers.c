@@ -1,4 +1,4 @@
-/* The modifiers in front of a request: @if=7;tag=a1;deadline=50ms;class=critical */
+/* The modifiers in front of a request: @if=7;tag=a1;deadline=50ms;class=critical;refuse=early */
 #include "proto/number.h"
 #include "proto/text/grammar.h"
 #include "proto/text/text.h"
@@ -8,6 +8,7 @@ enum modifier {
     MOD_TAG = 2,
     MOD_DEADLINE = 4,
     MOD_CLASS = 8,
+    MOD_REFUSE = 16,
 };
 
 static enum modifier find(struct slice name)
@@ -16,6 +17,7 @@ static enum modifier find(struct slice name)
     if (slice_equal(name, slice_text("tag"))) return MOD_TAG;
     if (slice_equal(name, slice_text("deadline"))) return MOD_DEADLINE;
     if (slice_equal(name, slice_text("class"))) return MOD_CLASS;
+    if (slice_equal(name, slice_text("refuse"))) return MOD_REFUSE;
     return 0;
 }
 
@@ -61,8 +63,11 @@ static const char *parse_one(enum modifier modifier, struct slice value, struct 
     case MOD_CLASS:
         r->priority = text_class_find(value);
         return r->priority != PRIORITY_DEFAULT ? NULL : "class takes critical, normal or sheddable";
+    case MOD_REFUSE:
+        r->overtakes = slice_equal(value, slice_text("early"));
+        return r->overtakes ? NULL : "refuse takes early: @tag=a1;refuse=early";
     }
-    return "modifiers are if, tag, deadline and class";
+    return "modifiers are if, tag, deadline, class and refuse";
 }
 
 void text_parse_modifiers(struct slice modifiers, struct text_line *line, struct call *call)
@@ -85,5 +90,7 @@ void text_parse_modifiers(struct slice modifiers, struct text_line *line, struct
         }
         seen |= modifier;
     }
+    if (wrong == NULL && call->request.overtakes && call->request.tag.len == 0)
+        wrong = "refuse=early needs a tag, by which its answer is told from others: @tag=a1;refuse=early";
     if (wrong != NULL) text_refuse(line, call, ERR_BAD_REQUEST, wrong);
 }

@@ -49,6 +49,12 @@ static void answer(struct net *n, struct call *call, uint64_t number)
     call->reply.release = free;
 }
 
+static void refuse(struct call *call, enum reply_kind kind, int64_t number)
+{
+    call->reply.kind = kind;
+    call->reply.number = number;
+}
+
 static enum service_verdict queue(struct net *n, struct call *call)
 {
     int number = number_of(call);
@@ -97,6 +103,7 @@ static enum service_verdict submit(void *ctx, struct call *call, uint64_t now_ns
     case 'h': verdict = hold(n, call); break;
     case 's': verdict = stick(n, call); break;
     case 'b': verdict = SERVICE_HERE; break;
+    case 'o': refuse(call, REPLY_OVERLOADED, 7); break;
     default: answer(n, call, 0); break;
     }
     pthread_cond_broadcast(&n->changed);
@@ -123,8 +130,7 @@ static enum service_verdict admit(void *ctx, struct call *call, uint64_t now_ns)
     bool refuses = n->refuses;
     pthread_mutex_unlock(&n->lock);
     if (!refuses) return SERVICE_ADMITTED;
-    call->reply.kind = REPLY_OVERLOADED;
-    call->reply.number = 7;
+    refuse(call, REPLY_OVERLOADED, 7);
     return SERVICE_ANSWERED;
 }
 
@@ -350,7 +356,8 @@ void net_set_value_size(struct net *n, size_t size)
     pthread_mutex_unlock(&n->lock);
 }
 
-void net_complete(struct net *n, const int *numbers, size_t count)
+/* Gives them back, executed (REPLY_NONE) or refused. */
+static void give_back(struct net *n, enum reply_kind kind, const int *numbers, size_t count)
 {
     struct mail_batch batches[64] = {{0}};
     pthread_mutex_lock(&n->lock);
@@ -359,12 +366,25 @@ void net_complete(struct net *n, const int *numbers, size_t count)
         if (!call) abort();
         n->queued[numbers[i]] = NULL;
         n->queued_count--;
-        answer(n, call, (uint64_t)numbers[i]);
+        if (kind == REPLY_NONE)
+            answer(n, call, (uint64_t)numbers[i]);
+        else
+            refuse(call, kind, numbers[i]);
         mail_batch_add(&batches[call->lane], call);
     }
     pthread_mutex_unlock(&n->lock);
     for (uint32_t lane = 0; lane < 64; lane++)
         if (batches[lane].newest) server_complete(n->server, lane, &batches[lane]);
+}
+
+void net_complete(struct net *n, const int *numbers, size_t count)
+{
+    give_back(n, REPLY_NONE, numbers, count);
+}
+
+void net_refuse(struct net *n, enum reply_kind kind, const int *numbers, size_t count)
+{
+    give_back(n, kind, numbers, count);
 }
 
 void net_complete_range(struct net *n, int from, int to)

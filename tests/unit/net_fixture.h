@@ -6,6 +6,7 @@
  *
  * What the service does with an operation, by the first letter of its key:
  *     n...  answers at once
+ *     o...  refuses at once: OVERLOADED 7
  *     q<n>  queues; the test completes it, as number n
  *     h<n>  has no room while `full`, else queues as q<n>
  *     b<n>  executes on the I/O thread, with others of its turn
@@ -85,6 +86,8 @@ void net_set_refuses(struct net *n, bool refuses);
 void net_set_value_size(struct net *n, size_t size);
 /* Completes these calls, in this order, as one batch. */
 void net_complete(struct net *n, const int *numbers, size_t count);
+/* The same, refused: OVERLOADED and its number, or LATE. */
+void net_refuse(struct net *n, enum reply_kind kind, const int *numbers, size_t count);
 /* Completes from..to (to may be less than from), one batch. */
 void net_complete_range(struct net *n, int from, int to);
 

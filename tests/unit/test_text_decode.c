@@ -102,6 +102,8 @@ static void modifiers_are_understood(void **state)
           GOLDEN("@tag=0123456789abcdef0123456789ABCDEF LEN\n", "len tag=0123456789abcdef0123456789ABCDEF\n"),
           GOLDEN("@deadline=5ms GET k\n", "get key=k deadline=5\n"),
           GOLDEN("@deadline=2 GET k\n", "get key=k deadline=2000\n"),
+          GOLDEN("@tag=a;refuse=early GET k\n@refuse=early;tag=b LEN\n",
+                 "get key=k tag=a refuse=early\nlen tag=b refuse=early\n"),
           GOLDEN("@class=critical GET k\n", "get key=k class=critical\n"),
           GOLDEN("@class=normal GET k\n", "get key=k class=normal\n"),
           GOLDEN("@class=sheddable GET k\n", "get key=k class=sheddable\n"),

@@ -84,6 +84,9 @@ static void bad_modifiers(void **state)
           REFUSED("@if=1;if=1 DELETE a", "bad-request"), REFUSED("@deadline=- GET a", "bad-request"),
           REFUSED("@deadline=never GET a", "bad-request"), REFUSED("@deadline=0 GET a", "bad-request"),
           REFUSED("@class=high GET a", "bad-request"), REFUSED("@class= GET a", "bad-request"),
+          REFUSED("@refuse=early GET a", "bad-request"), REFUSED("@tag=a;refuse=late GET a", "tag=a bad-request"),
+          REFUSED("@tag=a;refuse= GET a", "tag=a bad-request"), REFUSED("@tag=a;refuse GET a", "tag=a bad-request"),
+          REFUSED("@tag=a;refuse=early;refuse=early GET a", "tag=a bad-request"),
           REFUSED("@ if=1 DELETE a", "bad-request"));
     CHECK_IN(roomy, REFUSED("@tag=0123456789abcdef0123456789abcdefX GET a", "bad-request"));
 }

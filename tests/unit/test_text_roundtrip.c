@@ -89,6 +89,7 @@ static struct request random_request(struct dice *dice, char *room)
     }
     if (roll(dice, 3) == 0) r.deadline_ms = random_number(dice, TTL_MAX_MS);
     r.priority = (enum priority)roll(dice, 4);
+    r.overtakes = r.tag.len > 0 && roll(dice, 2) == 0;
     return r;
 }
 
@@ -205,6 +206,8 @@ static void requests_are_written_as_documented(void **state)
                                    .priority = PRIORITY_CRITICAL},
                   "@if=7;tag=t;deadline=5ms;class=critical DELETE k\r\n");
     check_request((struct request){.op = OP_PING, .tag = slice_text("t")}, "@tag=t PING\r\n");
+    check_request((struct request){.op = OP_GET, .key = key, .tag = slice_text("t"), .overtakes = true},
+                  "@tag=t;refuse=early GET k\r\n");
     check_request((struct request){.op = OP_DELETE, .key = key, .condition = COND_ABSENT},
                   "@if=absent DELETE k\r\n");
     check_request((struct request){.op = OP_DELETE, .key = key, .condition = COND_PRESENT},

@@ -51,6 +51,7 @@ void text_log_request(struct buffer *log, const struct request *request)
     if (request->tag.len > 0) log_bytes(log, " tag=", request->tag);
     if (request->deadline_ms > 0) log_number(log, " deadline=", request->deadline_ms);
     buffer_append_text(log, classes[request->priority]);
+    if (request->overtakes) buffer_append_text(log, " refuse=early");
     buffer_append_text(log, "\n");
 }
 
