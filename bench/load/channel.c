@@ -84,14 +84,14 @@ enum channel_status channel_read(struct channel *ch)
     return n == 0 ? CHANNEL_GONE : CHANNEL_OK;
 }
 
-enum decode_status channel_reply(struct channel *ch, const struct adapter *adapter, struct reply *reply)
+enum decode_status channel_reply(struct channel *ch, const struct adapter *adapter, struct reply *reply,
+                                 struct slice *tag)
 {
-    struct slice tag;
     size_t used = 0;
 
     if (ch->in_start == ch->in_end) return DECODE_MORE;
     enum decode_status status = adapter->decode_reply(&ch->decoder, &adapter_limits, ch->in + ch->in_start,
-                                                      ch->in_end - ch->in_start, &used, reply, &tag);
+                                                      ch->in_end - ch->in_start, &used, reply, tag);
     ch->in_start += used;
     if (ch->in_start == ch->in_end) ch->in_start = ch->in_end = 0;
     return status;

@@ -56,8 +56,9 @@ enum channel_status channel_flush(struct channel *ch);
 /* Reads once. */
 enum channel_status channel_read(struct channel *ch);
 
-/* The next whole reply among the bytes read: DECODE_REQUEST, DECODE_MORE or DECODE_CLOSE. Valid until channel_read.
- */
-enum decode_status channel_reply(struct channel *ch, const struct adapter *adapter, struct reply *reply);
+/* The next whole reply among the bytes read, and its tag: DECODE_REQUEST, DECODE_MORE or DECODE_CLOSE. Valid until
+ * channel_read. */
+enum decode_status channel_reply(struct channel *ch, const struct adapter *adapter, struct reply *reply,
+                                 struct slice *tag);
 
 #endif

@@ -7,9 +7,7 @@
 
 struct lane {
     struct arrivals schedule;
-    struct flight *flights; /* a ring of `depth`: in flight, oldest first */
-    uint32_t head, count;
-    uint32_t flushed;       /* of `count`: handed to the socket */
+    struct flights flights;
     unsigned holds;         /* bits of enum core_hold */
     bool parked;            /* not in the heap */
     uint64_t held_until_ns; /* requests due before this were held back by the server's side */
@@ -19,8 +17,8 @@ struct core {
     struct core_options options;
     struct tally *tally;
     struct lane *lanes;
-    struct due_heap heap; /* lanes by due instant; held lanes are taken out when they come to the top */
-    struct flight *flights;
+    struct due_heap heap;      /* lanes by due instant; held lanes are taken out when they come to the top */
+    struct flight_slot *slots; /* of all lanes */
     uint64_t zero_ns, from_ns, until_ns;
     uint64_t remaining; /* measured requests that may still be taken */
     uint64_t in_flight;
@@ -44,14 +42,14 @@ struct core *core_create(const struct core_options *options, struct tally *tally
     c->options = *options;
     c->tally = tally;
     c->lanes = calloc(options->lanes, sizeof(*c->lanes));
-    c->flights = calloc((size_t)options->lanes * options->depth, sizeof(*c->flights));
-    if (!c->lanes || !c->flights || !due_heap_init(&c->heap, options->lanes)) {
+    c->slots = calloc((size_t)options->lanes * options->depth, sizeof(*c->slots));
+    if (!c->lanes || !c->slots || !due_heap_init(&c->heap, options->lanes)) {
         core_destroy(c);
         return NULL;
     }
     for (uint32_t i = 0; i < options->lanes; i++) {
         struct lane *l = &c->lanes[i];
-        l->flights = c->flights + (size_t)i * options->depth;
+        flights_init(&l->flights, c->slots + (size_t)i * options->depth);
         if (!options->plan) continue;
         arrivals_init(&l->schedule, options->plan, options->first_lane + i, options->all_lanes, options->seed);
     }
@@ -61,7 +59,7 @@ struct core *core_create(const struct core_options *options, struct tally *tally
 void core_destroy(struct core *c)
 {
     if (!c) return;
-    free(c->flights);
+    free(c->slots);
     due_heap_free(&c->heap);
     free(c->lanes);
     free(c);
@@ -123,25 +121,22 @@ static uint64_t next_instant(struct core *c, struct lane *l, uint64_t now)
     return due;
 }
 
-void core_take(struct core *c, uint32_t lane, enum op op, uint32_t key, uint64_t now)
+uint32_t core_take(struct core *c, uint32_t lane, enum op op, uint32_t key, uint64_t now)
 {
     struct lane *l = &c->lanes[lane];
-    assert(l->count < c->options.depth && op < TALLY_OPS);
+    assert(l->flights.count < c->options.depth && op < TALLY_OPS);
 
     uint64_t intended = next_instant(c, l, now);
     bool measured = intended >= c->from_ns;
-    if (l->count == 0) l->head = 0; /* light load stays in a few cache lines */
-    uint32_t at = l->head + l->count;
-    if (at >= c->options.depth) at -= c->options.depth;
-    l->flights[at] = (struct flight){intended, key, (uint8_t)op, 0, measured};
-    l->count++;
+    uint32_t number = flights_add(&l->flights, &(struct flight){intended, key, (uint8_t)op, 0, measured});
     c->in_flight++;
     if (measured) {
         counter_add(&c->tally->sent, 1);
         c->remaining--;
     }
     counter_add(&c->tally->live_sent, 1);
-    if (l->count == c->options.depth) core_hold(c, lane, CORE_HOLD_FULL);
+    if (l->flights.count == c->options.depth) core_hold(c, lane, CORE_HOLD_FULL);
+    return number;
 }
 
 void core_flushed(struct core *c, uint32_t lane, uint64_t now)
@@ -150,10 +145,7 @@ void core_flushed(struct core *c, uint32_t lane, uint64_t now)
     struct tally *t = c->tally;
 
     if (!c->options.plan) return; /* in the closed loop a request is due when it is sent */
-    for (; l->flushed < l->count; l->flushed++) {
-        uint32_t at = l->head + l->flushed;
-        if (at >= c->options.depth) at -= c->options.depth;
-        const struct flight *f = &l->flights[at];
+    for (const struct flight *f; (f = flights_flush(&l->flights)) != NULL;) {
         if (f->tries > 0) continue; /* it was in time when it was due */
         uint64_t lag = now > f->intended_ns ? now - f->intended_ns : 0;
         if (f->intended_ns < l->held_until_ns) {
@@ -171,7 +163,7 @@ void core_flushed(struct core *c, uint32_t lane, uint64_t now)
 
 uint32_t core_in_flight(const struct core *c, uint32_t lane)
 {
-    return c->lanes[lane].count;
+    return c->lanes[lane].flights.count;
 }
 
 uint64_t core_all_in_flight(const struct core *c)
@@ -179,14 +171,25 @@ uint64_t core_all_in_flight(const struct core *c)
     return c->in_flight;
 }
 
-static struct flight pop(struct core *c, struct lane *l, enum outcome outcome)
+bool core_has(const struct core *c, uint32_t lane, uint32_t number)
 {
-    assert(l->count > 0);
-    struct flight f = l->flights[l->head];
+    return flights_has(&c->lanes[lane].flights, number);
+}
 
-    if (++l->head == c->options.depth) l->head = 0;
-    l->count--;
-    if (l->flushed > 0) l->flushed--;
+bool core_is_oldest(const struct core *c, uint32_t lane, uint32_t number)
+{
+    return c->lanes[lane].flights.oldest == number;
+}
+
+static uint32_t resolve(const struct lane *l, uint32_t number)
+{
+    return number == CORE_OLDEST ? l->flights.oldest : number;
+}
+
+static struct flight take_out(struct core *c, struct lane *l, uint32_t number, enum outcome outcome)
+{
+    struct flight f = flights_remove(&l->flights, number);
+
     c->in_flight--;
     counter_add(&c->tally->live[outcome], 1);
     if (f.measured) {
@@ -196,12 +199,12 @@ static struct flight pop(struct core *c, struct lane *l, enum outcome outcome)
     return f;
 }
 
-struct flight core_answered(struct core *c, uint32_t lane, enum outcome outcome, uint64_t now)
+struct flight core_answered(struct core *c, uint32_t lane, uint32_t number, enum outcome outcome, uint64_t now)
 {
     assert(outcome != OUTCOME_UNANSWERED);
     struct lane *l = &c->lanes[lane];
     struct tally *t = c->tally;
-    struct flight f = pop(c, l, outcome);
+    struct flight f = take_out(c, l, resolve(l, number), outcome);
     uint64_t latency = now > f.intended_ns ? now - f.intended_ns : 0;
 
     if (now >= c->from_ns && now < c->until_ns) counter_add(&t->in_window[outcome], 1);
@@ -216,19 +219,18 @@ struct flight core_answered(struct core *c, uint32_t lane, enum outcome outcome,
     return f;
 }
 
-bool core_retried(struct core *c, uint32_t lane, enum outcome outcome, uint64_t now, struct flight *again)
+bool core_retried(struct core *c, uint32_t lane, uint32_t number, enum outcome outcome, uint64_t now,
+                  struct flight *again)
 {
     struct lane *l = &c->lanes[lane];
-    assert(l->count > 0);
-    struct flight f = l->flights[l->head];
+    number = resolve(l, number);
+    assert(flights_has(&l->flights, number));
+    uint8_t tries = l->flights.slots[number].flight.tries;
 
-    if (!outcome_refused(outcome) || f.tries == c->options.retries || now >= c->until_ns) return false;
-    if (++l->head == c->options.depth) l->head = 0;
-    if (l->flushed > 0) l->flushed--;
-    uint32_t at = l->head + l->count - 1;
-    if (at >= c->options.depth) at -= c->options.depth;
-    f.tries++;
-    *again = l->flights[at] = f;
+    if (!outcome_refused(outcome) || tries == c->options.retries || now >= c->until_ns) return false;
+    struct flight *f = flights_renew(&l->flights, number);
+    f->tries++;
+    *again = *f;
     counter_add(&c->tally->retried, 1);
     return true;
 }
@@ -237,8 +239,9 @@ void core_lost(struct core *c, uint32_t lane)
 {
     struct lane *l = &c->lanes[lane];
 
-    while (l->count > 0) {
-        if (pop(c, l, OUTCOME_UNANSWERED).measured) counter_add(&c->tally->lost_requests, 1);
+    while (l->flights.count > 0) {
+        if (take_out(c, l, l->flights.oldest, OUTCOME_UNANSWERED).measured)
+            counter_add(&c->tally->lost_requests, 1);
     }
     l->holds = (l->holds & ~(unsigned)(CORE_HOLD_FULL | CORE_HOLD_OUTPUT)) | CORE_HOLD_DOWN;
 }
@@ -286,8 +289,8 @@ void core_finish(struct core *c, uint64_t now)
 
     for (uint32_t i = 0; i < c->options.lanes; i++) {
         struct lane *l = &c->lanes[i];
-        while (l->count > 0) {
-            pop(c, l, OUTCOME_UNANSWERED);
+        while (l->flights.count > 0) {
+            take_out(c, l, l->flights.oldest, OUTCOME_UNANSWERED);
         }
         if (c->options.plan) count_unsent(c, l, end);
     }

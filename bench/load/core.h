@@ -11,6 +11,9 @@
  * stay in its schedule, in order and without memory, while their latency clock is running. In the closed loop a
  * request is due when a lane has fewer than `depth` in flight.
  *
+ * Requests in flight on a lane are told apart by numbers, the oldest first; one may be answered before those that
+ * are older.
+ *
  * A refused request may be tried again at once, a few times. It stays one request: due when it was first due, and
  * in the class of its last answer.
  */
@@ -21,15 +24,10 @@
 #include <stdint.h>
 
 #include "bench/common/arrivals.h"
+#include "bench/load/flights.h"
 #include "bench/load/tally.h"
 
-struct flight {
-    uint64_t intended_ns;
-    uint32_t key;  /* number of the key, for whoever asks */
-    uint8_t op;    /* enum op */
-    uint8_t tries; /* times that it was sent before */
-    bool measured;
-};
+#define CORE_OLDEST FLIGHTS_NONE /* in place of a number: the request that is longest in flight on the lane */
 
 struct core_options {
     const struct arrival_plan *plan; /* NULL: closed loop; borrowed */
@@ -71,8 +69,8 @@ bool core_due(struct core *c, uint64_t now, uint32_t *lane);
 bool core_may_send(const struct core *c, uint32_t lane, uint64_t now);
 
 /* Takes the next request of the lane, the one that core_due just found or core_may_send allowed: it counts as sent
- * and is in flight. */
-void core_take(struct core *c, uint32_t lane, enum op op, uint32_t key, uint64_t now);
+ * and is in flight. Returns its number: below `depth`, and its own until it is answered for good. */
+uint32_t core_take(struct core *c, uint32_t lane, enum op op, uint32_t key, uint64_t now);
 
 /* All requests taken on the lane so far are being handed to the socket at `now`. */
 void core_flushed(struct core *c, uint32_t lane, uint64_t now);
@@ -81,12 +79,18 @@ void core_flushed(struct core *c, uint32_t lane, uint64_t now);
 uint32_t core_in_flight(const struct core *c, uint32_t lane);
 uint64_t core_all_in_flight(const struct core *c);
 
-/* The oldest request in flight on the lane, of which there is one, got this answer at `now`. */
-struct flight core_answered(struct core *c, uint32_t lane, enum outcome outcome, uint64_t now);
+/* Is there a request in flight on the lane that has this number? And is it the oldest? */
+bool core_has(const struct core *c, uint32_t lane, uint32_t number);
+bool core_is_oldest(const struct core *c, uint32_t lane, uint32_t number);
+
+/* This request in flight on the lane got this answer at `now`. */
+struct flight core_answered(struct core *c, uint32_t lane, uint32_t number, enum outcome outcome, uint64_t now);
 
 /* The same, if it was a refusal and the request is to be tried again: then true, and it is the newest in flight on
- * the lane, about to be sent as `again` says. False: it has not been answered yet; call core_answered. */
-bool core_retried(struct core *c, uint32_t lane, enum outcome outcome, uint64_t now, struct flight *again);
+ * the lane, about to be sent as `again` says, under the same number. False: it has not been answered yet; call
+ * core_answered. */
+bool core_retried(struct core *c, uint32_t lane, uint32_t number, enum outcome outcome, uint64_t now,
+                  struct flight *again);
 
 /* The lane's connection is gone: what is in flight on it stays unanswered, and the lane is held (CORE_HOLD_DOWN).
  */

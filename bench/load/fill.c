@@ -66,7 +66,8 @@ static bool write_batch(struct fill *f)
 static bool read_reply(struct fill *f, struct reply *reply)
 {
     for (;;) {
-        switch (channel_reply(&f->channel, f->settings->adapter, reply)) {
+        struct slice tag;
+        switch (channel_reply(&f->channel, f->settings->adapter, reply, &tag)) {
         case DECODE_REQUEST: return true;
         case DECODE_MORE: break;
         default: return complain(f, "what it sends is no reply");

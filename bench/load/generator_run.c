@@ -21,6 +21,7 @@
 
 #include "bench/load/generator_impl.h"
 #include "daemon/base/clock.h"
+#include "proto/number.h"
 
 #define EVENTS        64
 #define TURN_REQUESTS 256        /* taken before they are flushed: the first must not wait long for the last */
@@ -113,10 +114,16 @@ static void flush_dirty(struct generator *g)
     g->dirty_count = 0;
 }
 
-static void put_out(struct generator *g, uint32_t lane, const struct request *request)
+/* `number` is that of core_take. */
+static void put_out(struct generator *g, uint32_t lane, uint32_t number, struct request *request)
 {
     struct channel *ch = &g->channels[lane];
+    char tag[TAG_MAX];
 
+    if (g->shared->settings->early_refusals) {
+        request->tag = slice_of(tag, number_format(tag, number));
+        request->overtakes = true;
+    }
     g->shared->settings->adapter->encode_request(&ch->out, request);
     if (!ch->dirty) {
         ch->dirty = true;
@@ -129,8 +136,7 @@ static void send_one(struct generator *g, uint32_t lane, uint64_t now)
     struct request request;
     uint32_t key = source_next(&g->source, &request);
 
-    core_take(g->core, lane, request.op, key, now);
-    put_out(g, lane, &request);
+    put_out(g, lane, core_take(g->core, lane, request.op, key, now), &request);
     if (g->channels[lane].out.len >= CHANNEL_OUTPUT) flush(g, lane);
 }
 
@@ -167,17 +173,32 @@ static void note_error(struct generator *g, const struct reply *reply)
 }
 
 /* A refused request may be tried again; it goes out with the next flush. */
-static void take_answer(struct generator *g, uint32_t lane, enum outcome outcome, uint64_t now)
+static void take_answer(struct generator *g, uint32_t lane, uint32_t number, enum outcome outcome, uint64_t now)
 {
     struct flight again;
     struct request request;
 
-    if (!core_retried(g->core, lane, outcome, now, &again)) {
-        core_answered(g->core, lane, outcome, now);
+    if (!core_retried(g->core, lane, number, outcome, now, &again)) {
+        core_answered(g->core, lane, number, outcome, now);
         return;
     }
     source_again(&g->source, (enum op)again.op, again.key, &request);
-    put_out(g, lane, &request);
+    put_out(g, lane, number, &request);
+}
+
+/* Whose answer is it? The oldest one's; but where refusals may be early, that of the request whose number is the
+ * tag, and only refusals may be out of turn. An error may come without a tag. False: nobody's. */
+static bool find_request(const struct generator *g, uint32_t lane, struct slice tag, enum outcome outcome,
+                         uint32_t *number)
+{
+    uint64_t n = 0;
+
+    *number = CORE_OLDEST;
+    if (core_in_flight(g->core, lane) == 0) return false;
+    if (!g->shared->settings->early_refusals || (tag.len == 0 && outcome == OUTCOME_ERROR)) return true;
+    if (!number_parse(tag, UINT32_MAX, &n) || !core_has(g->core, lane, (uint32_t)n)) return false;
+    *number = (uint32_t)n;
+    return outcome_refused(outcome) || core_is_oldest(g->core, lane, *number);
 }
 
 /* Takes all whole replies. False when the connection is of no more use. */
@@ -186,16 +207,18 @@ static bool take_replies(struct generator *g, uint32_t lane, uint64_t now)
     const struct adapter *adapter = g->shared->settings->adapter;
     struct channel *ch = &g->channels[lane];
     struct reply reply;
+    struct slice tag;
+    uint32_t number;
 
     for (;;) {
-        enum decode_status status = channel_reply(ch, adapter, &reply);
+        enum decode_status status = channel_reply(ch, adapter, &reply, &tag);
         if (status == DECODE_MORE) return true;
         if (status == DECODE_REQUEST) note_error(g, &reply);
-        if (status != DECODE_REQUEST || core_in_flight(g->core, lane) == 0) {
+        if (status != DECODE_REQUEST || !find_request(g, lane, tag, outcome_of(&reply), &number)) {
             counter_add(&g->tally->nonsense, 1);
             return false;
         }
-        take_answer(g, lane, outcome_of(&reply), now);
+        take_answer(g, lane, number, outcome_of(&reply), now);
     }
 }
 

@@ -44,6 +44,7 @@ struct load_settings {
     uint64_t ttl_ms;
     uint64_t deadline_ms;
     enum priority priority;
+    bool early_refusals; /* requests ask for them; the number of each is its tag */
     bool fill;
     uint64_t retries;
     uint64_t duration_ns, warmup_ns, drain_ns, count;

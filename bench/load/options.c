@@ -152,6 +152,9 @@ static const struct option_spec specs[] = {
      0, 0, 0, take_class},
     {"retries", "N", "times that a refused request is sent again, at once; default 0", OPTION_COUNT, AT(s.retries),
      0, 100, NULL},
+    {"early-refusals", NULL,
+     "every request has a tag, and may be refused ahead of answers to earlier ones; text protocol only",
+     OPTION_FLAG, AT(s.early_refusals), 0, 0, NULL},
     {"fill", NULL, "put every key once before the warm-up", OPTION_FLAG, AT(s.fill), 0, 0, NULL},
     {"warmup", "TIME", "load that is not measured, before the measuring; default 1s", OPTION_DURATION,
      AT(s.warmup_ns), 0, DAY_NS, NULL},
@@ -239,6 +242,8 @@ static bool finish(struct raw *raw)
     if (!s->adapter) return complain("--protocol is text, resp or memcached");
     if (raw->protocol[0] == 'm' && mix_share(&s->mix, OP_LEN) > 0)
         return complain("memcached has no len: leave it out of --mix");
+    if (s->early_refusals && strcmp(raw->protocol, "text") != 0)
+        return complain("--early-refusals needs --protocol text: others have no such thing");
     if (!find_target(raw)) return false;
     if (s->threads > s->connections) return complain("there must be a connection for every thread");
     if (s->count && s->count < s->threads) return complain("--count is less than --threads");

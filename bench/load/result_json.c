@@ -42,6 +42,7 @@ json_t *load_options(const struct load_settings *s)
     json_object_set_new(json, "deadline_ms", s->deadline_ms ? integer(s->deadline_ms) : json_null());
     json_object_set_new(json, "class", integer(s->priority));
     json_object_set_new(json, "retries", integer(s->retries));
+    json_object_set_new(json, "early_refusals", json_boolean(s->early_refusals));
     json_object_set_new(json, "warmup_s", json_real((double)s->warmup_ns / 1e9));
     json_object_set_new(json, "duration_s", s->count ? json_null() : json_real((double)s->duration_ns / 1e9));
     json_object_set_new(json, "count", s->count ? integer(s->count) : json_null());

@@ -70,7 +70,7 @@ static void constant_arrivals_are_evenly_spaced_over_all_lanes(void **state)
         assert_true(core_due(f.core, due, &lane));
         assert_int_equal(lane, i % 4);
         core_take(f.core, lane, OP_GET, 0, due);
-        core_answered(f.core, lane, OUTCOME_SERVED, due + 7);
+        core_answered(f.core, lane, CORE_OLDEST, OUTCOME_SERVED, due + 7);
     }
     core_finish(f.core, ZERO);
     assert_int_equal(histogram_count(&f.tally->accepted), 100);
@@ -90,7 +90,7 @@ static void latency_counts_from_the_instant_due_and_late_sends_are_counted(void 
     assert_int_equal(histogram_count(&f.tally->lag), 10);
     assert_true(histogram_max(&f.tally->lag) == 10 * MS);
     for (int i = 0; i < 10; i++) {
-        struct flight flight = core_answered(f.core, 0, OUTCOME_SERVED, ZERO + 10 * MS);
+        struct flight flight = core_answered(f.core, 0, CORE_OLDEST, OUTCOME_SERVED, ZERO + 10 * MS);
         assert_int_equal(flight.key, i);
         assert_true(flight.measured);
     }
@@ -128,7 +128,7 @@ static void only_what_is_due_within_the_measured_time_is_measured(void **state)
         take_due(f.core, now);
         for (uint32_t lane = 0; lane < 3; lane++) {
             while (core_in_flight(f.core, lane)) {
-                core_answered(f.core, lane, OUTCOME_NOT_FOUND, now);
+                core_answered(f.core, lane, CORE_OLDEST, OUTCOME_NOT_FOUND, now);
             }
         }
     }
@@ -154,14 +154,14 @@ static void a_full_lane_takes_no_more_and_what_it_held_back_is_not_the_generator
     assert_int_equal(core_in_flight(f.core, 0), 3); /* due at 0, 1, 2 ms */
     assert_true(core_next_due(f.core) == ARRIVALS_NEVER);
     for (int i = 0; i < 3; i++) {
-        core_answered(f.core, 0, OUTCOME_OVERLOADED, ZERO + 8 * MS);
+        core_answered(f.core, 0, CORE_OLDEST, OUTCOME_OVERLOADED, ZERO + 8 * MS);
     }
     assert_true(core_next_due(f.core) <= ZERO + 3 * MS);
     assert_int_equal(take_due(f.core, ZERO + 8 * MS + 10), 3); /* due at 3, 4, 5 ms, and full again */
     assert_int_equal(histogram_count(&f.tally->held), 3);
     assert_true(histogram_max(&f.tally->held) >= 5 * MS);
     assert_int_equal(counter_get(&f.tally->late), 0);
-    core_answered(f.core, 0, OUTCOME_SERVED, ZERO + 9 * MS);
+    core_answered(f.core, 0, CORE_OLDEST, OUTCOME_SERVED, ZERO + 9 * MS);
     assert_true(histogram_max(&f.tally->accepted) >= 6 * MS); /* the clock ran while it was held back */
     core_finish(f.core, ZERO + 10 * MS);
     assert_int_equal(counter_get(&f.tally->sent), 6);
@@ -250,7 +250,7 @@ static void the_closed_loop_keeps_depth_in_flight(void **state)
     core_flushed(f.core, 1, ZERO + 5);
     assert_false(core_may_send(f.core, 1, ZERO));
     assert_true(core_may_send(f.core, 0, ZERO));
-    core_answered(f.core, 1, OUTCOME_SERVED, ZERO + 3);
+    core_answered(f.core, 1, CORE_OLDEST, OUTCOME_SERVED, ZERO + 3);
     assert_true(core_may_send(f.core, 1, ZERO + 9));
     assert_false(core_may_send(f.core, 1, ZERO + 10)); /* the end */
     core_finish(f.core, ZERO + 10);
@@ -273,7 +273,7 @@ static void a_lost_connection_leaves_its_requests_unanswered(void **state)
     assert_int_equal(take_due(f.core, ZERO + 6 * MS), 0); /* held until it is up again */
     core_release(f.core, 0, CORE_HOLD_DOWN, ZERO + 7 * MS);
     assert_int_equal(take_due(f.core, ZERO + 7 * MS), 2);
-    core_answered(f.core, 0, OUTCOME_SERVED, ZERO + 7 * MS);
+    core_answered(f.core, 0, CORE_OLDEST, OUTCOME_SERVED, ZERO + 7 * MS);
     core_finish(f.core, ZERO + 10 * MS);
     assert_int_equal(counter_get(&f.tally->outcomes[OUTCOME_UNANSWERED]), 3);
     assert_int_equal(counter_get(&f.tally->outcomes[OUTCOME_SERVED]), 1);
@@ -308,7 +308,7 @@ static void any_history_adds_up(void **state)
             default:
                 if (core_in_flight(f.core, lane) == 0) break;
                 enum outcome outcome = (enum outcome)rng_below(&r, OUTCOME_UNANSWERED);
-                core_answered(f.core, lane, outcome, now);
+                core_answered(f.core, lane, CORE_OLDEST, outcome, now);
                 expected[outcome]++;
             }
             assert_int_equal(counter_get(&f.tally->sent),
@@ -352,7 +352,7 @@ static void merging_adds_up(void **state)
     core_start(f.core, 0, 0, FOREVER);
     core_take(f.core, 0, OP_LEN, 0, 10);
     core_take(f.core, 0, OP_TOUCH, 0, 10);
-    core_answered(f.core, 0, OUTCOME_LATE, 20);
+    core_answered(f.core, 0, CORE_OLDEST, OUTCOME_LATE, 20);
     core_finish(f.core, 20);
     tally_merge(sum, f.tally);
     tally_merge(sum, f.tally);
@@ -397,17 +397,18 @@ static void a_refused_request_is_tried_again_and_stays_one_request(void **state)
     assert_non_null(f.core);
     core_start(f.core, ZERO, ZERO, ZERO + 3 * MS);
     assert_int_equal(take_due(f.core, ZERO + 2 * MS), 3); /* keys 0, 1, 2: the lane is full */
-    assert_true(core_retried(f.core, 0, OUTCOME_OVERLOADED, ZERO + 2 * MS, &again));
+    assert_true(core_retried(f.core, 0, CORE_OLDEST, OUTCOME_OVERLOADED, ZERO + 2 * MS, &again));
     assert_true(again.key == 0 && again.op == OP_GET && again.tries == 1);
     assert_int_equal(core_in_flight(f.core, 0), 3);
     core_flushed(f.core, 0, ZERO + 2 * MS);
     assert_int_equal(histogram_count(&f.tally->lag), 3); /* the second try has no instant of its own */
-    assert_false(core_retried(f.core, 0, OUTCOME_SERVED, ZERO + 2 * MS, &again));
-    assert_int_equal(core_answered(f.core, 0, OUTCOME_SERVED, ZERO + 2 * MS).key, 1);
-    assert_int_equal(core_answered(f.core, 0, OUTCOME_ERROR, ZERO + 2 * MS).key, 2);
-    assert_true(core_retried(f.core, 0, OUTCOME_LATE, ZERO + 2 * MS, &again));
-    assert_false(core_retried(f.core, 0, OUTCOME_OVERLOADED, ZERO + 2 * MS, &again)); /* often enough */
-    assert_int_equal(core_answered(f.core, 0, OUTCOME_OVERLOADED, ZERO + 2 * MS).key, 0);
+    assert_false(core_retried(f.core, 0, CORE_OLDEST, OUTCOME_SERVED, ZERO + 2 * MS, &again));
+    assert_int_equal(core_answered(f.core, 0, CORE_OLDEST, OUTCOME_SERVED, ZERO + 2 * MS).key, 1);
+    assert_int_equal(core_answered(f.core, 0, CORE_OLDEST, OUTCOME_ERROR, ZERO + 2 * MS).key, 2);
+    assert_true(core_retried(f.core, 0, CORE_OLDEST, OUTCOME_LATE, ZERO + 2 * MS, &again));
+    assert_false(
+        core_retried(f.core, 0, CORE_OLDEST, OUTCOME_OVERLOADED, ZERO + 2 * MS, &again)); /* often enough */
+    assert_int_equal(core_answered(f.core, 0, CORE_OLDEST, OUTCOME_OVERLOADED, ZERO + 2 * MS).key, 0);
     assert_int_equal(counter_get(&f.tally->retried), 2);
     assert_int_equal(counter_get(&f.tally->sent), 3);
     assert_int_equal(counter_get(&f.tally->outcomes[OUTCOME_OVERLOADED]), 1);
@@ -428,9 +429,70 @@ static void no_request_is_tried_again_after_the_end(void **state)
     assert_non_null(f.core);
     core_start(f.core, ZERO, ZERO, ZERO + MS);
     assert_int_equal(take_due(f.core, ZERO), 1);
-    assert_false(core_retried(f.core, 0, OUTCOME_OVERLOADED, ZERO + MS, &again));
-    core_answered(f.core, 0, OUTCOME_OVERLOADED, ZERO + MS);
+    assert_false(core_retried(f.core, 0, CORE_OLDEST, OUTCOME_OVERLOADED, ZERO + MS, &again));
+    core_answered(f.core, 0, CORE_OLDEST, OUTCOME_OVERLOADED, ZERO + MS);
     core_finish(f.core, ZERO + MS);
+    drop(&f);
+}
+
+/* Answered in any order, each as itself; the others keep theirs, and numbers are used again. */
+static void answers_may_come_out_of_turn(void **state)
+{
+    enum { DEPTH = 50, ROUNDS = 2000 };
+    struct fixture f = make(0, 1, DEPTH, 0);
+    uint32_t keys[DEPTH], order[DEPTH], count = 0, next = 0; /* by number; numbers in flight, oldest first */
+    struct rng rng;
+
+    (void)state;
+    rng_seed(&rng, 1, 1);
+    core_start(f.core, 0, 0, FOREVER);
+    for (int round = 0; round < ROUNDS; round++) {
+        while (count < DEPTH && rng_below(&rng, 4) > 0) {
+            uint32_t number = core_take(f.core, 0, OP_GET, next, (uint64_t)round);
+            assert_true(number < DEPTH);
+            for (uint32_t i = 0; i < count; i++)
+                assert_int_not_equal(order[i], number);
+            keys[number] = next++;
+            order[count++] = number;
+        }
+        if (count == 0) continue;
+        uint32_t at = (uint32_t)rng_below(&rng, count), number = order[at];
+        assert_true(core_has(f.core, 0, number));
+        assert_int_equal(core_is_oldest(f.core, 0, number), at == 0);
+        if (at == 0) number = CORE_OLDEST;
+        assert_int_equal(core_answered(f.core, 0, number, OUTCOME_LATE, (uint64_t)round).key, keys[order[at]]);
+        assert_false(core_has(f.core, 0, order[at]));
+        for (count--; at < count; at++)
+            order[at] = order[at + 1];
+        assert_int_equal(core_in_flight(f.core, 0), count);
+    }
+    assert_false(core_has(f.core, 0, DEPTH));
+    assert_false(core_has(f.core, 0, CORE_OLDEST));
+    core_finish(f.core, ROUNDS);
+    drop(&f);
+}
+
+static void a_retry_out_of_turn_is_the_newest_under_its_number(void **state)
+{
+    static struct arrival_plan plan = {.law = ARRIVALS_CONSTANT, .count = 1, .steps = {{0, 1000}}};
+    struct fixture f = {.tally = calloc(1, sizeof(struct tally))};
+    struct core_options options = {.lanes = 1, .all_lanes = 1, .depth = 8, .seed = 42, .plan = &plan, .retries = 1};
+    struct flight again;
+
+    (void)state;
+    f.core = core_create(&options, f.tally);
+    assert_non_null(f.core);
+    core_start(f.core, ZERO, ZERO, ZERO + 100 * MS);
+    assert_int_equal(take_due(f.core, ZERO + 2 * MS), 3);
+    assert_true(core_retried(f.core, 0, 1, OUTCOME_OVERLOADED, ZERO + 3 * MS, &again));
+    assert_int_equal(again.key, 1);
+    core_flushed(f.core, 0, ZERO + 3 * MS);
+    assert_int_equal(histogram_count(&f.tally->lag), 3); /* it was in time when it was due */
+    assert_false(core_retried(f.core, 0, 1, OUTCOME_OVERLOADED, ZERO + 3 * MS, &again));
+    assert_int_equal(core_answered(f.core, 0, CORE_OLDEST, OUTCOME_SERVED, ZERO + 4 * MS).key, 0);
+    assert_int_equal(core_answered(f.core, 0, CORE_OLDEST, OUTCOME_SERVED, ZERO + 4 * MS).key, 2);
+    assert_int_equal(core_answered(f.core, 0, 1, OUTCOME_SERVED, ZERO + 4 * MS).key, 1);
+    core_finish(f.core, ZERO + 4 * MS);
     drop(&f);
 }
 
@@ -454,6 +516,8 @@ int main(void)
         cmocka_unit_test(a_sum_that_is_wrong_is_noticed),
         cmocka_unit_test(merging_adds_up),
         cmocka_unit_test(replies_fall_into_their_classes),
+        cmocka_unit_test(answers_may_come_out_of_turn),
+        cmocka_unit_test(a_retry_out_of_turn_is_the_newest_under_its_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

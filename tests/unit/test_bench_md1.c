@@ -140,7 +140,7 @@ static void simulate(struct core *c, struct server *s)
         uint32_t lane = 0;
         if (due == ARRIVALS_NEVER && done == ARRIVALS_NEVER) return;
         if (done <= due) {
-            core_answered(c, s->queue[s->head].lane, OUTCOME_SERVED, done);
+            core_answered(c, s->queue[s->head].lane, CORE_OLDEST, OUTCOME_SERVED, done);
             s->head = (s->head + 1) % IN_FLIGHT;
             s->count--;
             continue;
