@@ -39,6 +39,7 @@ enum sluice__link {
 /* A request whose reply has not been received. */
 struct sluice__pending {
     uint8_t op;
+    bool early; /* its refusal may come ahead of earlier replies */
     uint8_t tag_len;
     char tag[TAG_MAX];
 };

@@ -1,4 +1,5 @@
-/* Explicit pipelining: append, flush, receive in order. The synchronous calls are made of these. */
+/* Explicit pipelining: append, flush, receive in order, early refusals apart. The synchronous calls are made of
+ * these. */
 #include <string.h>
 
 #include "clients/c/client.h"
@@ -78,18 +79,43 @@ static bool tag_fits(const struct sluice__pending *pending, struct slice tag, en
     return slice_equal(tag, slice_of(pending->tag, pending->tag_len));
 }
 
+static struct sluice__pending *pending_at(struct sluice *s, size_t i)
+{
+    return &s->pending[(s->pending_head + i) % s->pending_capacity];
+}
+
+/* Which of the pending requests it answers: the oldest, or, if it is an early refusal, the one with its tag. */
+static size_t find_pending(struct sluice *s, enum reply_kind kind, struct slice tag)
+{
+    if (kind != REPLY_OVERLOADED && kind != REPLY_LATE) return 0;
+    for (size_t i = 0; i < s->pending_len; i++) {
+        const struct sluice__pending *pending = pending_at(s, i);
+        if ((i == 0 || pending->early) && tag_fits(pending, tag, kind)) return i;
+    }
+    return 0;
+}
+
+static void pending_remove(struct sluice *s, size_t i)
+{
+    for (; i > 0; i--) {
+        *pending_at(s, i) = *pending_at(s, i - 1);
+    }
+    s->pending_head = (s->pending_head + 1) % s->pending_capacity;
+    s->pending_len--;
+}
+
 /* Takes a whole reply of `used` bytes off the stream. */
 static enum sluice_status take(struct sluice *s, const struct reply *reply, struct slice tag, size_t used,
                                struct sluice_result *result)
 {
-    struct sluice__pending pending = s->pending[s->pending_head];
+    size_t at = find_pending(s, reply->kind, tag);
+    struct sluice__pending pending = *pending_at(s, at);
 
     if (!tag_fits(&pending, tag, reply->kind) || !sluice__result_set(result, (enum op)pending.op, reply)) {
         return out_of_step(s, "gave the reply to something else");
     }
     memcpy(result->tag, pending.tag, pending.tag_len);
-    s->pending_head = (s->pending_head + 1) % s->pending_capacity;
-    s->pending_len--;
+    pending_remove(s, at);
     s->in_start += used;
     if (result->status == SLUICE_SERVER_ERROR) {
         sluice__fail(s, result->status, "%s refused: %s: %.*s", s->address.text, sluice_error_name(result->error),

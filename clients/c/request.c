@@ -93,6 +93,10 @@ static enum sluice_status set_options(struct sluice *s, struct request *request,
             return sluice__fail(s, SLUICE_BAD_ARGUMENT, "a tag is 1 to 32 letters, digits, '-' or '_'");
         }
     }
+    request->overtakes = options->early_refusal != 0;
+    if (request->overtakes && options->tag == NULL) {
+        return sluice__fail(s, SLUICE_BAD_ARGUMENT, "an early refusal needs a tag, which says whose it is");
+    }
     return set_condition(s, request, options);
 }
 
@@ -142,6 +146,7 @@ static enum sluice_status encode(struct sluice *s, const struct request *request
         return sluice__fail(s, SLUICE_NO_MEMORY, "no memory for a request of %zu bytes", request->value.len);
     }
     pending->op = (uint8_t)request->op;
+    pending->early = request->overtakes;
     pending->tag_len = (uint8_t)request->tag.len;
     if (request->tag.len > 0) memcpy(pending->tag, request->tag.ptr, request->tag.len);
     return SLUICE_OK;

@@ -174,6 +174,7 @@ struct sluice_request_options {
     enum sluice_priority priority;
     uint64_t deadline_ms; /* if not started this long after it was sent: SLUICE_LATE; 0: no such wish */
     const char *tag;      /* 1 to 32 letters, digits, '-' or '_', echoed in the result; NULL: none */
+    int early_refusal;    /* 1, with a tag: when pipelined, OVERLOADED and LATE may come ahead of earlier replies */
 };
 
 /* Lifetimes in milliseconds: 1 to 10 years, or one of these. */
@@ -251,6 +252,10 @@ enum sluice_status sluice_version(struct sluice *s, const struct sluice_request_
 
 /*
  *     sluice_send_* ... sluice_send_*  ->  sluice_flush  ->  sluice_receive ... (as many, in the same order)
+ *
+ * The one exception to the order is what early_refusal asks for: the server tells OVERLOADED and LATE when it has
+ * decided so, and does not wait until the requests before it are done. result.tag says whose result it is, so give
+ * each request a tag that no other one in the pipeline has.
  *
  * The send functions only append to a buffer in memory. sluice_flush writes it out, and reads replies into
  * memory while it writes, so it cannot deadlock with a server that stops reading until its replies are read.

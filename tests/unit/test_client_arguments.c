@@ -68,6 +68,8 @@ static void refuse_options(struct sluice *client)
     assert_int_equal(sluice_delete(client, key, &options, &r), SLUICE_BAD_ARGUMENT);
     options = (struct sluice_request_options){.priority = (enum sluice_priority)9};
     assert_int_equal(sluice_delete(client, key, &options, &r), SLUICE_BAD_ARGUMENT);
+    options = (struct sluice_request_options){.early_refusal = 1};
+    assert_int_equal(sluice_get(client, key, &options, &r), SLUICE_BAD_ARGUMENT);
     options = (struct sluice_request_options){.deadline_ms = UINT64_MAX};
     assert_int_equal(sluice_get(client, key, &options, &r), SLUICE_BAD_ARGUMENT);
     assert_int_equal(sluice_touch(client, key, -2, NULL, &r), SLUICE_BAD_ARGUMENT);

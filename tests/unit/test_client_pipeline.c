@@ -166,12 +166,101 @@ static void a_flush_that_nobody_takes(void **state)
     free(value);
 }
 
+/* Requests t0 to t19; every third one, and the last, is refused, before any other is answered. */
+enum { EARLY = 20 };
+
+static bool is_refused(int i)
+{
+    return i % 3 == 0 || i == EARLY - 1;
+}
+
+static void refuse_first(struct scripted *s, int fd)
+{
+    char line[64];
+
+    for (int i = 0; i < EARLY; i++) {
+        snprintf(line, sizeof(line), "@tag=t%d;refuse=early GET k\r\n", i);
+        scripted_expect(s, fd, line);
+    }
+    for (int i = EARLY - 1; i >= 0; i--) { /* in any order */
+        snprintf(line, sizeof(line), i % 2 ? "@tag=t%d OVERLOADED 5\r\n" : "@tag=t%d LATE\r\n", i);
+        if (is_refused(i)) scripted_say(s, fd, line);
+    }
+    for (int i = 0; i < EARLY; i++) {
+        snprintf(line, sizeof(line), "@tag=t%d NOT_FOUND\r\n", i);
+        if (!is_refused(i)) scripted_say(s, fd, line);
+    }
+}
+
+static void refusals_may_come_early(void **state)
+{
+    struct scripted s = {.piece = 3};
+    struct sluice_result r;
+    char tag[8];
+
+    (void)state;
+    scripted_start(&s, refuse_first);
+    struct sluice *client = open_to(&s, 0);
+    for (int i = 0; i < EARLY; i++) {
+        snprintf(tag, sizeof(tag), "t%d", i);
+        struct sluice_request_options options = {.tag = tag, .early_refusal = 1};
+        assert_int_equal(sluice_send_get(client, sluice_text("k"), &options), SLUICE_OK);
+    }
+    size_t left = EARLY;
+    for (int i = EARLY - 1; i >= 0; i--) {
+        if (!is_refused(i)) continue;
+        snprintf(tag, sizeof(tag), "t%d", i);
+        assert_int_equal(sluice_receive(client, &r), i % 2 ? SLUICE_OVERLOADED : SLUICE_LATE);
+        assert_string_equal(r.tag, tag);
+        assert_int_equal(sluice_pending(client), --left);
+    }
+    for (int i = 0; i < EARLY; i++) {
+        if (is_refused(i)) continue;
+        snprintf(tag, sizeof(tag), "t%d", i);
+        assert_int_equal(sluice_receive(client, &r), SLUICE_NOT_FOUND);
+        assert_string_equal(r.tag, tag);
+    }
+    assert_int_equal(sluice_pending(client), 0);
+    sluice_close(client);
+    scripted_finish(&s);
+}
+
+static void out_of_turn(struct scripted *s, int fd)
+{
+    scripted_expect(s, fd, "@tag=a GET k\r\n@tag=b;refuse=early GET k\r\n@tag=c GET k\r\n");
+    scripted_say(s, fd, s->script);
+}
+
+/* Only refusals may come early, and only of who asked for it. */
+static void other_replies_may_not(void **state)
+{
+    static const char *const bad[] = {"@tag=b NOT_FOUND\r\n", "@tag=c OVERLOADED 1\r\n", "@tag=d OVERLOADED 1\r\n",
+                                      "OVERLOADED 1\r\n"};
+    struct sluice_result r;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct scripted s = {.script = bad[i]};
+        scripted_start(&s, out_of_turn);
+        struct sluice *client = open_to(&s, 0);
+        struct sluice_request_options a = {.tag = "a"}, b = {.tag = "b", .early_refusal = 1}, c = {.tag = "c"};
+        assert_int_equal(sluice_send_get(client, sluice_text("k"), &a), SLUICE_OK);
+        assert_int_equal(sluice_send_get(client, sluice_text("k"), &b), SLUICE_OK);
+        assert_int_equal(sluice_send_get(client, sluice_text("k"), &c), SLUICE_OK);
+        assert_int_equal(sluice_receive(client, &r), SLUICE_PROTOCOL);
+        sluice_close(client);
+        scripted_finish(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(replies_come_in_order_also_after_the_end),
         cmocka_unit_test(full_in_both_directions),
         cmocka_unit_test(a_flush_that_nobody_takes),
+        cmocka_unit_test(refusals_may_come_early),
+        cmocka_unit_test(other_replies_may_not),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
