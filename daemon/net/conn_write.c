@@ -109,7 +109,7 @@ static void overtake(struct conn *c, struct call *call)
 
 void conn_answered(struct conn *c, struct call *call)
 {
-    c->gets -= awaited_values(call);
+    c->gets -= values_of(call); /* awaited until now */
     call->answered = true;
     if (call_overtakes(call)) overtake(c, call);
     book(c, call, held_bytes(call));
