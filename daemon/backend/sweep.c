@@ -8,7 +8,8 @@ uint64_t sweep_slice(struct databases *d, uint64_t now_ms, uint64_t interval_ms)
     /* The system's clock: this is about the machine, not about the sessions' time. */
     uint64_t began_ns = clock_ns(&clock_system);
     bool done = databases_sweep(d, now_ms, SWEEP_SLICE);
-    counter_max(&d->longest_slice_ns, clock_ns(&clock_system) - began_ns);
+    uint64_t end_ns = clock_ns(&clock_system);
+    longest_note(&d->slice, end_ns - began_ns, end_ns);
     if (!done) return now_ms;
     uint64_t due = databases_next_due(d);
     if (due == TABLE_NEVER) return UINT64_MAX;
@@ -51,7 +52,7 @@ static bool register_table(struct table_counters *c, struct metrics *m)
 
 bool sweep_register_metrics(struct databases *d, struct metrics *m)
 {
-    bool ok = metrics_maximum(m, "sweep.longest_ns", &d->longest_slice_ns);
+    bool ok = longest_register(&d->slice, m, "sweep.longest");
     for (unsigned i = 0; i < DATABASES_COUNT; i++)
         ok = ok && register_table(&d->counters[i], m);
     return ok;

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "daemon/base/longest.h"
 #include "daemon/base/thread.h"
 #include "daemon/queue/bell.h"
 #include "daemon/queue/ring.h"
@@ -27,6 +28,8 @@ struct worker {
     uint32_t turn;               /* the lane that is told next of room, if it waits; worker's thread */
     struct costs costs;          /* written by the worker's thread */
     counter deepest;
+    uint64_t began_ns;      /* the last batch; worker's thread */
+    struct longest longest; /* turn: a batch and the housekeeping after it */
     struct histogram batches;
 };
 
@@ -104,6 +107,7 @@ static uint64_t run_batch(struct worker *w, uint64_t start_ns)
     /* That may have been before they came, if this thread was held up since: nothing runs in its own past. */
     for (size_t i = 0; i < count; i++)
         if (calls[i]->arrived_ns > start_ns) start_ns = calls[i]->arrived_ns;
+    w->began_ns = start_ns;
     bool abandoned = atomic_load_explicit(&w->abandoned, memory_order_relaxed);
     size_t late = begin(calls, count, abandoned ? 0 : start_ns);
     if (!abandoned && late < count) w->job.run(w->job.ctx, calls, count, start_ns / 1000000U);
@@ -147,7 +151,7 @@ static void *worker_main(void *arg)
     struct worker *w = arg;
     uint64_t housekeep_ms = w->job.housekeep ? 0 : UINT64_MAX; /* when housekeeping wants its next slice */
     uint64_t recheck_ms = UINT64_MAX; /* the same once calls have run, which may have changed what is due */
-    uint64_t now_ns = 0;              /* end of the last batch; 0: not known */
+    uint64_t now_ns = 0;              /* end of the last batch or slice; 0: not known */
     bool armed = false;
     for (;;) {
         bool last = armed && atomic_load(&w->stopping); /* before the look: what it finds was all there will be */
@@ -158,14 +162,16 @@ static void *worker_main(void *arg)
             now_ns = end_ns;
             if (housekeep_ms > recheck_ms) housekeep_ms = recheck_ms;
         }
-        uint64_t now_ms = (now_ns ? now_ns : clock_ns(w->clock)) / 1000000U;
-        if (housekeep_ms <= now_ms) {
+        if (now_ns == 0) now_ns = clock_ns(w->clock);
+        uint64_t now_ms = now_ns / 1000000U, began_ns = end_ns != 0 ? w->began_ns : now_ns;
+        bool keeps = housekeep_ms <= now_ms;
+        if (keeps) {
             housekeep_ms = w->job.housekeep(w->job.ctx, now_ms);
             recheck_ms = now_ms + w->job.housekeep_interval_ms;
-            now_ns = 0;
-            if (housekeep_ms <= now_ms) continue;
+            now_ns = clock_ns(w->clock);
         }
-        if (end_ns != 0) continue;
+        longest_note(&w->longest, now_ns - began_ns, now_ns);
+        if (end_ns != 0 || (keeps && housekeep_ms <= now_ms)) continue;
         now_ns = 0;
         if (!armed) {
             bell_arm(&w->bell);
@@ -196,6 +202,7 @@ struct worker *worker_start(const char *name, uint32_t bound, const struct clock
     memset(w, 0, sizeof *w);
     bell_init(&w->bell);
     spin_init(&w->spin, job->shares_processor);
+    longest_init(&w->longest, clock);
     w->clock = clock;
     w->lanes = *lanes;
     w->job = *job;
@@ -255,5 +262,6 @@ const struct ring *worker_ring(const struct worker *w)
 bool worker_register_metrics(struct worker *w, struct metrics *m)
 {
     return metrics_histogram(m, "queue.batch", &w->batches) && metrics_maximum(m, "queue.ring_max", &w->deepest) &&
-           metrics_maximum(m, "queue.cost_ns", &w->costs.mean_ns);
+           metrics_maximum(m, "queue.cost_ns", &w->costs.mean_ns) &&
+           longest_register(&w->longest, m, "worker.longest_turn");
 }

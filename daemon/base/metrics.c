@@ -98,6 +98,11 @@ bool metrics_maximum(struct metrics *m, const char *name, const counter *source)
     return add_source(m, name, METRIC_MAXIMUM, (struct source){.number = source});
 }
 
+bool metrics_maximum_read(struct metrics *m, const char *name, uint64_t (*read)(void *ctx), void *ctx)
+{
+    return add_source(m, name, METRIC_MAXIMUM, (struct source){.read = read, .ctx = ctx});
+}
+
 bool metrics_gauge_read(struct metrics *m, const char *name, uint64_t (*read)(void *ctx), void *ctx)
 {
     return add_source(m, name, METRIC_GAUGE, (struct source){.read = read, .ctx = ctx});

@@ -61,6 +61,7 @@ void metrics_destroy(struct metrics *m);
 bool metrics_counter(struct metrics *m, const char *name, const counter *source);
 bool metrics_gauge(struct metrics *m, const char *name, const counter *source);
 bool metrics_maximum(struct metrics *m, const char *name, const counter *source);
+bool metrics_maximum_read(struct metrics *m, const char *name, uint64_t (*read)(void *ctx), void *ctx);
 bool metrics_gauge_read(struct metrics *m, const char *name, uint64_t (*read)(void *ctx), void *ctx);
 /* All parts over all wholes, times `factor` (of the first registration), rounded down; 0 when there is no whole.
  * NULL: this instance has none. */

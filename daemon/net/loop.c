@@ -206,7 +206,7 @@ static void end_turn(struct loop *loop)
         loop->turn_ended_ns = end_ns;
         loop_stats_batch(stats, end_ns);
         counter_add(&stats->turns, 1);
-        counter_max(&stats->longest_turn_ns, end_ns - loop->turn_ns);
+        longest_note(&stats->turn, end_ns - loop->turn_ns, end_ns);
     }
     loop->last_turn_ns = loop->turn_ns;
     loop->now_ns = loop->turn_ns = 0;
@@ -313,7 +313,7 @@ struct loop *loop_start(const struct loop_options *options, const char **error)
     deadlines_init(&loop->deadlines, tick_for(options), clock_ms(options->clock));
     inbox_init(&loop->inbox);
     loop->input = malloc(LOOP_BORROWED + loop->input_size);
-    loop->stats = loop_stats_create();
+    loop->stats = loop_stats_create(options->clock);
     char name[16];
     snprintf(name, sizeof name, "sluice-io-%u", options->lane);
     bool ok = loop->input && loop->stats && bell_init_fd(&loop->bell) && init_handles(loop) &&

@@ -3,9 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct loop_stats *loop_stats_create(void)
+struct loop_stats *loop_stats_create(const struct clock *clock)
 {
-    return calloc(1, sizeof(struct loop_stats));
+    struct loop_stats *s = calloc(1, sizeof *s);
+    if (s) longest_init(&s->turn, clock);
+    return s;
 }
 
 static bool is_malformed(const struct reply *reply)
@@ -109,5 +111,5 @@ bool loop_stats_register(struct loop_stats *s, struct metrics *m)
     return ok && metrics_counter(m, "operations.malformed", &s->malformed) &&
            metrics_gauge(m, "memory.calls", &s->call_bytes) && metrics_counter(m, "net.bytes_in", &s->bytes_in) &&
            metrics_counter(m, "net.bytes_out", &s->bytes_out) && metrics_counter(m, "net.turns", &s->turns) &&
-           metrics_maximum(m, "net.longest_turn_ns", &s->longest_turn_ns);
+           longest_register(&s->turn, m, "net.longest_turn");
 }

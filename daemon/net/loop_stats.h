@@ -2,6 +2,7 @@
 #ifndef NET_LOOP_STATS_H
 #define NET_LOOP_STATS_H
 
+#include "daemon/base/longest.h"
 #include "daemon/base/metrics.h"
 #include "proto/call.h"
 #include "proto/facts.h"
@@ -34,14 +35,15 @@ struct loop_stats {
     counter connections_open, connections_accepted;
     counter closed[CLOSE_REASONS];
     counter bytes_in, bytes_out;
-    counter turns, longest_turn_ns;
+    counter turns;
+    struct longest turn;
     counter call_bytes; /* calls in existence, spare ones included; what they allocated beside is not counted */
     struct histogram latency[OP_TABLE_LAST + 1]; /* operations on the table: from arrival to reply, in ns */
     uint32_t batch[OP_TABLE_LAST + 1];           /* answered since the last loop_stats_batch; I/O thread only */
     uint64_t batch_arrived_ns;                   /* when that batch was read; 0: nothing is in it */
 };
 
-struct loop_stats *loop_stats_create(void);
+struct loop_stats *loop_stats_create(const struct clock *clock);
 bool loop_stats_register(struct loop_stats *s, struct metrics *m);
 
 /* Counts a reply that leaves at now_ns, or, with 0, at the time that the next loop_stats_batch says: one clock

@@ -9,6 +9,7 @@ void databases_init(struct databases *d, const struct siphash_key *key, struct b
     d->hash_key = *key;
     d->budget = budget;
     d->flush_next_ms = UINT64_MAX;
+    longest_init(&d->slice, &clock_system);
     for (unsigned i = 0; i < DATABASES_COUNT; i++)
         d->flush_due_ms[i] = UINT64_MAX;
 }

@@ -9,6 +9,7 @@
 #ifndef STORE_DATABASES_H
 #define STORE_DATABASES_H
 
+#include "daemon/base/longest.h"
 #include "daemon/store/table.h"
 
 #define DATABASES_COUNT 16
@@ -28,7 +29,7 @@ struct databases {
     struct siphash_key hash_key;
     struct budget *budget;
     struct table_counters counters[DATABASES_COUNT]; /* any thread may read them */
-    counter longest_slice_ns; /* of databases_sweep, kept by its caller; any thread may read it */
+    struct longest slice; /* a turn of databases_sweep, noted by its caller; any thread may read it */
 };
 
 /* `budget` is borrowed. */

@@ -77,6 +77,17 @@ def test_the_rest_is_there(daemon):
         assert 0 < latency["p50"] <= latency["p99"] <= latency["p999"] <= latency["max"]
 
 
+def test_longest_turns_are_there(daemon):
+    with daemon.connect() as client:
+        for _ in range(50):
+            client.ask("PUT turn 30m x")
+        seen = stats(client)
+    assert ("worker" in seen) == ("ring_max" in seen["queue"])  # where others than the I/O threads execute
+    for room in (seen[name] for name in ("net", "worker") if name in seen):
+        assert 0 < room["longest_turn_recent_ns"] <= room["longest_turn_ns"]
+    assert seen["sweep"]["longest_recent_ns"] <= seen["sweep"]["longest_ns"]
+
+
 def test_stats_do_not_disturb(daemon):
     """From many connections, while others work."""
     clients = [daemon.connect() for _ in range(8)]

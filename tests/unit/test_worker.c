@@ -37,6 +37,7 @@ struct bench {
     _Atomic uint64_t kept_at;   /* the time it was told last */
     _Atomic uint64_t keep_next; /* what it answers */
     _Atomic unsigned keep_now;  /* so often it first answers "at once" */
+    _Atomic uint64_t keep_ns;   /* it moves the clock by this */
     /* While held, `complete` does not return. */
     _Atomic bool held;
     _Atomic bool waiting;
@@ -58,6 +59,7 @@ static uint64_t housekeep(void *ctx, uint64_t now_ms)
 {
     struct bench *b = ctx;
     atomic_store(&b->kept_at, now_ms);
+    atomic_fetch_add(&b->clock.ns, atomic_load(&b->keep_ns));
     atomic_fetch_add(&b->kept, 1);
     if (atomic_load(&b->keep_now) > 0) {
         atomic_fetch_sub(&b->keep_now, 1);
@@ -303,6 +305,42 @@ static void it_wakes_up_to_keep_house(void **state)
     bench_free(b);
 }
 
+static void find_longest_turn(void *ctx, const struct metric *metric)
+{
+    if (strcmp(metric->name, "worker.longest_turn_ns") == 0) *(uint64_t *)ctx = metric->value;
+}
+
+static uint64_t longest_turn_ns(struct metrics *m)
+{
+    uint64_t ns = 0;
+    metrics_visit(m, find_longest_turn, &ns);
+    return ns;
+}
+
+/* A batch and the housekeeping after it are one turn; what was before they came is not in it. */
+static void it_knows_its_longest_turn(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(64, true, 10);
+    struct metrics *m = metrics_create();
+    assert_non_null(m);
+    assert_true(worker_register_metrics(b->worker, m));
+    await_kept(b, 1);
+    b->cost_ns = 3000000;
+    hold(b);
+    fake_clock_advance_ms(&b->clock, 100); /* so it is to keep house */
+    atomic_store(&b->keep_ns, 7000000);
+    submit(b, 1);
+    release(b);
+    take(b, 2);
+    while (longest_turn_ns(m) < 10000000)
+        sched_yield();
+    assert_int_equal(longest_turn_ns(m), 10000000);
+    bench_stop(b);
+    metrics_destroy(m);
+    bench_free(b);
+}
+
 static void stopping_runs_all_that_is_queued(void **state)
 {
     (void)state;
@@ -343,6 +381,7 @@ int main(void)
         cmocka_unit_test(it_is_not_asked_before_its_time),
         cmocka_unit_test(under_load_it_is_asked_every_interval),
         cmocka_unit_test(it_wakes_up_to_keep_house),
+        cmocka_unit_test(it_knows_its_longest_turn),
         cmocka_unit_test(stopping_runs_all_that_is_queued),
         cmocka_unit_test(stopping_after_abandoning_runs_nothing_more),
     };
