@@ -44,8 +44,8 @@ void deadline_set(struct deadlines *d, struct deadline *node, uint64_t at_ms)
     d->count++;
 }
 
-void deadlines_turn(struct deadlines *d, uint64_t now_ms, uint64_t (*look)(void *ctx, struct deadline *node),
-                    void *ctx)
+void deadlines_turn(struct deadlines *d, uint64_t now_ms, uint64_t budget,
+                    uint64_t (*look)(void *ctx, struct deadline *node), void *ctx)
 {
     uint64_t now_tick = now_ms / d->tick_ms;
     if (now_tick > d->tick + DEADLINES_BUCKETS) d->tick = now_tick - DEADLINES_BUCKETS; /* one round sees all */
@@ -54,6 +54,10 @@ void deadlines_turn(struct deadlines *d, uint64_t now_ms, uint64_t (*look)(void 
         struct deadline *head = &d->buckets[d->tick % DEADLINES_BUCKETS];
         struct deadline *end = head->prev; /* what is set again during the turn is not looked at twice */
         for (struct deadline *node = head->next; node != head;) {
+            if (budget-- == 0) {
+                d->tick--; /* this turn again */
+                return;
+            }
             struct deadline *next = node->next;
             bool is_end = node == end;
             deadline_clear(d, node);

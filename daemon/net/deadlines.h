@@ -27,12 +27,12 @@ void deadlines_init(struct deadlines *d, uint64_t tick_ms, uint64_t now_ms);
 void deadline_set(struct deadlines *d, struct deadline *node, uint64_t at_ms);
 void deadline_clear(struct deadlines *d, struct deadline *node);
 
-/* Looks at every node whose turn has come: `look` returns its true deadline in ms, or 0 when the node is to be
- * forgotten (it may have been freed then). */
-void deadlines_turn(struct deadlines *d, uint64_t now_ms, uint64_t (*look)(void *ctx, struct deadline *node),
-                    void *ctx);
+/* Looks at nodes whose turn has come, at no more than `budget` of them; the others come first the next time. `look`
+ * returns its true deadline in ms, or 0 when the node is to be forgotten (it may have been freed then). */
+void deadlines_turn(struct deadlines *d, uint64_t now_ms, uint64_t budget,
+                    uint64_t (*look)(void *ctx, struct deadline *node), void *ctx);
 
-/* Milliseconds from now until the next turn with work, UINT64_MAX: none. */
+/* Milliseconds from now until the next turn with work; 0: some was left. UINT64_MAX: none. */
 uint64_t deadlines_wait(const struct deadlines *d, uint64_t now_ms);
 
 #endif

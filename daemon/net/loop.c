@@ -23,6 +23,7 @@
 #define LONG_TURN_NS   300000 /* a turn that has lasted for so long keeps the backend going in between */
 #define TICKS          32     /* the shortest timeout is watched with a 32nd of its length */
 #define TICK_MAX_MS    1000
+#define DEADLINE_LOOKS 64     /* connections that may be closed in a turn as their deadlines have passed */
 
 /* ---- what came from other threads ---- */
 
@@ -249,7 +250,7 @@ static void on_timer(uv_timer_t *timer)
 {
     struct loop *loop = timer->data;
     uint64_t now_ms = loop_now_ms(loop);
-    deadlines_turn(&loop->deadlines, now_ms, look_at, loop);
+    deadlines_turn(&loop->deadlines, now_ms, DEADLINE_LOOKS, look_at, loop);
     loop_schedule_timer(loop);
 }
 

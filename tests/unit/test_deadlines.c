@@ -50,7 +50,7 @@ static uint64_t look(void *ctx, struct deadline *node)
 static void turn(struct watch *w, uint64_t to_ms)
 {
     w->now = to_ms;
-    deadlines_turn(&w->ring, to_ms, look, w);
+    deadlines_turn(&w->ring, to_ms, UINT64_MAX, look, w);
 }
 
 /* Moves time as the loop does: from one due turn to the next. */
@@ -224,10 +224,10 @@ static void set_by_the_look_itself(void **state)
     struct watch w;
     watch_init(&w, TICK, START);
     deadline_set(&w.ring, &w.nodes[0], START + TICK);
-    deadlines_turn(&w.ring, w.now = START + 2 * TICK, look_and_set, &w);
+    deadlines_turn(&w.ring, w.now = START + 2 * TICK, UINT64_MAX, look_and_set, &w);
     assert_int_equal(w.looks[0], 1);
     assert_int_equal(w.ring.count, 1);
-    deadlines_turn(&w.ring, w.now = START + 5 * TICK, look_and_set, &w);
+    deadlines_turn(&w.ring, w.now = START + 5 * TICK, UINT64_MAX, look_and_set, &w);
     assert_int_equal(w.looks[0], 2);
     assert_int_equal(w.ring.count, 0);
 }
@@ -260,6 +260,47 @@ static void a_tick_of_zero_is_a_millisecond(void **state)
     assert_in_range(w.fired[0], START + 3, START + 4);
 }
 
+/* All are due at once: each turn looks at no more than it may, at each of them once, and says that there is more.
+ */
+static void a_turn_has_a_budget(void **state)
+{
+    (void)state;
+    enum { BUDGET = 64 };
+    struct watch w;
+    watch_init(&w, TICK, START);
+    for (int i = 0; i < NODES; i++)
+        set(&w, i, START + i % (3 * TICK));
+    w.now = START + 10 * TICK;
+    for (int seen = 0; seen < NODES; seen += BUDGET) {
+        assert_int_equal(deadlines_wait(&w.ring, w.now), 0);
+        deadlines_turn(&w.ring, w.now, BUDGET, look, &w);
+        assert_int_equal(w.ring.count, seen + BUDGET < NODES ? NODES - seen - BUDGET : 0);
+    }
+    for (int i = 0; i < NODES; i++)
+        assert_true(w.looks[i] == 1 && w.fired[i] == w.now);
+    assert_int_equal(deadlines_wait(&w.ring, w.now), UINT64_MAX);
+}
+
+/* What is not due yet goes on to its own turn, whether its bucket was finished or not. */
+static void a_turn_that_stopped_forgets_nobody(void **state)
+{
+    (void)state;
+    struct watch w;
+    watch_init(&w, TICK, START);
+    for (int i = 0; i < NODES; i++) {
+        set(&w, i, START + 5);
+        w.due[i] = START + 5 + (uint64_t)i % 40 * TICK; /* moved later, which the ring learns when it looks */
+    }
+    for (uint64_t now = START; now <= START + 42 * TICK; now++) {
+        w.now = now;
+        deadlines_turn(&w.ring, now, 7, look, &w);
+    }
+    for (w.now = START + 42 * TICK; w.ring.count > 0;)
+        deadlines_turn(&w.ring, w.now, 7, look, &w);
+    for (int i = 0; i < NODES; i++)
+        assert_true(w.fired[i] >= w.due[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +315,8 @@ int main(void)
         cmocka_unit_test(set_by_the_look_itself),
         cmocka_unit_test(the_wait_ends_at_the_first_turn_with_work),
         cmocka_unit_test(a_tick_of_zero_is_a_millisecond),
+        cmocka_unit_test(a_turn_has_a_budget),
+        cmocka_unit_test(a_turn_that_stopped_forgets_nobody),
     };
     return cmocka_run_group_tests_name("deadlines", tests, NULL, NULL);
 }
