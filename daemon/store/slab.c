@@ -244,7 +244,7 @@ struct slab *slab_create(struct budget *budget, counter *bytes)
 bool slab_destroy(struct slab *s)
 {
     (void)slab_collect(s, SIZE_MAX);
-    slab_trim(s);
+    if (!slab_trim(s, SLAB_TRIM)) return false;
     if (!slab_unmap(s, &s->unmapped, UNMAP_LIMIT)) return false;
     slab_discharge(s, s->charged);
     int64_t to_come = NEVER_LEFT - (int64_t)(s->collected + s->live);

@@ -8,8 +8,9 @@
  *
  * Sizes are 8 bytes apart up to 512 and at most 1/16 apart beyond, so little is lost to rounding. A handle takes
  * half the room of a pointer, and finding its address costs one lookup in a small array. New slots come from the
- * fullest span that has a free one (E. Berger's Hoard, 2000), so the emptier spans run empty; an empty span goes
- * back to the system at once, but for one. What is left of sparse spans can be moved together (slab_next_to_move).
+ * fullest span that has a free one (E. Berger's Hoard, 2000), so the emptier spans run empty. Empty ones are used
+ * again first, for any size, or go back to the system a few at a time (slab_trim): each costs it as much time as
+ * freeing some tens of slots. What is left of sparse spans can be moved together (slab_next_to_move).
  *
  * The budget is charged for pages of 4 KiB as they are touched for the first time, and for nothing else: what is
  * counted is what the system sees.
@@ -34,6 +35,7 @@
 #define SLAB_SPAN      ((size_t)1 << SLAB_SPAN_BITS)
 #define SLAB_HEAD      64U /* bytes of a span in front of its slots */
 #define SLAB_SLOT_BITS 13
+#define SLAB_TRIM      4 /* empty spans that go back to the system in one slice of housekeeping */
 #define SLAB_SPANS_MAX ((1U << (32 - SLAB_SLOT_BITS)) - 1) /* 128 GiB, which is the limit of a table */
 
 struct slab; /* defined in slab_impl.h */
@@ -43,7 +45,7 @@ struct slab *slab_create(struct budget *budget, counter *bytes);
 
 /*
  * Gives everything back, except that slots still in use stay valid until each has come back by slab_give; the last
- * one ends the slab. (Chunks of the system's memory that hold no such slot go in slices: false, call again.)
+ * one ends the slab. (Memory that holds no such slot goes in slices: false, call again.)
  */
 bool slab_destroy(struct slab *s);
 
@@ -70,8 +72,8 @@ size_t slab_slot_size(size_t bytes);
  */
 uint32_t slab_next_to_move(struct slab *s, bool pressing, uint64_t now_ms);
 
-/* Gives back the empty span that is kept for the next need. */
-void slab_trim(struct slab *s);
+/* Gives the memory of empty spans back to the system, of `limit` at most. True: there are no more. */
+bool slab_trim(struct slab *s, size_t limit);
 
 /* ---- addresses ---- */
 

@@ -44,10 +44,14 @@ struct size_class {
     uint32_t vacant;                  /* free slots in those */
 };
 
-/* What is at a span's number when the span is not in use: the next such number. */
+/* What is at a span's number. If the span is not in use: the next such number, and how much of it is still charged.
+ */
 union span_entry {
     struct span *span;
-    uintptr_t next_free;
+    struct {
+        uint32_t next;
+        uint32_t touched;
+    } idle;
 };
 
 struct slab {
@@ -57,8 +61,7 @@ struct slab {
     uint32_t capacity;         /* numbers there is room for */
     uint32_t count;            /* numbers that have an address; 0 has none, so no handle is 0 */
     uint32_t first_free;       /* number; 0: none */
-    uint32_t spare;            /* number of the empty span that is kept; 0: none */
-    uint32_t spare_touched;
+    uint32_t first_spare;      /* the same, of those that still have their memory */
     struct budget *budget;
     counter *bytes;
     size_t charged;       /* the part of both that is this slab's */
@@ -86,7 +89,7 @@ void span_list_remove(struct size_class *c, struct span *span);
 
 /* A span with room for one slot charged; NULL when the system has no memory, or the budget refuses. */
 struct span *span_create(struct slab *s, unsigned size_class, size_t size, bool over_budget);
-/* Keeps the empty span's memory as the spare, or gives it back. */
+/* Keeps the empty span's memory as spare, for slab_trim to give back. */
 void span_destroy(struct slab *s, struct span *span);
 /* Makes sure that the bytes up to `end` are charged. */
 bool span_touch(struct slab *s, struct span *span, size_t end, bool over_budget);

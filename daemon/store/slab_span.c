@@ -62,7 +62,7 @@ static bool add_chunk(struct slab *s)
     for (uint32_t i = SLAB_CHUNK; i > 0; i--) { /* the lowest first, later */
         uint32_t number = s->count + i;
         s->place[number] = (uint64_t)(uintptr_t)(at + (i - 1) * SLAB_SPAN);
-        s->spans[number].next_free = s->first_free;
+        s->spans[number].idle.next = s->first_free;
         s->first_free = number;
     }
     s->count += SLAB_CHUNK;
@@ -133,15 +133,27 @@ static void give_back(struct slab *s, uint32_t number, uint32_t touched)
     SLAB_SHOW(span_start(s, number), SLAB_SPAN);
     if (touched > 0) (void)madvise(span_start(s, number), touched, MADV_DONTNEED);
     slab_discharge(s, touched);
-    s->spans[number].next_free = s->first_free;
+    s->spans[number].idle.next = s->first_free;
     s->first_free = number;
 }
 
-void slab_trim(struct slab *s)
+/* A spare span's number; 0: there is none. */
+static uint32_t take_spare(struct slab *s, uint32_t *touched)
 {
-    if (s->spare == 0) return;
-    give_back(s, s->spare, s->spare_touched);
-    s->spare = 0;
+    uint32_t number = s->first_spare;
+    if (number == 0) return 0;
+    *touched = s->spans[number].idle.touched;
+    s->first_spare = s->spans[number].idle.next;
+    return number;
+}
+
+bool slab_trim(struct slab *s, size_t limit)
+{
+    for (; s->first_spare != 0 && limit > 0; limit--) {
+        uint32_t touched, number = take_spare(s, &touched);
+        give_back(s, number, touched);
+    }
+    return s->first_spare == 0;
 }
 
 /* ---- spans ---- */
@@ -160,19 +172,15 @@ static struct span *make_span(unsigned size_class, size_t size)
     return span;
 }
 
-/* A number with memory behind it, the spare one if there is one. 0: none. */
+/* A number with memory behind it, a spare one if there is one. 0: none. */
 static uint32_t take_number(struct slab *s, uint32_t *touched)
 {
-    uint32_t number = s->spare;
-    *touched = s->spare_touched;
-    if (number != 0) {
-        s->spare = 0;
-        return number;
-    }
+    uint32_t number = take_spare(s, touched);
+    if (number != 0) return number;
     *touched = 0;
     if (s->first_free == 0 && !add_chunk(s)) return 0;
     number = s->first_free;
-    s->first_free = (uint32_t)s->spans[number].next_free;
+    s->first_free = s->spans[number].idle.next;
     return number;
 }
 
@@ -202,10 +210,7 @@ void span_destroy(struct slab *s, struct span *span)
     uint32_t number = span->number, touched = span->touched;
     free(span);
     s->place[number] &= ~(uint64_t)(SLAB_SPAN - 1);
-    if (s->spare == 0) {
-        s->spare = number;
-        s->spare_touched = touched;
-    } else {
-        give_back(s, number, touched);
-    }
+    s->spans[number].idle.next = s->first_spare;
+    s->spans[number].idle.touched = touched;
+    s->first_spare = number;
 }

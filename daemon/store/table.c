@@ -144,8 +144,9 @@ void table_retire(struct table *t)
 
 bool table_dismantle(struct table *t, size_t budget)
 {
-    if (!buckets_dismantle(&t->buckets, &t->dismantled, budget, drop_dismantled, t)) return false;
-    if (!slab_destroy(t->slab)) return false;
+    bool dropped = buckets_dismantle(&t->buckets, &t->dismantled, budget, drop_dismantled, t);
+    if (!dropped) (void)slab_trim(t->slab, SLAB_TRIM);
+    if (!dropped || !slab_destroy(t->slab)) return false;
     free(t);
     return true;
 }

@@ -3,6 +3,7 @@
 
 #define SWEEP_FOR_ROOM   64  /* entries moved to make room for one, when the budget is short */
 #define COMPACT_FOR_ROOM 256 /* and entries moved together */
+#define TRIM_FOR_ROOM    64  /* and empty spans given back */
 
 /* ---- removal ---- */
 
@@ -68,9 +69,8 @@ static enum wheel_step expire(struct table *t, uint64_t now_ms, size_t *budget)
 bool table_sweep(struct table *t, uint64_t now_ms, size_t budget)
 {
     budget -= slab_collect(t->slab, budget);
-    if (expire(t, now_ms, &budget) != WHEEL_DONE || !compact(t, false, now_ms, budget)) return false;
-    slab_trim(t->slab);
-    return true;
+    bool done = expire(t, now_ms, &budget) == WHEEL_DONE && compact(t, false, now_ms, budget);
+    return slab_trim(t->slab, SLAB_TRIM) && done;
 }
 
 void table_make_room(struct table *t, uint64_t now_ms)
@@ -79,5 +79,5 @@ void table_make_room(struct table *t, uint64_t now_ms)
     (void)slab_collect(t->slab, SWEEP_FOR_ROOM);
     (void)expire(t, now_ms, &budget);
     (void)compact(t, true, now_ms, COMPACT_FOR_ROOM);
-    slab_trim(t->slab);
+    (void)slab_trim(t->slab, TRIM_FOR_ROOM);
 }
