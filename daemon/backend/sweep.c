@@ -6,9 +6,12 @@
 uint64_t sweep_slice(struct databases *d, uint64_t now_ms, uint64_t interval_ms)
 {
     /* The system's clock: this is about the machine, not about the sessions' time. */
-    uint64_t began_ns = clock_ns(&clock_system);
-    bool done = databases_sweep(d, now_ms, SWEEP_SLICE);
-    uint64_t end_ns = clock_ns(&clock_system);
+    uint64_t began_ns = clock_ns(&clock_system), end_ns = began_ns;
+    bool done = false;
+    for (int piece = 0; !done && piece < SWEEP_PIECES && end_ns - began_ns < SWEEP_SLICE_NS; piece++) {
+        done = databases_sweep(d, now_ms, SWEEP_PIECE);
+        end_ns = clock_ns(&clock_system);
+    }
     longest_note(&d->slice, end_ns - began_ns, end_ns);
     if (!done) return now_ms;
     uint64_t due = databases_next_due(d);

@@ -1,4 +1,4 @@
-/* Expiry as housekeeping: one bounded slice of the databases' sweep at a time. */
+/* Expiry as housekeeping: one slice of the databases' sweep at a time, bounded in what it does and in time. */
 #ifndef BACKEND_SWEEP_H
 #define BACKEND_SWEEP_H
 
@@ -7,7 +7,9 @@
 #include "daemon/store/databases.h"
 #include "proto/facts.h"
 
-#define SWEEP_SLICE 64 /* entries moved or freed per slice and database: some microseconds */
+#define SWEEP_PIECE    16    /* entries moved or freed per database between two looks at the clock */
+#define SWEEP_PIECES   4     /* a slice: 64 entries, some tens of microseconds */
+#define SWEEP_SLICE_NS 50000 /* and no further piece after that, should memory be slow or the databases many */
 
 /* Sweeps a slice; returns when the next one is worth it: now_ms (there is more now), a later time, at least
  * `interval_ms` from now, or UINT64_MAX (no session has a deadline). The caller guards the databases. */

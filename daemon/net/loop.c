@@ -23,7 +23,7 @@
 #define LONG_TURN_NS   300000 /* a turn that has lasted for so long keeps the backend going in between */
 #define TICKS          32     /* the shortest timeout is watched with a 32nd of its length */
 #define TICK_MAX_MS    1000
-#define DEADLINE_LOOKS 64     /* connections that may be closed in a turn as their deadlines have passed */
+#define DEADLINE_LOOKS 64 /* connections that may be closed in a turn as their deadlines have passed */
 
 /* ---- what came from other threads ---- */
 

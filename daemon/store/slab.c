@@ -7,6 +7,7 @@
 #include "daemon/store/slab_impl.h"
 
 #define NEVER_LEFT  (INT64_C(1) << 62)
+#define TRIM_LIMIT  2 /* empty spans given back in one call of slab_destroy */
 #define UNMAP_LIMIT 8 /* chunks unmapped in one call */
 
 /* ---- sizes ---- */
@@ -244,7 +245,7 @@ struct slab *slab_create(struct budget *budget, counter *bytes)
 bool slab_destroy(struct slab *s)
 {
     (void)slab_collect(s, SIZE_MAX);
-    if (!slab_trim(s, SLAB_TRIM)) return false;
+    if (!slab_trim(s, TRIM_LIMIT)) return false;
     if (!slab_unmap(s, &s->unmapped, UNMAP_LIMIT)) return false;
     slab_discharge(s, s->charged);
     int64_t to_come = NEVER_LEFT - (int64_t)(s->collected + s->live);

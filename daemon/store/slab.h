@@ -35,7 +35,7 @@
 #define SLAB_SPAN      ((size_t)1 << SLAB_SPAN_BITS)
 #define SLAB_HEAD      64U /* bytes of a span in front of its slots */
 #define SLAB_SLOT_BITS 13
-#define SLAB_TRIM      4 /* empty spans that go back to the system in one slice of housekeeping */
+#define SLAB_TRIM_COST 16U /* slots freed in the time that giving back an empty span takes, about */
 #define SLAB_SPANS_MAX ((1U << (32 - SLAB_SLOT_BITS)) - 1) /* 128 GiB, which is the limit of a table */
 
 struct slab; /* defined in slab_impl.h */

@@ -145,7 +145,7 @@ void table_retire(struct table *t)
 bool table_dismantle(struct table *t, size_t budget)
 {
     bool dropped = buckets_dismantle(&t->buckets, &t->dismantled, budget, drop_dismantled, t);
-    if (!dropped) (void)slab_trim(t->slab, SLAB_TRIM);
+    if (!dropped) (void)slab_trim(t->slab, budget / SLAB_TRIM_COST + 1);
     if (!dropped || !slab_destroy(t->slab)) return false;
     free(t);
     return true;

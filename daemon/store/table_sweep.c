@@ -68,9 +68,10 @@ static enum wheel_step expire(struct table *t, uint64_t now_ms, size_t *budget)
 
 bool table_sweep(struct table *t, uint64_t now_ms, size_t budget)
 {
+    size_t trims = budget / SLAB_TRIM_COST + 1;
     budget -= slab_collect(t->slab, budget);
     bool done = expire(t, now_ms, &budget) == WHEEL_DONE && compact(t, false, now_ms, budget);
-    return slab_trim(t->slab, SLAB_TRIM) && done;
+    return slab_trim(t->slab, trims) && done;
 }
 
 void table_make_room(struct table *t, uint64_t now_ms)

@@ -149,6 +149,28 @@ static void no_operation_pays_for_a_rehash(void **state)
     table_destroy(t);
 }
 
+/* The last session of many a span expires in one slice: their memory goes back over several. */
+static void a_slice_gives_back_few_spans(void **state)
+{
+    (void)state;
+    enum { EACH = 60, SPANS = 40, SLICE = 64 };
+    struct table *t = new_table(0);
+    const struct table_counters *c = table_counters(t);
+    for (unsigned i = 0; i < SPANS * EACH; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "n%u", i);
+        assert_int_equal(put(t, key, 4000, i % EACH == 0 ? 3000 : 2000, 1000), TABLE_OK);
+    }
+    assert_true(counter_get(&c->slab_bytes) >= (size_t)(SPANS - 2) * (256 << 10));
+    for (bool done = false; !done;) {
+        uint64_t before = counter_get(&c->slab_bytes);
+        done = table_sweep(t, 3000, SLICE);
+        assert_true(before - counter_get(&c->slab_bytes) <= (size_t)(256 << 10) * (SLICE / 16 + 1));
+    }
+    assert_int_equal(counter_get(&c->slab_bytes), 0);
+    table_destroy(t);
+}
+
 /* ---- failing allocations ---- */
 
 static int disarm(void **state)
@@ -254,6 +276,7 @@ int main(void)
         cmocka_unit_test(a_late_clock_and_a_short_budget),
         cmocka_unit_test(bytes_come_back_with_the_sessions),
         cmocka_unit_test(no_operation_pays_for_a_rehash),
+        cmocka_unit_test(a_slice_gives_back_few_spans),
         cmocka_unit_test_teardown(a_failed_entry_changes_nothing, disarm),
         cmocka_unit_test_teardown(creation_fails_cleanly, disarm),
         cmocka_unit_test_teardown(every_bucket_allocation_may_fail, disarm),
