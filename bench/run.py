@@ -3,7 +3,7 @@
 
     bench/run.py short|full [--only N[-N][,N...]] [--out DIR] [--resume] [--soak SECONDS]
     bench/run.py plot [--out DIR]        draws again what DIR holds
-    bench/run.py publish [--out DIR]     puts the results of 8 to 18 that DIR holds into the documents
+    bench/run.py publish [--out DIR]     puts the results of 8 to 20 that DIR holds into the documents
 
 short takes about 12 minutes, full about 55. A run that was broken off is taken up again by --resume: what DIR holds
 of the same mode is not measured again. Experiments with goals print a PASS or MISS for each; VOID: it could not be
@@ -49,6 +49,7 @@ EXPERIMENTS = {
     16: "e16_retries",
     17: "e17_soak",
     18: "e18_honest_time",
+    20: "e20_no_stalls",
 }
 
 
@@ -123,7 +124,7 @@ def fill_in(page, number, text_lines):
 
 
 def publish(number, out):
-    """Puts results into docs/overload.md and README.md, and their plots into docs/img."""
+    """Puts results into docs/overload.md, docs/performance.md and README.md, and their plots into docs/img."""
     module, record = load(number), json.loads((out / f"{stem(number)}.json").read_text())
     if "goals" not in record or not record["goals"]:
         return
@@ -133,7 +134,8 @@ def publish(number, out):
     caption = f"*`{record['command']}`, {record['date'][:10]}, {record['machine_text']}. {record['quiet']}*\n"
     lines = [module.__doc__.strip() + "\n"] + [f"![{module.TITLE}](img/{name})\n" for name in names] + [caption]
     lines += [getattr(module, "summary", module.table)(record["data"]), goals_table(record["goals"])]
-    fill_in(ROOT / "docs" / "overload.md", number, lines)
+    for page in ("overload.md", "performance.md"):
+        fill_in(ROOT / "docs" / page, number, lines)
     if hasattr(module, "headline"):
         lines = [f"![{module.TITLE}](docs/img/{names[0]})\n"] * bool(names) + [module.headline(record["data"]), caption]
         fill_in(ROOT / "README.md", number, lines)

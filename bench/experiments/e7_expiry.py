@@ -7,34 +7,17 @@ ttl.sweep_interval (1 s).
 
 import time
 
-from .lib import overload, plot, text
+from .lib import due as due_sessions, overload, plot, text
 from .lib.context import MARGIN, QUIET, disturbed_by
 from .lib.daemon import Daemon, Stats
 
 TITLE = "A million sessions fall due in one second"
 RATE = 20_000
 SAMPLE_S = 0.1
-CHUNK = 1000
 SERIES = {"mutex": ({"backend": "mutex", "mutex.workers": 0}, True),
           "backpressure": ({"backend": "backpressure"}, False)}
 BEFORE_S = 3.0  # of load, before the first session falls due
 VALUE = b"x" * 64
-
-
-def put_sessions(daemon, sessions, due):
-    """`sessions` of them, due evenly over the second that begins at monotonic time `due`."""
-    with daemon.connect() as link:
-        answers = link.makefile("rb")
-        for first in range(0, sessions, CHUNK):
-            now = time.monotonic()
-            lines = [b"PUT due-%08d %dms %s\r\n" % (i, (due + i / sessions - now) * 1000, VALUE)
-                     for i in range(first, min(first + CHUNK, sessions))]
-            link.sendall(b"".join(lines))
-            for _ in lines:
-                if not answers.readline().startswith(b"OK"):
-                    raise RuntimeError("a session was not stored")
-        if time.monotonic() > due - BEFORE_S:
-            raise RuntimeError("storing the sessions took too long on this machine")
 
 
 def watch(daemon, begin, seconds):
@@ -52,7 +35,7 @@ def attempt(ctx, name, sessions, seconds):
     settings, io_works = SERIES[name]
     with Daemon(ctx, {**settings, **overload.ROOM}, io_works) as daemon:
         due = time.monotonic() + ctx.pick(6.0, 15.0) + BEFORE_S
-        put_sessions(daemon, sessions, due)
+        due_sessions.put_sessions(daemon, sessions, due, VALUE, BEFORE_S)
         time.sleep(max(0.0, due - BEFORE_S - time.monotonic()))
         args = ["--connections", "16", "--keys", "10k", "--fill", "--ttl", "never", "--rate", str(RATE),
                 "--spin", "10us", "--warmup", "0s", "--duration", f"{seconds}s", "--csv-interval", "100ms"]
