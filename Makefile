@@ -28,7 +28,7 @@ BASE_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"' -I. -fno
 BASE_CFLAGS += $(if $(WERROR),-Werror)
 SAN_address := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SAN_thread := -fsanitize=thread -fno-omit-frame-pointer
-SANFLAGS := $(if $(SAN),$(SAN_$(SAN)))
+SANFLAGS := $(if $(SAN),$(SAN_$(SAN)) -DSLUICE_SANITIZED)
 
 # Looked up when a recipe runs, so that `make deps` can come first.
 PKG = $(shell pkg-config $(1) 2>/dev/null)

@@ -59,6 +59,7 @@ struct backend_options {
     bool in_place;           /* owner only: the one lane owns the sessions, nothing is queued */
     struct thread_cpus cpus; /* owner only: where its thread may run */
     bool shares_processor;   /* everything runs on one processor: nobody waits awake */
+    bool leaves_sessions;    /* stop does not free the sessions: the process ends, which is faster */
     uint32_t workers;        /* mutex only; 0: lanes execute on their own thread */
     uint32_t stripes;        /* mutex only */
     enum backend_lock lock;

@@ -79,7 +79,7 @@ static void pool_stop(struct backend *b)
     for (uint32_t i = 0; p->stripes && i < p->stripe_count; i++) {
         struct stripe *s = &p->stripes[i];
         if (!p->shards || !p->shards[i]) continue; /* not reached by a start that failed */
-        databases_destroy(&s->databases);
+        if (!p->leaves_sessions) databases_destroy(&s->databases);
         pthread_mutex_destroy(&s->mutex);
         pthread_rwlock_destroy(&s->rwlock);
     }
@@ -148,6 +148,7 @@ static struct backend *pool_start(const struct backend_options *options, const c
     p->clock = options->clock;
     p->work = (struct execute_load){options->work_iterations, options->work_slow_below, options->work_slow_factor};
     p->work_outside = options->work_outside;
+    p->leaves_sessions = options->leaves_sessions;
     p->sweep_interval_ms = options->sweep_interval_ms;
     p->rwlock = options->lock == BACKEND_LOCK_RWLOCK;
     p->lane_count = options->lanes.count;

@@ -26,6 +26,7 @@ struct pool {
     struct execute_load work;
     uint64_t sweep_interval_ms;
     bool work_outside;
+    bool leaves_sessions;
     bool rwlock;
     uint32_t lane_count;
     uint32_t stripe_count;

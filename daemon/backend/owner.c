@@ -25,6 +25,7 @@ struct owner {
     struct execute_rules rules;
     struct execute_load work;
     uint64_t sweep_interval_ms;
+    bool leaves_sessions;
 };
 
 static void owner_run(void *ctx, struct call **calls, size_t count, uint64_t now_ms)
@@ -41,7 +42,7 @@ static uint64_t owner_housekeep(void *ctx, uint64_t now_ms)
 
 static void owner_free(struct owner *o)
 {
-    databases_destroy(&o->databases);
+    if (!o->leaves_sessions) databases_destroy(&o->databases);
     free(o);
 }
 
@@ -73,6 +74,7 @@ static struct backend *owner_start(const struct backend_options *options, const 
     o->rules.clock = options->clock;
     o->work = (struct execute_load){options->work_iterations, options->work_slow_below, options->work_slow_factor};
     o->sweep_interval_ms = options->sweep_interval_ms;
+    o->leaves_sessions = options->leaves_sessions;
     budget_init(&o->budget, options->memory_limit);
     struct siphash_key key = options->hash_key ? *options->hash_key : siphash_random_key();
     databases_init(&o->databases, &key, &o->budget);
