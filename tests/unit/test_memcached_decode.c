@@ -8,21 +8,11 @@
 
 #include "proto/memcached/memcached.h"
 #include "tests/unit/codec_check.h"
-#include "tests/unit/codec_events.h"
 
 static const struct codec_limits limits = {.line = 300, .key = 512, .value = 16, .command = 400};
 
-static void memcached_events(struct buffer *log, const struct codec_limits *l, const char *in, size_t len,
-                             struct pieces pieces)
-{
-    codec_events(log, &codec_memcached, l, in, len, pieces);
-}
-
-#define CHECK(...)                                                                       \
-    do {                                                                                 \
-        static const struct golden golden[] = {__VA_ARGS__};                             \
-        golden_check(memcached_events, &limits, golden, sizeof golden / sizeof *golden); \
-    } while (0)
+GOLDEN_EVENTS(memcached_events, codec_memcached)
+#define CHECK(...) GOLDEN_CHECK(memcached_events, limits, __VA_ARGS__)
 
 #define ERROR      "answered ERROR\\x0d\\x0a\n"
 #define BAD_FORMAT "answered CLIENT_ERROR\\x20bad\\x20command\\x20line\\x20format\\x0d\\x0a\n"

@@ -9,21 +9,11 @@
 
 #include "proto/resp/resp.h"
 #include "tests/unit/codec_check.h"
-#include "tests/unit/codec_events.h"
 
 static const struct codec_limits limits = {.line = 100, .key = 8, .value = 16, .command = 60};
 
-static void resp_events(struct buffer *log, const struct codec_limits *l, const char *in, size_t len,
-                        struct pieces pieces)
-{
-    codec_events(log, &codec_resp, l, in, len, pieces);
-}
-
-#define CHECK(...)                                                                  \
-    do {                                                                            \
-        static const struct golden golden[] = {__VA_ARGS__};                        \
-        golden_check(resp_events, &limits, golden, sizeof golden / sizeof *golden); \
-    } while (0)
+GOLDEN_EVENTS(resp_events, codec_resp)
+#define CHECK(...) GOLDEN_CHECK(resp_events, limits, __VA_ARGS__)
 
 #define PROTOCOL_ERROR "close -ERR\\x20Protocol\\x20error:\\x20"
 

@@ -11,11 +11,7 @@
 
 static const struct codec_limits limits = {.line = 200, .key = 512, .value = 64};
 
-#define CHECK(...)                                                                      \
-    do {                                                                                \
-        static const struct golden golden[] = {__VA_ARGS__};                            \
-        golden_check(text_events, &limits, golden, sizeof(golden) / sizeof(golden[0])); \
-    } while (0)
+#define CHECK(...) GOLDEN_CHECK(text_events, limits, __VA_ARGS__)
 
 static void every_verb(void **state)
 {

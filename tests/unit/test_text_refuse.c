@@ -13,11 +13,7 @@
 static const struct codec_limits limits = {.line = 40, .key = 8, .value = 10};
 static const struct codec_limits roomy = {.line = 2000, .key = 512, .value = 2000};
 
-#define CHECK_IN(with, ...)                                                             \
-    do {                                                                                \
-        static const struct golden golden[] = {__VA_ARGS__};                            \
-        golden_check(text_events, &(with), golden, sizeof(golden) / sizeof(golden[0])); \
-    } while (0)
+#define CHECK_IN(with, ...) GOLDEN_CHECK(text_events, with, __VA_ARGS__)
 
 #define CHECK(...) CHECK_IN(limits, __VA_ARGS__)
 
