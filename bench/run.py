@@ -65,11 +65,15 @@ def command_of(mode, number):
     return f"bench/run.py {mode} --only {number}"
 
 
+def plots_of(module, data, number, out):
+    return module.draw(data, out, stem(number)) if hasattr(module, "draw") else []
+
+
 def draw(number, out):
     """Plots and table from the JSON in `out`."""
     module, path = load(number), out / f"{stem(number)}.json"
     record = json.loads(path.read_text())
-    plots = module.draw(record["data"], out, stem(number))
+    plots = plots_of(module, record["data"], number, out)
     lines = [f"# {number}. {module.TITLE}\n", module.__doc__.strip() + "\n"]
     lines += [f"![{module.TITLE}]({plot.name})\n" for plot in plots]
     lines.append(module.table(record["data"]))
@@ -128,7 +132,7 @@ def publish(number, out):
     module, record = load(number), json.loads((out / f"{stem(number)}.json").read_text())
     if "goals" not in record or not record["goals"]:
         return
-    names = [plot.name.split("-", 1)[1] for plot in module.draw(record["data"], out, stem(number))]
+    names = [plot.name.split("-", 1)[1] for plot in plots_of(module, record["data"], number, out)]
     for name in names:
         shutil.copyfile(out / f"{number}-{name}", ROOT / "docs" / "img" / name)
     caption = f"*`{record['command']}`, {record['date'][:10]}, {record['machine_text']}. {record['quiet']}*\n"

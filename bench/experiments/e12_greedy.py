@@ -51,11 +51,6 @@ def measure(ctx):
     return {"rows": rows, "peak_per_s": peak}
 
 
-def draw(data, out, stem):
-    del data, out, stem
-    return []
-
-
 def table(data):
     rows = []
     for r in data["rows"]:

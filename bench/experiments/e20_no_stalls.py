@@ -149,10 +149,6 @@ def judge(ctx, data):
                      unless_void(data, ratio <= GOAL_P99_9, phases[what], phases[base], load=True))
 
 
-def draw(_data, _out, _stem):
-    return []
-
-
 def turn_text(phase, room):
     turn = phase["turns"].get(room)
     return ("" if turn["exact"] else "≤ ") + text.duration(turn["ns"]) if turn else "-"
