@@ -150,7 +150,7 @@ $(addprefix fuzz-,$(FUZZED)): fuzz-%:
 # ---- measuring ----
 
 BENCH_OUT ?= $(BUILD)/bench-results
-bench: deps-bench ## run the short set of experiments (about 12 minutes): JSON and plots into BENCH_OUT
+bench: deps-bench ## run the short set of experiments (about 13 minutes): JSON and plots into BENCH_OUT
 	@$(MAKE) --no-print-directory all
 	@BUILD_DIR=$(BUILD) $(PYTHON) bench/run.py short --out $(BENCH_OUT) $(ARGS)
 

@@ -5,7 +5,7 @@
     bench/run.py plot [--out DIR]        draws again what DIR holds
     bench/run.py publish [--out DIR]     puts the results of 8 to 20 that DIR holds into the documents
 
-short takes about 12 minutes, full about 55. A run that was broken off is taken up again by --resume: what DIR holds
+short takes about 13 minutes, full about 65. A run that was broken off is taken up again by --resume: what DIR holds
 of the same mode is not measured again. Experiments with goals print a PASS or MISS for each; VOID: it could not be
 told. Into DIR (build/bench-results) go, for every experiment, N-name.json with
 all that was measured, its plots as SVG, and N-name.md with its table; index.md names them all. The programs are
