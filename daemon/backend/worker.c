@@ -1,6 +1,7 @@
 #include "daemon/backend/worker.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 
 #include "daemon/base/longest.h"
@@ -9,9 +10,12 @@
 #include "daemon/queue/ring.h"
 #include "daemon/queue/spin.h"
 
-#define BATCH_NS                                                                                        \
-    COSTS_FIRST_NS /* work per batch: bounds how long a finished call waits for its batch. As much as a \
-                    * call is taken to cost at first, so that the first batch is one call */
+/* Work per batch: bounds how long a finished call waits for its batch. As much as a call is taken to cost at first,
+ * so that the first batch is one call. */
+#define BATCH_NS COSTS_FIRST_NS
+
+/* Calls that take less on average are waited for, where the worker shares the lanes' processor. */
+#define YIELD_NS 5000
 
 struct worker {
     struct ring *ring;
@@ -23,6 +27,7 @@ struct worker {
     const struct clock *clock;
     struct backend_lanes lanes;
     struct worker_job job;
+    bool shares_processor;
     struct mail_batch *outgoing; /* one per lane; worker's thread */
     struct spin spin;            /* worker's thread */
     uint32_t turn;               /* the lane that is told next of room, if it waits; worker's thread */
@@ -201,7 +206,8 @@ struct worker *worker_start(const char *name, uint32_t bound, const struct clock
     if (!w) return NULL;
     memset(w, 0, sizeof *w);
     bell_init(&w->bell);
-    spin_init(&w->spin, job->shares_processor);
+    w->shares_processor = job->shares_processor || spin_alone();
+    spin_init(&w->spin, w->shares_processor);
     longest_init(&w->longest, clock);
     w->clock = clock;
     w->lanes = *lanes;
@@ -237,6 +243,7 @@ bool worker_submit(struct worker *w, struct call *call)
 void worker_flush(struct worker *w)
 {
     bell_ring(&w->bell);
+    if (w->shares_processor && costs_mean(&w->costs) < YIELD_NS) sched_yield();
 }
 
 void worker_want_room(struct worker *w, uint32_t lane)

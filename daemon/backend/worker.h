@@ -29,7 +29,7 @@ struct worker_job {
     uint64_t housekeep_interval_ms; /* after calls have run, it is asked again at most this much later */
     void *ctx;
     struct thread_cpus cpus; /* where the thread may run */
-    bool shares_processor;   /* with all who give it work: it does not wait awake */
+    bool shares_processor;   /* with all who give it work: nobody waits awake */
 };
 
 struct worker;
@@ -45,7 +45,9 @@ void worker_stop(struct worker *w);
 
 /* Any lane. False: the ring is full. */
 bool worker_submit(struct worker *w, struct call *call);
-/* Any lane: wakes the worker if it sleeps and something was submitted. */
+/* Any lane: wakes the worker if it sleeps and something was submitted. On a processor that it shares with the lanes
+ * it runs now, unless that would take long: then the lane finds all of it done, and goes to sleep and is woken once
+ * less. */
 void worker_flush(struct worker *w);
 /* Any lane: lanes.room(lane) is called once there is room: of the lanes that wait, one for each place that a batch
  * gives back, in turn, and all when the ring is empty. */

@@ -71,6 +71,7 @@ static void submit(struct conn *c, struct call *call)
         return;
     case SERVICE_QUEUED:
         loop->submitted = true;
+        loop->queued++;
         conn_pipeline_add(c, call);
         return;
     case SERVICE_HERE:

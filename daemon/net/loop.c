@@ -105,6 +105,7 @@ static void end_batch(struct loop *loop)
     loop_settle(loop);
     for (int round = 0; loop->submitted && round < BATCH_ROUNDS; round++) {
         loop->submitted = false;
+        loop->queued = 0;
         struct service_batch batch = service->flush(service->ctx, loop->options.lane, loop_now_ns(loop));
         loop->more = batch.more;
         wake_at(loop, batch.wake_ms);
@@ -115,16 +116,23 @@ static void end_batch(struct loop *loop)
     loop_settle(loop);
 }
 
-void loop_was_read(struct loop *loop)
+/* Has this turn lasted for long, since the backend was served? */
+static bool is_long(struct loop *loop)
 {
-    if (++loop->reads < READS_PER_LOOK) return;
+    if (++loop->reads < READS_PER_LOOK) return false;
     loop->reads = 0;
     uint64_t now_ns = clock_ns(loop->options.clock);
     uint64_t since_ns = loop->served_ns > loop->turn_ns ? loop->served_ns : loop->turn_ns;
-    if (now_ns < since_ns + LONG_TURN_NS) return;
+    if (now_ns < since_ns + LONG_TURN_NS) return false;
     loop->served_ns = now_ns;
-    collect_completions(loop);
+    return true;
+}
+
+void loop_was_read(struct loop *loop)
+{
+    if (loop->queued < LOOP_QUEUED && !is_long(loop)) return;
     end_batch(loop);
+    if (collect_completions(loop)) end_batch(loop);
 }
 
 /* Ends the input of all connections: what they sent whole is answered. */

@@ -15,6 +15,7 @@
 #define LOOP_READ_SIZE ((size_t)16 * 1024) /* bytes read from a connection in a turn */
 #define LOOP_BATCH     32                  /* calls that execute together on this thread */
 #define LOOP_UNWRITTEN 256                 /* calls that wait for others before their replies are written */
+#define LOOP_QUEUED    256                 /* calls for other threads before those are told of them */
 #define LOOP_BORROWED  ((size_t)64 * 1024) /* bytes of input that calls may borrow, one read more or less */
 
 /* Connections waiting for something, linked by conn->prev and conn->next. */
@@ -52,6 +53,7 @@ struct loop {
     uint32_t slot_count, slot_free; /* slot_free: head of the free list, UINT32_MAX: none */
     uint32_t conn_count;
     uint32_t reads;            /* connections read since the clock was looked at */
+    uint32_t queued;           /* calls that the service has queued and not been told the end of */
     uint64_t served_ns;        /* when the backend was served in the middle of a turn */
     struct conn_list lists[3]; /* per enum conn_list_id */
     struct deadlines deadlines;
@@ -101,8 +103,9 @@ struct call *loop_call_new(struct loop *loop);
 void loop_call_free(struct loop *loop, struct call *call);
 
 /*
- * A connection was read. In a turn that lasts long, with very many connections to read, what has come back from the
- * backend meanwhile is handed on and the backend is given more, so that it does not idle until the turn is over.
+ * A connection was read. When many calls were, or for long, the backend is given them now and what has come back
+ * from it is handed on: so that it does not idle until the turn is over, and calls are still in the processor's
+ * caches wherever they pass by.
  */
 void loop_was_read(struct loop *loop);
 

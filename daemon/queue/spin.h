@@ -28,11 +28,16 @@ struct spin {       /* one thread's */
     uint32_t skipped;
 };
 
+/* Is there one processor for all threads? */
+static inline bool spin_alone(void)
+{
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) < 2;
+}
+
 /* `alone`: it shares its processor with those it waits for. */
 static inline void spin_init(struct spin *s, bool alone)
 {
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) < 2) alone = true;
     *s = (struct spin){.most = alone ? 0 : SPIN_LIMIT, .limit = alone ? 0 : SPIN_LIMIT};
 }
 
