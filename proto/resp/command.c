@@ -1,5 +1,6 @@
 /* The table of commands, and what all of them need. */
 #include <ctype.h>
+#include <endian.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,17 +133,37 @@ const struct resp_command *resp_commands(size_t *count)
     return commands;
 }
 
+/* A name's bytes as two words, zeros behind them. */
+struct name_words {
+    uint64_t low, high;
+};
+_Static_assert(sizeof(struct name_words) == RESP_COMMAND_MAX, "a name is two words");
+
+static inline struct name_words words_of(const char name[RESP_COMMAND_MAX])
+{
+    struct name_words words;
+    memcpy(&words, name, sizeof words);
+    return (struct name_words){le64toh(words.low), le64toh(words.high)};
+}
+
+static inline uint64_t lower_case(char c)
+{
+    return (unsigned char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+}
+
 /* From the front, where the short names are, which are asked most: two words tell whether it is the one. */
 const struct resp_command *resp_command_find(struct slice name)
 {
-    char lower[RESP_COMMAND_MAX] = "";
-    if (name.len >= sizeof lower || name.len == 0 || name.ptr[name.len - 1] == '\0') return NULL;
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.ptr[i];
-        lower[i] = c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+    struct name_words wanted = {0, 0};
+    if (name.len >= RESP_COMMAND_MAX || name.len == 0 || name.ptr[name.len - 1] == '\0') return NULL;
+    for (size_t i = 0; i < name.len && i < 8; i++)
+        wanted.low |= lower_case(name.ptr[i]) << 8 * i;
+    for (size_t i = 8; i < name.len; i++)
+        wanted.high |= lower_case(name.ptr[i]) << 8 * (i - 8);
+    for (size_t i = 0; i < COMMANDS; i++) {
+        struct name_words known = words_of(commands[i].name);
+        if (known.low == wanted.low && known.high == wanted.high) return &commands[i];
     }
-    for (size_t i = 0; i < COMMANDS; i++)
-        if (memcmp(lower, commands[i].name, sizeof lower) == 0) return &commands[i];
     return NULL;
 }
 

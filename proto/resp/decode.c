@@ -164,13 +164,31 @@ static enum decode_status take_bulks(struct decoder *d, const struct codec_limit
     return DECODE_REQUEST;
 }
 
+/* A bulk as it mostly is: whole, its length a few digits, within the limits. False: nothing was taken, and
+ * take_bulks will say what is there. */
+static inline bool take_usual_bulk(struct input *in, const struct codec_limits *limits, struct slice *bulk)
+{
+    struct input bytes = *in;
+    int64_t size;
+    if (bytes.at == bytes.len || bytes.in[bytes.at] != '$' || !take_short_number(&bytes, &size)) return false;
+    size_t end = bytes.at + (size_t)size;
+    if ((size_t)size > limits->value || end + 2 > limits->command || end + 2 > bytes.len) return false;
+    if (bytes.in[end] != '\r' || bytes.in[end + 1] != '\n') return false;
+    *bulk = slice_of(bytes.in + bytes.at, (size_t)size);
+    in->at = end + 2;
+    return true;
+}
+
 static enum decode_status take_arguments(struct decoder *d, const struct codec_limits *limits, struct input *in,
                                          size_t count, size_t *used, struct call *call)
 {
     struct slice usual[ARGS_USUAL], *argv = usual;
     if (count > ARGS_USUAL) argv = malloc(count * sizeof *argv);
     if (!argv) return close_stream(d, call, "out of memory");
-    enum decode_status status = take_bulks(d, limits, in, count, argv, used, call);
+    size_t n = 0;
+    while (n < count && take_usual_bulk(in, limits, &argv[n]))
+        n++;
+    enum decode_status status = take_bulks(d, limits, in, count - n, argv + n, used, call);
     if (status == DECODE_REQUEST) {
         *used = in->at;
         status = resp_command(d, limits, &(struct resp_args){argv, count}, call);
