@@ -94,7 +94,7 @@ static void execute_in_place(const struct dispatch *d, struct gate *g, struct ca
         call->wait.cost_ns = call->done_ns - call->taken_ns;
         costs_note(&lane->costs, &call, 1, call->wait.cost_ns);
     }
-    gate_executed(g, call, now_ns);
+    gate_executed(g, &call, 1, now_ns);
 }
 
 /* May it wait for others of its turn, to be executed with them? Not if it may take long: then who comes after it
@@ -124,10 +124,9 @@ static void run(void *ctx, struct call **calls, size_t count, uint64_t now_ns)
         end_ns = clock_ns(d->options.clock);
         costs_note(&lane->costs, calls, count, end_ns - now_ns);
     }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         calls[i]->done_ns = end_ns;
-        gate_executed(&lane->gates[calls[i]->wait.station], calls[i], end_ns);
-    }
+    gate_executed(&lane->gates[0], calls, count, end_ns);
 }
 
 /* Gives it to the backend, which has room for as much as all gates let through together. */

@@ -107,9 +107,8 @@ void gate_sent(struct gate *g, struct call *call);
 /* It came back. */
 void gate_returned(struct gate *g, struct call *call, uint64_t now_ns);
 
-/* in_place: it was executed here, from taken_ns to done_ns of the call, and what it is to cost this turn's budget.
- */
-void gate_executed(struct gate *g, struct call *call, uint64_t now_ns);
+/* in_place: they were executed here together, from taken_ns to done_ns of each, and cost this turn's budget. */
+void gate_executed(struct gate *g, struct call *const *calls, size_t count, uint64_t now_ns);
 /* in_place: a new turn begins. */
 void gate_begin_turn(struct gate *g);
 

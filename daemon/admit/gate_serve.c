@@ -155,23 +155,44 @@ static void record_run(struct gate *g)
     g->run_calls = 0;
 }
 
-void gate_executed(struct gate *g, struct call *call, uint64_t now_ns)
+/* `times` calls like this one were executed. */
+static void note_executed(struct gate *g, const struct call *call, uint32_t times, uint64_t now_ns)
 {
     uint64_t waited_ns = gate_waited(call, call->taken_ns);
     uint64_t service_ns = call->done_ns > call->taken_ns ? call->done_ns - call->taken_ns : 0;
-    g->budget_ns -= (int64_t)call->wait.cost_ns;
-    g->served++;
     if (!call->wait.yields) learn_stretch(g, call);
     if (g->policy->executed && !call->wait.yields) {
         struct admit_view v = gate_view(g, NULL, now_ns);
-        g->policy->executed(&g->state, &v, waited_ns, 1);
+        g->policy->executed(&g->state, &v, waited_ns, times);
     }
     if (waited_ns != g->run_wait_ns || service_ns != g->run_service_ns) {
         if (g->run_calls) record_run(g);
         g->run_wait_ns = waited_ns;
         g->run_service_ns = service_ns;
     }
-    g->run_calls++;
+    g->run_calls += times;
+}
+
+/* Of calls that were executed together: did they also come together, and neither had to wait for others? */
+static bool are_alike(const struct call *a, const struct call *b)
+{
+    return a->arrived_ns == b->arrived_ns && a->wait.estimate_ns == 0 && b->wait.estimate_ns == 0 &&
+           a->wait.yields == b->wait.yields;
+}
+
+void gate_executed(struct gate *g, struct call *const *calls, size_t count, uint64_t now_ns)
+{
+    uint32_t alike = 1;
+    for (size_t i = 0; i < count; i++) {
+        g->budget_ns -= (int64_t)calls[i]->wait.cost_ns;
+        if (i + 1 < count && are_alike(calls[i], calls[i + 1])) {
+            alike++;
+            continue;
+        }
+        note_executed(g, calls[i], alike, now_ns);
+        alike = 1;
+    }
+    g->served += (uint32_t)count;
 }
 
 void gate_returned(struct gate *g, struct call *call, uint64_t now_ns)
@@ -186,7 +207,7 @@ void gate_returned(struct gate *g, struct call *call, uint64_t now_ns)
         counter_add(&g->options.stats->expired, 1);
         return;
     }
-    gate_executed(g, call, now_ns);
+    gate_executed(g, &call, 1, now_ns);
 }
 
 void gate_begin_turn(struct gate *g)

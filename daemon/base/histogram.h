@@ -24,6 +24,26 @@ void histogram_record(struct histogram *h, uint64_t value);
 /* The same value `times` times; nothing for 0. */
 void histogram_record_n(struct histogram *h, uint64_t value, uint64_t times);
 
+/* Values that come many times in a row are counted first, and recorded when another one comes or the run is ended.
+ * The recording thread's. All zero: none. */
+struct histogram_run {
+    uint64_t value;
+    uint64_t times;
+};
+
+static inline void histogram_run_end(struct histogram_run *run, struct histogram *h)
+{
+    if (run->times) histogram_record_n(h, run->value, run->times);
+    run->times = 0;
+}
+
+static inline void histogram_run_add(struct histogram_run *run, struct histogram *h, uint64_t value)
+{
+    if (value != run->value) histogram_run_end(run, h);
+    run->value = value;
+    run->times++;
+}
+
 /* Adds what `from` holds to `into`, which only the caller may be writing. */
 void histogram_merge(struct histogram *into, const struct histogram *from);
 

@@ -47,7 +47,7 @@ void loop_stats_reply(struct loop_stats *s, const struct call *call, uint64_t no
     if (call->reply.kind == REPLY_PARTS) count_parts(s, call);
     if (!op_needs_table(op)) return;
     if (now_ns) {
-        histogram_record(&s->latency[op], now_ns - call->arrived_ns);
+        histogram_run_add(&s->alike[op], &s->latency[op], now_ns - call->arrived_ns);
     } else {
         s->batch[op]++;
         s->batch_arrived_ns = call->arrived_ns;
@@ -57,6 +57,7 @@ void loop_stats_reply(struct loop_stats *s, const struct call *call, uint64_t no
 void loop_stats_batch(struct loop_stats *s, uint64_t now_ns)
 {
     for (int op = 0; op <= OP_TABLE_LAST; op++) {
+        histogram_run_end(&s->alike[op], &s->latency[op]);
         if (s->batch[op]) histogram_record_n(&s->latency[op], now_ns - s->batch_arrived_ns, s->batch[op]);
         s->batch[op] = 0;
     }

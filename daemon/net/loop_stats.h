@@ -38,16 +38,17 @@ struct loop_stats {
     counter turns;
     struct longest turn;
     counter call_bytes; /* calls in existence, spare ones included; what they allocated beside is not counted */
-    struct histogram latency[OP_TABLE_LAST + 1]; /* operations on the table: from arrival to reply, in ns */
-    uint32_t batch[OP_TABLE_LAST + 1];           /* answered since the last loop_stats_batch; I/O thread only */
-    uint64_t batch_arrived_ns;                   /* when that batch was read; 0: nothing is in it */
+    struct histogram latency[OP_TABLE_LAST + 1];   /* operations on the table: from arrival to reply, in ns */
+    struct histogram_run alike[OP_TABLE_LAST + 1]; /* latencies not recorded yet; I/O thread only */
+    uint32_t batch[OP_TABLE_LAST + 1];             /* answered since the last loop_stats_batch; I/O thread only */
+    uint64_t batch_arrived_ns;                     /* when that batch was read; 0: nothing is in it */
 };
 
 struct loop_stats *loop_stats_create(const struct clock *clock);
 bool loop_stats_register(struct loop_stats *s, struct metrics *m);
 
 /* Counts a reply that leaves at now_ns, or, with 0, at the time that the next loop_stats_batch says: one clock
- * read serves all replies of a batch that was read at once. */
+ * read serves all replies of a batch that was read at once. Latencies become visible then, too. */
 void loop_stats_reply(struct loop_stats *s, const struct call *call, uint64_t now_ns);
 void loop_stats_batch(struct loop_stats *s, uint64_t now_ns);
 

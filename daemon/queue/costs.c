@@ -10,14 +10,8 @@ void costs_init(struct costs *c)
         counter_set(&c->operation_ns[op], 0);
 }
 
-uint64_t costs_of(const struct costs *c, const struct call *call)
+uint64_t costs_of_parts(const struct costs *c, const struct call *call)
 {
-    enum op op = call->request.op;
-    if (op > OP_TABLE_LAST) return 0;
-    if (op != OP_BATCH) {
-        uint64_t ns = counter_get(&c->operation_ns[op]);
-        return ns ? ns : costs_mean(c);
-    }
     uint64_t sum = 0;
     for (const struct call *part = call->parts; part; part = part->part_next)
         sum += costs_of(c, part);

@@ -25,12 +25,21 @@ void costs_init(struct costs *c);
 /* The executing thread: these calls took `elapsed_ns` together. */
 void costs_note(struct costs *c, struct call *const *calls, size_t count, uint64_t elapsed_ns);
 
-/* Any thread: what this call, parts included, is expected to take. */
-uint64_t costs_of(const struct costs *c, const struct call *call);
-
 static inline uint64_t costs_mean(const struct costs *c)
 {
     return counter_get(&c->mean_ns);
+}
+
+uint64_t costs_of_parts(const struct costs *c, const struct call *call);
+
+/* Any thread: what this call, parts included, is expected to take. */
+static inline uint64_t costs_of(const struct costs *c, const struct call *call)
+{
+    enum op op = call->request.op;
+    if (op == OP_BATCH) return costs_of_parts(c, call);
+    if (op > OP_TABLE_LAST) return 0;
+    uint64_t ns = counter_get(&c->operation_ns[op]);
+    return ns ? ns : costs_mean(c);
 }
 
 #endif
