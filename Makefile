@@ -21,7 +21,7 @@ say = @$(if $(V),:,echo '  $(1)')
 SAN ?=
 BUILD ?= build$(if $(SAN),/$(SAN))
 
-OPT ?= -O2
+OPT ?= -O3
 CFLAGS ?= -g $(OPT)
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
 BASE_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"' -I. -fno-strict-overflow -pthread $(WARN)
@@ -29,6 +29,9 @@ BASE_CFLAGS += $(if $(WERROR),-Werror)
 SAN_address := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SAN_thread := -fsanitize=thread -fno-omit-frame-pointer
 SANFLAGS := $(if $(SAN),$(SAN_$(SAN)) -DSLUICE_SANITIZED)
+# The daemon is optimized as a whole when it is linked, where the compiler can put what that needs beside ordinary code
+# (gcc): tests and tools are linked from the same objects without it, as that is quicker. LTO= turns it off.
+LTO ?= $(if $(SAN),,$(if $(findstring Free Software,$(shell $(CC) --version 2>/dev/null)),-flto=auto -ffat-lto-objects))
 
 # Looked up when a recipe runs, so that `make deps` can come first.
 PKG = $(shell pkg-config $(1) 2>/dev/null)
@@ -52,10 +55,11 @@ TEST_SUPPORT_SRC := $(filter-out $(TEST_SRC),$(call src,tests/unit/*.c))
 
 all: $(BUILD)/sluiced $(BUILD)/sluice $(BUILD)/sluice-bench ## build daemon, command-line client and load tester
 
+$(BUILD)/daemon/%.o $(BUILD)/proto/%.o $(BUILD)/config/%.o: LATER := $(LTO)
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC    $<)
-	$(Q)$(CC) $(BASE_CFLAGS) $(CFLAGS) $(SANFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(BASE_CFLAGS) $(CFLAGS) $(LATER) $(SANFLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/libproto.a: $(call obj,$(PROTO_SRC))
 $(BUILD)/libconfig.a: $(call obj,$(CONFIG_SRC))
@@ -72,12 +76,12 @@ $(BUILD)/libsluice.a: $(call obj,$(CLIENT_SRC) $(call src,proto/*.c proto/text/*
 	@rm -f $@
 	$(call say,AR    $@)
 	$(Q)$(LD) -r -o $(BUILD)/sluice-client.o $^
-	$(Q)$(OBJCOPY) -w --keep-global-symbol='sluice_[a-z]*' $(BUILD)/sluice-client.o
+	$(Q)$(OBJCOPY) -w --keep-global-symbol='sluice_[a-z]*' --remove-section='.gnu*lto_*' $(BUILD)/sluice-client.o
 	$(Q)$(AR) rcs $@ $(BUILD)/sluice-client.o
 
 $(BUILD)/sluiced: $(BUILD)/daemon/main.o $(BUILD)/libdaemon.a $(BUILD)/libconfig.a $(BUILD)/libproto.a
 	$(call say,LINK  $@)
-	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
+	$(Q)$(CC) $(CFLAGS) $(LTO) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
 
 $(BUILD)/sluice: $(call obj,$(CLI_SRC)) $(BUILD)/libsluice.a $(BUILD)/libproto.a
 	$(call say,LINK  $@)

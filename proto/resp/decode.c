@@ -188,7 +188,8 @@ static enum decode_status take_arguments(struct decoder *d, const struct codec_l
     size_t n = 0;
     while (n < count && take_usual_bulk(in, limits, &argv[n]))
         n++;
-    enum decode_status status = take_bulks(d, limits, in, count - n, argv + n, used, call);
+    enum decode_status status = DECODE_REQUEST;
+    if (n < count) status = take_bulks(d, limits, in, count - n, argv + n, used, call);
     if (status == DECODE_REQUEST) {
         *used = in->at;
         status = resp_command(d, limits, &(struct resp_args){argv, count}, call);
