@@ -21,7 +21,7 @@ say = @$(if $(V),:,echo '  $(1)')
 SAN ?=
 BUILD ?= build$(if $(SAN),/$(SAN))
 
-OPT ?= -O3
+OPT ?= $(if $(SAN),-O2,-O3)
 CFLAGS ?= -g $(OPT)
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
 BASE_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"' -I. -fno-strict-overflow -pthread $(WARN)

@@ -135,21 +135,19 @@ static void own_at(struct request *r, char *at)
 static bool own_one(struct call *call)
 {
     struct request *r = &call->request;
-    bool has_own = is_own(call, r->key) || is_own(call, r->tag) || is_own(call, r->value);
-    bool has_foreign = is_foreign(call, r->key) || is_foreign(call, r->tag) || is_foreign(call, r->value);
-    if (has_own && !has_foreign) return true;
     size_t size = 0;
     if (__builtin_add_overflow(r->tag.len, r->key.len, &size) || __builtin_add_overflow(size, r->value.len, &size))
         return false;
-    if (has_own) { /* some of each: they meet in new storage */
-        char *data = malloc(size);
-        if (data == NULL) return false;
-        own_at(r, data);
-        adopt(call, data, size);
+    if (!is_own(call, r->key) && !is_own(call, r->tag) && !is_own(call, r->value)) {
+        if (!call_reserve(call, size)) return false;
+        own_at(r, call->data);
         return true;
     }
-    if (!call_reserve(call, size)) return false;
-    own_at(r, call->data);
+    if (!is_foreign(call, r->key) && !is_foreign(call, r->tag) && !is_foreign(call, r->value)) return true;
+    char *data = malloc(size); /* some of each: they meet in new storage */
+    if (data == NULL) return false;
+    own_at(r, data);
+    adopt(call, data, size);
     return true;
 }
 
