@@ -229,6 +229,27 @@ def test_a_file_that_is_no_socket_is_left_alone(start_daemon, unix_directory):
     assert path.read_text() == "data" and str(path) in d.stderr()
 
 
+@pytest.mark.parametrize("sets", [("backend=owner", "owner.placement=thread"), ("backend=mutex", "mutex.workers=2")])
+def test_pipelines_on_one_processor(start_daemon, sets):
+    """More calls in a turn than are given to another thread at a time, which runs where the I/O thread does."""
+    processors = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(processors)})  # of this thread, and of what it starts
+    try:
+        d = start_daemon(*DAEMON_SETS, "threads=1", *sets)
+    finally:
+        os.sched_setaffinity(0, processors)
+    clients = [d.connect() for _ in range(8)]
+    for turn in range(4):
+        for n, client in enumerate(clients):
+            client.send(b"".join(put_bytes(f"{n}:{i}", b"%d" % (turn + i)) + b"GET %d:%d\n" % (n, i) for i in range(200)))
+        for client in clients:
+            for i in range(200):
+                assert client.reply().kind == "OK"
+                assert client.reply().body == b"%d" % (turn + i)
+    for client in clients:
+        client.close()
+
+
 @pytest.mark.parametrize("point", list(MATRIX))
 def test_many_come_and_go(start_daemon, point):
     """Nothing is left of 300 short conversations: no connection, no descriptor."""
