@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 #include "daemon/backend/mutex_impl.h"
-#include "daemon/backend/sweep.h"
 
 static void pool_run(void *ctx, struct call **calls, size_t count, uint64_t now_ms)
 {
@@ -24,22 +23,18 @@ static void pool_run(void *ctx, struct call **calls, size_t count, uint64_t now_
 /* One slice of every stripe; returns when the next pass is worth it (as sweep_slice). */
 static uint64_t sweep_pass(struct pool *p, uint64_t now_ms)
 {
-    uint64_t earliest = UINT64_MAX;
-    for (uint32_t i = 0; i < p->stripe_count; i++) {
-        struct stripe *s = &p->stripes[i];
-        stripe_lock(p, s, false);
-        uint64_t due = sweep_slice(&s->databases, now_ms, p->sweep_interval_ms);
-        s->calm = due > now_ms + p->sweep_interval_ms;
-        stripe_unlock(p, s);
-        if (due < earliest) earliest = due;
+    uint64_t earliest_ms = UINT64_MAX;
+    for (uint32_t i = 0; i < p->stripes.count; i++) {
+        uint64_t due_ms = shards_sweep(&p->stripes, i, now_ms);
+        if (due_ms < earliest_ms) earliest_ms = due_ms;
     }
-    return earliest;
+    return earliest_ms;
 }
 
 /* Sleeps until then, unless the bell has been rung since it was armed. */
 static void sweeper_sleep(struct pool *p, uint64_t until_ms)
 {
-    uint64_t now_ms = clock_ms(p->clock);
+    uint64_t now_ms = clock_ms(p->stripes.clock);
     if (until_ms > now_ms && !atomic_load(&p->stopping))
         bell_wait(&p->sweeper_bell, until_ms == UINT64_MAX ? UINT64_MAX : (until_ms - now_ms) * 1000000U);
     bell_disarm(&p->sweeper_bell);
@@ -49,7 +44,7 @@ static void *sweeper_main(void *arg)
 {
     struct pool *p = arg;
     while (!atomic_load(&p->stopping)) {
-        uint64_t now_ms = clock_ms(p->clock);
+        uint64_t now_ms = clock_ms(p->stripes.clock);
         bell_arm(&p->sweeper_bell); /* before the look: who finds a stripe calm after it must not ring in vain */
         uint64_t due = sweep_pass(p, now_ms);
         if (due <= now_ms) {
@@ -59,7 +54,7 @@ static void *sweeper_main(void *arg)
         sweeper_sleep(p, due);
         /* Rung early: a session was stored that may be due before that. It can wait for the interval. */
         bell_arm(&p->sweeper_bell);
-        sweeper_sleep(p, now_ms + p->sweep_interval_ms);
+        sweeper_sleep(p, now_ms + p->stripes.sweep_interval_ms);
     }
     return NULL;
 }
@@ -76,16 +71,8 @@ static void pool_stop(struct backend *b)
         bell_ring(&p->sweeper_bell);
         pthread_join(p->sweeper, NULL);
     }
-    for (uint32_t i = 0; p->stripes && i < p->stripe_count; i++) {
-        struct stripe *s = &p->stripes[i];
-        if (!p->shards || !p->shards[i]) continue; /* not reached by a start that failed */
-        if (!p->leaves_sessions) databases_destroy(&s->databases);
-        pthread_mutex_destroy(&s->mutex);
-        pthread_rwlock_destroy(&s->rwlock);
-    }
+    shards_destroy(&p->stripes);
     bell_close(&p->sweeper_bell);
-    free(p->stripes);
-    free(p->shards);
     free(p->workers);
     free(p);
 }
@@ -95,28 +82,6 @@ static void pool_abandon(struct backend *b)
     struct pool *p = (struct pool *)b;
     for (uint32_t i = 0; i < p->worker_count; i++)
         worker_abandon(p->workers[i]);
-}
-
-static bool create_stripes(struct pool *p, const struct siphash_key *key)
-{
-    p->stripes = aligned_alloc(_Alignof(struct stripe), p->stripe_count * sizeof *p->stripes);
-    p->shards = calloc(p->stripe_count, sizeof *p->shards);
-    if (!p->stripes || !p->shards) return false;
-    memset(p->stripes, 0, p->stripe_count * sizeof *p->stripes);
-    /* A session is had in a fraction of what a sleep and a wakeup cost, so who meets a held lock spins a little
-     * first (glibc learns how long, and does not on one processor). */
-    pthread_mutexattr_t attributes;
-    pthread_mutexattr_init(&attributes);
-    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
-    for (uint32_t i = 0; i < p->stripe_count; i++) {
-        struct stripe *s = &p->stripes[i];
-        pthread_mutex_init(&s->mutex, &attributes);
-        pthread_rwlock_init(&s->rwlock, NULL);
-        databases_init(&s->databases, key, &p->budget);
-        p->shards[i] = &s->databases;
-        if (!databases_make(&s->databases, 0, clock_ms(p->clock))) return false;
-    }
-    return true;
 }
 
 /* The bound is shared out: together the workers' rings hold about queue_bound calls. */
@@ -141,23 +106,12 @@ static struct backend *pool_start(const struct backend_options *options, const c
     if (!p) return NULL;
     memset(p, 0, sizeof *p);
     p->base.design = &backend_mutex;
-    p->rules.ttl_default_ms = options->ttl_default_ms;
-    p->rules.ttl_max_lifetime_ms = options->ttl_max_lifetime_ms;
-    p->rules.value_max = options->value_max;
-    p->rules.clock = options->clock;
-    p->clock = options->clock;
-    p->work = (struct execute_load){options->work_iterations, options->work_slow_below, options->work_slow_factor};
     p->work_outside = options->work_outside;
-    p->leaves_sessions = options->leaves_sessions;
-    p->sweep_interval_ms = options->sweep_interval_ms;
-    p->rwlock = options->lock == BACKEND_LOCK_RWLOCK;
     p->lane_count = options->lanes.count;
-    p->stripe_count = options->stripes;
     p->worker_count = options->workers;
-    budget_init(&p->budget, options->memory_limit);
     bell_init(&p->sweeper_bell);
-    struct siphash_key key = options->hash_key ? *options->hash_key : siphash_random_key();
-    if (!create_stripes(p, &key)) {
+    enum shards_guard guard = options->lock == BACKEND_LOCK_RWLOCK ? SHARDS_RWLOCK : SHARDS_MUTEX;
+    if (!shards_init(&p->stripes, options, options->stripes, guard)) {
         *error = "out of memory for the session tables";
         pool_stop(&p->base);
         return NULL;
@@ -238,9 +192,7 @@ static void pool_flush(struct backend *b, uint32_t lane)
 
 static void pool_add_facts(const struct backend *b, struct facts *f)
 {
-    const struct pool *p = (const struct pool *)b;
-    for (uint32_t i = 0; i < p->stripe_count; i++)
-        sweep_add_facts(p->shards[i], f);
+    shards_add_facts(&((const struct pool *)b)->stripes, f);
 }
 
 static bool pool_register_metrics(struct backend *b, struct metrics *m)
@@ -249,9 +201,7 @@ static bool pool_register_metrics(struct backend *b, struct metrics *m)
     bool ok = true;
     for (uint32_t i = 0; i < p->worker_count; i++)
         ok = ok && worker_register_metrics(p->workers[i], m);
-    for (uint32_t i = 0; i < p->stripe_count; i++)
-        ok = ok && sweep_register_metrics(p->shards[i], m);
-    return ok;
+    return ok && shards_register_metrics(&p->stripes, m);
 }
 
 const struct backend_design backend_mutex = {

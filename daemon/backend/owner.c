@@ -12,37 +12,30 @@
 #include <stdlib.h>
 
 #include "daemon/backend/backend.h"
-#include "daemon/backend/execute.h"
-#include "daemon/backend/sweep.h"
+#include "daemon/backend/shards.h"
 #include "daemon/backend/worker.h"
 
 struct owner {
     struct backend base;
-    struct worker *worker;      /* NULL: in place */
-    struct databases databases; /* the owning thread only */
-    uint64_t time_ms;           /* in place: of the latest call; the lane's clock readings may be older */
-    struct budget budget;
-    struct execute_rules rules;
-    struct execute_load work;
-    uint64_t sweep_interval_ms;
-    bool leaves_sessions;
+    struct worker *worker; /* NULL: in place */
+    struct shards shards;  /* one; the owning thread only */
+    uint64_t time_ms;      /* in place: of the latest call; the lane's clock readings may be older */
 };
 
 static void owner_run(void *ctx, struct call **calls, size_t count, uint64_t now_ms)
 {
-    struct owner *o = ctx;
-    execute_batch(&o->rules, &o->databases, &o->work, calls, count, now_ms);
+    struct shards *s = &((struct owner *)ctx)->shards;
+    execute_batch(&s->rules, s->databases[0], &s->work, calls, count, now_ms);
 }
 
 static uint64_t owner_housekeep(void *ctx, uint64_t now_ms)
 {
-    struct owner *o = ctx;
-    return sweep_slice(&o->databases, now_ms, o->sweep_interval_ms);
+    return shards_sweep(&((struct owner *)ctx)->shards, 0, now_ms);
 }
 
 static void owner_free(struct owner *o)
 {
-    if (!o->leaves_sessions) databases_destroy(&o->databases);
+    shards_destroy(&o->shards);
     free(o);
 }
 
@@ -63,23 +56,10 @@ static bool start_worker(struct owner *o, const struct backend_options *options)
 static struct backend *owner_start(const struct backend_options *options, const char **error)
 {
     struct owner *o = calloc(1, sizeof *o);
-    if (!o) {
-        *error = "out of memory";
-        return NULL;
-    }
+    *error = "out of memory for the session table";
+    if (!o) return NULL;
     o->base.design = &backend_owner;
-    o->rules.ttl_default_ms = options->ttl_default_ms;
-    o->rules.ttl_max_lifetime_ms = options->ttl_max_lifetime_ms;
-    o->rules.value_max = options->value_max;
-    o->rules.clock = options->clock;
-    o->work = (struct execute_load){options->work_iterations, options->work_slow_below, options->work_slow_factor};
-    o->sweep_interval_ms = options->sweep_interval_ms;
-    o->leaves_sessions = options->leaves_sessions;
-    budget_init(&o->budget, options->memory_limit);
-    struct siphash_key key = options->hash_key ? *options->hash_key : siphash_random_key();
-    databases_init(&o->databases, &key, &o->budget);
-    if (!databases_make(&o->databases, 0, clock_ms(options->clock))) {
-        *error = "out of memory for the session table";
+    if (!shards_init(&o->shards, options, 1, SHARDS_ALONE)) {
         owner_free(o);
         return NULL;
     }
@@ -102,7 +82,7 @@ static void owner_run_here(struct backend *b, struct call **calls, size_t count)
         n = count - at < EXECUTE_BATCH_MAX ? count - at : EXECUTE_BATCH_MAX;
         for (size_t i = at; i < at + n; i++)
             if (call_start_ns(calls[i]) / 1000000U > o->time_ms) o->time_ms = call_start_ns(calls[i]) / 1000000U;
-        execute_batch(&o->rules, &o->databases, &o->work, calls + at, n, o->time_ms);
+        owner_run(o, calls + at, n, o->time_ms);
     }
 }
 
@@ -171,13 +151,13 @@ static void owner_flush(struct backend *b, uint32_t lane)
 
 static void owner_add_facts(const struct backend *b, struct facts *f)
 {
-    sweep_add_facts(&((const struct owner *)b)->databases, f);
+    shards_add_facts(&((const struct owner *)b)->shards, f);
 }
 
 static bool owner_register_metrics(struct backend *b, struct metrics *m)
 {
     struct owner *o = owner_of(b);
-    return (!o->worker || worker_register_metrics(o->worker, m)) && sweep_register_metrics(&o->databases, m);
+    return (!o->worker || worker_register_metrics(o->worker, m)) && shards_register_metrics(&o->shards, m);
 }
 
 static void owner_abandon(struct backend *b)

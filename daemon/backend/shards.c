@@ -1,0 +1,163 @@
+#include "daemon/backend/shards.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/backend/sweep.h"
+
+/* ---- life cycle ---- */
+
+static void create_lock(struct shard *shard)
+{
+    /* A session is had in a fraction of what a sleep and a wakeup cost, so who meets a held lock spins a little
+     * first (glibc learns how long, and does not on one processor). */
+    pthread_mutexattr_t attributes;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
+    pthread_mutex_init(&shard->mutex, &attributes);
+    pthread_rwlock_init(&shard->rwlock, NULL);
+}
+
+bool shards_init(struct shards *s, const struct backend_options *options, uint32_t count, enum shards_guard guard)
+{
+    memset(s, 0, sizeof *s);
+    s->rules.ttl_default_ms = options->ttl_default_ms;
+    s->rules.ttl_max_lifetime_ms = options->ttl_max_lifetime_ms;
+    s->rules.value_max = options->value_max;
+    s->rules.clock = options->clock;
+    s->work = (struct execute_load){options->work_iterations, options->work_slow_below, options->work_slow_factor};
+    s->clock = options->clock;
+    s->sweep_interval_ms = options->sweep_interval_ms;
+    s->guard = guard;
+    s->leaves_sessions = options->leaves_sessions;
+    budget_init(&s->budget, options->memory_limit);
+    struct siphash_key key = options->hash_key ? *options->hash_key : siphash_random_key();
+    s->all = aligned_alloc(_Alignof(struct shard), count * sizeof *s->all);
+    s->databases = calloc(count, sizeof *s->databases);
+    if (!s->all || !s->databases) return false;
+    memset(s->all, 0, count * sizeof *s->all);
+    for (; s->count < count; s->count++) {
+        struct shard *shard = &s->all[s->count];
+        create_lock(shard);
+        databases_init(&shard->databases, &key, &s->budget);
+        s->databases[s->count] = &shard->databases;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        if (!databases_make(s->databases[i], 0, clock_ms(options->clock))) return false;
+    return true;
+}
+
+void shards_destroy(struct shards *s)
+{
+    for (uint32_t i = 0; i < s->count; i++) {
+        if (!s->leaves_sessions) databases_destroy(s->databases[i]);
+        pthread_mutex_destroy(&s->all[i].mutex);
+        pthread_rwlock_destroy(&s->all[i].rwlock);
+    }
+    free(s->all);
+    free(s->databases);
+}
+
+/* ---- one shard ---- */
+
+void shards_lock(struct shards *s, uint32_t number, bool reads_only)
+{
+    struct shard *shard = &s->all[number];
+    if (s->guard == SHARDS_MUTEX)
+        pthread_mutex_lock(&shard->mutex);
+    else if (s->guard == SHARDS_RWLOCK && reads_only)
+        pthread_rwlock_rdlock(&shard->rwlock);
+    else if (s->guard == SHARDS_RWLOCK)
+        pthread_rwlock_wrlock(&shard->rwlock);
+}
+
+void shards_unlock(struct shards *s, uint32_t number)
+{
+    if (s->guard == SHARDS_MUTEX)
+        pthread_mutex_unlock(&s->all[number].mutex);
+    else if (s->guard == SHARDS_RWLOCK)
+        pthread_rwlock_unlock(&s->all[number].rwlock);
+}
+
+uint64_t shards_time_inside(const struct shards *s, uint64_t now_ms)
+{
+    return s->work.iterations > 0 ? clock_ms(s->clock) : now_ms;
+}
+
+/* Threads read the clock once for a whole batch, and a client that has seen one thread's answer must not be shown,
+ * by another, how things were before it. */
+uint64_t shard_time(struct shard *shard, bool reads_only, uint64_t now_ms)
+{
+    if (now_ms <= shard->time_ms) return shard->time_ms;
+    if (!reads_only) shard->time_ms = now_ms;
+    return now_ms;
+}
+
+bool shard_note_change(struct shard *shard)
+{
+    bool was_calm = shard->calm;
+    shard->calm = false;
+    return was_calm;
+}
+
+uint64_t shards_sweep(struct shards *s, uint32_t number, uint64_t now_ms)
+{
+    shards_lock(s, number, false);
+    uint64_t due_ms = sweep_slice(s->databases[number], now_ms, s->sweep_interval_ms);
+    s->all[number].calm = due_ms > now_ms + s->sweep_interval_ms;
+    shards_unlock(s, number);
+    return due_ms;
+}
+
+/* ---- several ---- */
+
+static void mark(void *ctx, uint32_t number)
+{
+    struct shards_set *set = ctx;
+    set->bits[number / 64] |= 1ULL << (number % 64);
+}
+
+static bool is_marked(const struct shards_set *set, uint32_t number)
+{
+    return set->bits[number / 64] >> (number % 64) & 1;
+}
+
+bool shards_execute(struct shards *s, struct call *call, const struct execute_load *load, uint64_t now_ms,
+                    struct shards_set *calm)
+{
+    struct shards_set touched = {{0}};
+    bool reads_only = execute_reads_only(call), any_calm = false;
+    execute_touches(s->databases[0], s->count, call, mark, &touched);
+    for (uint32_t i = 0; i < s->count; i++)
+        if (is_marked(&touched, i)) shards_lock(s, i, false);
+    now_ms = shards_time_inside(s, now_ms);
+    for (uint32_t i = 0; i < s->count; i++)
+        if (is_marked(&touched, i)) now_ms = shard_time(&s->all[i], reads_only, now_ms);
+    execute_wide(&s->rules, s->databases, s->count, call, load, now_ms);
+    memset(calm, 0, sizeof *calm);
+    for (uint32_t i = s->count; i-- > 0;) {
+        if (!is_marked(&touched, i)) continue;
+        if (!reads_only && shard_note_change(&s->all[i])) {
+            mark(calm, i);
+            any_calm = true;
+        }
+        shards_unlock(s, i);
+    }
+    return any_calm;
+}
+
+/* ---- what they count ---- */
+
+void shards_add_facts(const struct shards *s, struct facts *f)
+{
+    for (uint32_t i = 0; i < s->count; i++)
+        sweep_add_facts(s->databases[i], f);
+}
+
+bool shards_register_metrics(struct shards *s, struct metrics *m)
+{
+    bool ok = true;
+    for (uint32_t i = 0; i < s->count; i++)
+        ok = ok && sweep_register_metrics(s->databases[i], m);
+    return ok;
+}

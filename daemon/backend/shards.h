@@ -1,0 +1,96 @@
+/*
+ * The sessions, dealt out to shards by a hash of their keys: each shard is a set of databases of its own, with a
+ * lock where several threads come to it. The mutex pool calls them stripes; of owners each has one.
+ *
+ *     one session            its shard's lock
+ *     several (shards_wide)  the locks of all their shards at once, taken in order of number
+ *
+ * Whoever takes locks of shards holds none of a higher number, nor waits for anything else while he holds one: so
+ * no two threads ever wait for each other.
+ */
+#ifndef BACKEND_SHARDS_H
+#define BACKEND_SHARDS_H
+
+#include <pthread.h>
+
+#include "daemon/backend/backend.h"
+#include "daemon/backend/execute.h"
+
+#define SHARDS_MAX 1024 /* as the configuration allows for stripes */
+
+/* Who may come to a shard. */
+enum shards_guard {
+    SHARDS_ALONE,  /* one thread only: there is nothing to lock */
+    SHARDS_MUTEX,  /* one at a time */
+    SHARDS_RWLOCK, /* those who read together */
+};
+
+struct shard {
+    _Alignas(64) pthread_mutex_t mutex;
+    pthread_rwlock_t rwlock;
+    struct databases databases;
+    uint64_t time_ms; /* of the latest change; guarded by the lock */
+    bool calm;        /* nobody will sweep for longer than an interval; guarded by the lock */
+};
+
+struct shards {
+    struct execute_rules rules;
+    struct execute_load work;
+    const struct clock *clock;
+    uint64_t sweep_interval_ms;
+    struct budget budget;
+    enum shards_guard guard;
+    bool leaves_sessions; /* shards_destroy does not free them */
+    uint32_t count;
+    struct shard *all;
+    struct databases **databases; /* theirs, by number */
+};
+
+/* False when memory is out; shards_destroy is due all the same. */
+bool shards_init(struct shards *s, const struct backend_options *options, uint32_t count, enum shards_guard guard);
+void shards_destroy(struct shards *s);
+
+/* ---- one shard, by number ---- */
+
+void shards_lock(struct shards *s, uint32_t number, bool reads_only);
+void shards_unlock(struct shards *s, uint32_t number);
+
+/* The time for an operation that has its lock. Slow work, one's own and that of those who had the lock before,
+ * takes so long that what the caller read before it would bring expired sessions back. */
+uint64_t shards_time_inside(const struct shards *s, uint64_t now_ms);
+
+/* The time for an operation on this shard, whose lock is held: never before that of the latest change. */
+uint64_t shard_time(struct shard *shard, bool reads_only, uint64_t now_ms);
+
+/* Something changed, under the lock, that who sweeps may not know of: true if he would not look for long. */
+bool shard_note_change(struct shard *shard);
+
+/* Takes the lock, sweeps a slice; returns when the next one is worth it (as sweep_slice). */
+uint64_t shards_sweep(struct shards *s, uint32_t number, uint64_t now_ms);
+
+static inline uint64_t shards_hash(const struct shards *s, struct slice key)
+{
+    return databases_hash(s->databases[0], key.ptr, key.len);
+}
+
+/* ---- several ---- */
+
+/* A set of shards. */
+struct shards_set {
+    uint64_t bits[SHARDS_MAX / 64];
+};
+
+/*
+ * Executes any operation as one step, with the locks of all shards that it touches; the caller holds none. `calm`
+ * gets the shards that it changed and that nobody would have swept for long: whoever sweeps those is to be told.
+ * False: there are none.
+ */
+bool shards_execute(struct shards *s, struct call *call, const struct execute_load *load, uint64_t now_ms,
+                    struct shards_set *calm);
+
+/* ---- what they count ---- */
+
+void shards_add_facts(const struct shards *s, struct facts *f);
+bool shards_register_metrics(struct shards *s, struct metrics *m);
+
+#endif
