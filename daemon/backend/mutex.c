@@ -81,7 +81,7 @@ static void pool_abandon(struct backend *b)
 {
     struct pool *p = (struct pool *)b;
     for (uint32_t i = 0; i < p->worker_count; i++)
-        worker_abandon(p->workers[i]);
+        station_abandon(worker_station(p->workers[i]));
 }
 
 /* The bound is shared out: together the workers' rings hold about queue_bound calls. */
@@ -147,7 +147,7 @@ static enum backend_submit pool_submit(struct backend *b, struct call *call)
         pool_execute(p, call, call_start_ns(call) / 1000000U);
         return BACKEND_DONE;
     }
-    return worker_submit(worker_of(p, call), call) ? BACKEND_QUEUED : BACKEND_FULL;
+    return station_submit(worker_station(worker_of(p, call)), call) ? BACKEND_QUEUED : BACKEND_FULL;
 }
 
 static bool pool_queues(const struct backend *b)
@@ -159,7 +159,7 @@ static struct backend_load pool_load(const struct backend *b, const struct call 
 {
     const struct pool *p = (const struct pool *)b;
     if (p->worker_count == 0) return (struct backend_load){0, 0, 0};
-    return worker_load(worker_of(p, call));
+    return station_load(worker_station(worker_of(p, call)));
 }
 
 static uint32_t pool_stations(const struct backend *b)
@@ -169,17 +169,17 @@ static uint32_t pool_stations(const struct backend *b)
 
 static const struct costs *pool_costs(const struct backend *b, uint32_t station)
 {
-    return worker_costs(((const struct pool *)b)->workers[station]);
+    return &worker_station(((const struct pool *)b)->workers[station])->costs;
 }
 
 static const struct ring *pool_ring(const struct backend *b, uint32_t station)
 {
-    return worker_ring(((const struct pool *)b)->workers[station]);
+    return worker_station(((const struct pool *)b)->workers[station])->ring;
 }
 
 static void pool_want_room(struct backend *b, const struct call *call)
 {
-    worker_want_room(worker_of((struct pool *)b, call), call->lane);
+    station_want_room(worker_station(worker_of((struct pool *)b, call)), call->lane);
 }
 
 static void pool_flush(struct backend *b, uint32_t lane)

@@ -98,7 +98,7 @@ static uint64_t owner_housekeep_here(struct backend *b, uint64_t now_ms)
 static enum backend_submit owner_submit(struct backend *b, struct call *call)
 {
     struct owner *o = owner_of(b);
-    if (o->worker) return worker_submit(o->worker, call) ? BACKEND_QUEUED : BACKEND_FULL;
+    if (o->worker) return station_submit(worker_station(o->worker), call) ? BACKEND_QUEUED : BACKEND_FULL;
     owner_run_here(b, &call, 1);
     return BACKEND_DONE;
 }
@@ -112,7 +112,7 @@ static struct backend_load owner_load(const struct backend *b, const struct call
 {
     const struct owner *o = (const struct owner *)b;
     (void)call;
-    return o->worker ? worker_load(o->worker) : (struct backend_load){0, 0, 0};
+    return o->worker ? station_load(worker_station(o->worker)) : (struct backend_load){0, 0, 0};
 }
 
 static uint32_t owner_stations(const struct backend *b)
@@ -129,18 +129,18 @@ static uint32_t owner_station_of(const struct backend *b, const struct call *cal
 static const struct costs *owner_costs(const struct backend *b, uint32_t station)
 {
     (void)station;
-    return worker_costs(((const struct owner *)b)->worker);
+    return &worker_station(((const struct owner *)b)->worker)->costs;
 }
 
 static const struct ring *owner_ring(const struct backend *b, uint32_t station)
 {
     (void)station;
-    return worker_ring(((const struct owner *)b)->worker);
+    return worker_station(((const struct owner *)b)->worker)->ring;
 }
 
 static void owner_want_room(struct backend *b, const struct call *call)
 {
-    worker_want_room(owner_of(b)->worker, call->lane);
+    station_want_room(worker_station(owner_of(b)->worker), call->lane);
 }
 
 static void owner_flush(struct backend *b, uint32_t lane)
@@ -162,7 +162,7 @@ static bool owner_register_metrics(struct backend *b, struct metrics *m)
 
 static void owner_abandon(struct backend *b)
 {
-    if (owner_of(b)->worker) worker_abandon(owner_of(b)->worker);
+    if (owner_of(b)->worker) station_abandon(worker_station(owner_of(b)->worker));
 }
 
 static void owner_stop(struct backend *b)

@@ -123,7 +123,7 @@ static void submit(struct bench *b, size_t count)
     for (size_t i = 0; i < count; i++) {
         struct call *call = &b->calls[b->submitted++];
         call->arrived_ns = atomic_load(&b->clock.ns);
-        assert_true(worker_submit(b->worker, call));
+        assert_true(station_submit(worker_station(b->worker), call));
     }
 }
 
@@ -163,7 +163,7 @@ static void batches_are_bounded(void **state)
     release(b);
     take(b, 251);
     bench_stop(b);
-    assert_in_range(b->largest_batch, 2, WORKER_BATCH_MAX);
+    assert_in_range(b->largest_batch, 2, STATION_BATCH_MAX);
     bench_free(b);
 }
 
@@ -178,7 +178,7 @@ static void slow_calls_come_back_one_by_one(void **state)
         worker_flush(b->worker);
         take(b, 1);
     }
-    assert_in_range(worker_load(b->worker).cost_ns, 900000, 1000000);
+    assert_in_range(station_load(worker_station(b->worker)).cost_ns, 900000, 1000000);
     hold(b);
     b->largest_batch = 0; /* the worker waits in `complete` */
     submit(b, 50);
@@ -193,17 +193,17 @@ static void load_tells_depth_bound_and_cost(void **state)
 {
     (void)state;
     struct bench *b = bench_open(17, false, 0);
-    struct backend_load load = worker_load(b->worker);
+    struct backend_load load = station_load(worker_station(b->worker));
     assert_int_equal(load.depth, 0);
     assert_int_equal(load.bound, 17);
     assert_true(load.cost_ns > 0);
     hold(b);
     submit(b, 17);
-    assert_int_equal(worker_load(b->worker).depth, 17);
-    assert_false(worker_submit(b->worker, &b->calls[b->submitted]));
+    assert_int_equal(station_load(worker_station(b->worker)).depth, 17);
+    assert_false(station_submit(worker_station(b->worker), &b->calls[b->submitted]));
     release(b);
     take(b, 18);
-    assert_int_equal(worker_load(b->worker).depth, 0);
+    assert_int_equal(station_load(worker_station(b->worker)).depth, 0);
     bench_stop(b);
     bench_free(b);
 }
@@ -362,7 +362,7 @@ static void stopping_after_abandoning_runs_nothing_more(void **state)
     struct bench *b = bench_open(1024, false, 0);
     hold(b);
     submit(b, 250);
-    worker_abandon(b->worker);
+    station_abandon(worker_station(b->worker));
     release(b);
     take(b, 251);
     worker_stop(b->worker);
