@@ -1,0 +1,58 @@
+#include "daemon/admit/order.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/base/fault.h"
+
+#define FLOWS_FIRST 64
+
+static uint32_t slot_of(const struct call *call)
+{
+    return (uint32_t)call->conn;
+}
+
+void order_free(struct order *o)
+{
+    free(o->flows);
+    *o = (struct order){0};
+}
+
+uint32_t order_station(const struct order *o, const struct call *call, uint32_t best)
+{
+    uint32_t slot = slot_of(call);
+    return slot < o->room && o->flows[slot].out > 0 ? o->flows[slot].station : best;
+}
+
+static bool make_room(struct order *o, uint32_t slot)
+{
+    uint32_t room = o->room ? o->room : FLOWS_FIRST;
+    assert(slot < UINT32_MAX / 2);
+    while (room <= slot)
+        room *= 2;
+    struct order_flow *flows = fault_hit(FAULT_CALL_ALLOC) ? NULL : realloc(o->flows, room * sizeof *flows);
+    if (!flows) return false;
+    memset(flows + o->room, 0, (room - o->room) * sizeof *flows);
+    o->flows = flows;
+    o->room = room;
+    return true;
+}
+
+bool order_enter(struct order *o, const struct call *call)
+{
+    uint32_t slot = slot_of(call);
+    if (slot >= o->room && !make_room(o, slot)) return false;
+    struct order_flow *f = &o->flows[slot];
+    assert(f->out == 0 || f->station == call->wait.station);
+    f->station = call->wait.station;
+    f->out++;
+    return true;
+}
+
+void order_leave(struct order *o, const struct call *call)
+{
+    struct order_flow *f = &o->flows[slot_of(call)];
+    assert(f->out > 0 && f->station == call->wait.station);
+    f->out--;
+}
