@@ -116,6 +116,16 @@ static void end_batch(struct loop *loop)
     loop_settle(loop);
 }
 
+/* A batch of what other threads have this one execute for them. */
+static bool serve_others(struct loop *loop)
+{
+    const struct service *service = &loop->options.service;
+    if (!service->serve || !service->serve(service->ctx, loop->options.lane)) return false;
+    loop->now_ns = 0;       /* it took its time */
+    loop->submitted = true; /* there may be housekeeping to do */
+    return true;
+}
+
 /* Has this turn lasted for long, since the backend was served? */
 static bool is_long(struct loop *loop)
 {
@@ -132,6 +142,7 @@ void loop_was_read(struct loop *loop)
 {
     if (loop->queued < LOOP_QUEUED && !is_long(loop)) return;
     end_batch(loop);
+    serve_others(loop);
     if (collect_completions(loop)) end_batch(loop);
 }
 
@@ -160,7 +171,8 @@ static void abort_all(struct loop *loop)
 /* Everything other threads have left for this one. True when there was something. */
 static bool collect(struct loop *loop)
 {
-    bool any = collect_completions(loop);
+    bool any = serve_others(loop);
+    any = collect_completions(loop) || any;
     bool drain = !loop->draining && atomic_load(&loop->drain); /* asked first: no socket is adopted after it */
     while (adopt_sockets(loop)) {
         any = true;
@@ -176,6 +188,7 @@ static bool collect(struct loop *loop)
     }
     if (atomic_load_explicit(&loop->abort, memory_order_relaxed) && atomic_exchange(&loop->abort, false))
         abort_all(loop);
+    if (atomic_load_explicit(&loop->end, memory_order_relaxed)) uv_stop(&loop->uv);
     end_batch(loop);
     return any;
 }
@@ -235,7 +248,7 @@ static void on_prepare(uv_prepare_t *prepare)
     else
         uv_idle_stop(&loop->idle);
     end_turn(loop);
-    loop_end_if_drained(loop);
+    loop_note_drained(loop);
 }
 
 static void on_bell(uv_poll_t *poll, int status, int events)
@@ -274,10 +287,9 @@ static void *loop_main(void *arg)
 {
     struct loop *loop = arg;
     uv_run(&loop->uv, UV_RUN_DEFAULT);
-    /* The connections are gone; only the loop's own handles are left. */
+    /* The connections of all loops are gone; only the loop's own handles are left. */
     uv_walk(&loop->uv, close_handle, NULL);
     uv_run(&loop->uv, UV_RUN_DEFAULT);
-    loop->options.drained(loop->options.drained_ctx);
     return NULL;
 }
 
@@ -362,6 +374,17 @@ void loop_drain(struct loop *loop)
 void loop_abort(struct loop *loop)
 {
     atomic_store(&loop->abort, true);
+    bell_ring(&loop->bell);
+}
+
+void loop_wake(struct loop *loop)
+{
+    bell_ring(&loop->bell);
+}
+
+void loop_end(struct loop *loop)
+{
+    atomic_store(&loop->end, true);
     bell_ring(&loop->bell);
 }
 

@@ -40,7 +40,7 @@ struct loop_options {
     _Atomic uint64_t *largest_value;   /* the largest value ever put through any loop; the loops keep it */
     _Atomic uint32_t *open;            /* connections open on all loops; the listener adds, the loop subtracts */
     struct thread_cpus cpus;           /* where the thread may run */
-    void (*drained)(void *ctx);        /* the thread's last act after a drain */
+    void (*drained)(void *ctx);        /* on the thread, after loop_drain: its last connection is gone */
     void *drained_ctx;
 };
 
@@ -63,14 +63,18 @@ void loop_complete(struct loop *loop, struct mail_batch *batch);
 /* Any thread: calls that are held (SERVICE_HOLD) may find room. */
 void loop_room(struct loop *loop);
 
+/* Any thread: there is something to `serve`. */
+void loop_wake(struct loop *loop);
+
 /*
- * Any thread: no more bytes are read; what was received whole is answered, then each connection is closed and
- * the thread ends. loop_abort closes at once what is left.
+ * Any thread: no more bytes are read; what was received whole is answered, then each connection is closed, and
+ * options.drained called. loop_abort closes at once what is left. Until loop_end the thread goes on serving others.
  */
 void loop_drain(struct loop *loop);
 void loop_abort(struct loop *loop);
+void loop_end(struct loop *loop);
 
-/* Joins the thread, after a drain. Calls that the backend still holds may come back until loop_free. */
+/* Joins the thread, after loop_end. Calls that the backend still holds may come back until loop_free. */
 void loop_join(struct loop *loop);
 void loop_free(struct loop *loop);
 

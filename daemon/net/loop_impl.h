@@ -47,6 +47,7 @@ struct loop {
     _Atomic bool room;
     _Atomic bool drain;
     _Atomic bool abort;
+    _Atomic bool end;
 
     /* Connections. */
     struct slot *slots;
@@ -60,6 +61,7 @@ struct loop {
     uv_timer_cb on_timer;
     uint64_t timer_at_ms; /* when the timer fires; UINT64_MAX: it is off */
     bool draining;
+    bool drained;        /* ... and it has said that its last connection is gone */
     bool submitted;      /* the service has not been told of the end of this batch */
     uint64_t wake_at_ms; /* when `wake` fires; UINT64_MAX: it is off */
     bool more;           /* the service has work left that it does on this thread */
@@ -143,7 +145,7 @@ struct conn *loop_find(struct loop *loop, uint64_t conn_id); /* NULL: gone */
 /* Called when a connection's handle is closed and its memory about to go. */
 void loop_conn_closed(struct loop *loop);
 
-/* Stops the loop when it is draining and its last connection has gone. */
-void loop_end_if_drained(struct loop *loop);
+/* Says so when it is draining and its last connection has gone. */
+void loop_note_drained(struct loop *loop);
 
 #endif

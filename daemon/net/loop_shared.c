@@ -151,9 +151,11 @@ void loop_set_deadline(struct loop *loop, struct conn *conn, uint64_t at_ms)
 
 /* ---- the end ---- */
 
-void loop_end_if_drained(struct loop *loop)
+void loop_note_drained(struct loop *loop)
 {
-    if (loop->draining && loop->conn_count == 0) uv_stop(&loop->uv);
+    if (!loop->draining || loop->drained || loop->conn_count > 0) return;
+    loop->drained = true;
+    loop->options.drained(loop->options.drained_ctx);
 }
 
 void loop_conn_closed(struct loop *loop)
@@ -161,7 +163,7 @@ void loop_conn_closed(struct loop *loop)
     loop->conn_count--;
     counter_set(&loop->stats->connections_open, loop->conn_count);
     atomic_fetch_sub(loop->options.open, 1);
-    loop_end_if_drained(loop);
+    loop_note_drained(loop);
 }
 
 void loop_add_facts(const struct loop *loop, struct facts *f)

@@ -44,6 +44,11 @@ void server_room(void *server, uint32_t lane)
     loop_room(((struct server *)server)->loops[lane]);
 }
 
+void server_wake(void *server, uint32_t lane)
+{
+    loop_wake(((struct server *)server)->loops[lane]);
+}
+
 /* ---- shutdown ---- */
 
 static void on_grace_over(uv_timer_t *timer)
@@ -77,7 +82,7 @@ static void on_signal(void *ctx, int number)
     drain(s);
 }
 
-/* On a loop's thread, its last act. */
+/* On a loop's thread: it has no connections any more. */
 static void on_loop_drained(void *ctx)
 {
     struct server *s = ctx;
@@ -91,7 +96,10 @@ static void on_bell(uv_poll_t *poll, int status, int events)
     (void)status, (void)events;
     bell_drain(&s->bell);
     bell_arm(&s->bell);
-    if (atomic_load(&s->drained) == s->loop_count) uv_stop(&s->uv);
+    if (atomic_load(&s->drained) < s->loop_count) return;
+    for (uint32_t i = 0; i < s->loop_count; i++) /* not earlier: loops may have work for each other */
+        loop_end(s->loops[i]);
+    uv_stop(&s->uv);
 }
 
 /* ---- life cycle ---- */

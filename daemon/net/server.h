@@ -50,9 +50,11 @@ void server_stop(struct server *s);
 /* After server_run or server_stop, and after the backend has completed its last call. */
 void server_free(struct server *s);
 
-/* Any thread: a batch of completed calls for this lane; and: calls that it holds may find room. */
+/* Any thread: a batch of completed calls for this lane; calls that it holds may find room; there is something for
+ * it to `serve`. */
 void server_complete(void *server, uint32_t lane, struct mail_batch *batch);
 void server_room(void *server, uint32_t lane);
+void server_wake(void *server, uint32_t lane);
 
 bool server_register_metrics(struct server *s, struct metrics *m);
 

@@ -39,6 +39,10 @@ struct service {
     void (*run)(void *ctx, struct call **calls, size_t count, uint64_t now_ns);
     /* A queued call has come back through loop_complete. It is only looked at. */
     void (*returned)(void *ctx, struct call *call, uint64_t now_ns);
+    /* Executes a batch of what other lanes have for this one's thread; they are told. True: there was some. Asked
+     * for whenever the thread collects what came from others, and woken for (server_wake). NULL: there never is
+     * any. */
+    bool (*serve)(void *ctx, uint32_t lane);
     /* The end of a lane's batch of submits, runs and returns. */
     struct service_batch (*flush)(void *ctx, uint32_t lane, uint64_t now_ns);
 };
