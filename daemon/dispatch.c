@@ -5,14 +5,17 @@
 #include <string.h>
 
 #include "daemon/admit/gate.h"
+#include "daemon/admit/order.h"
 
 #define SAMPLE_EVERY 64   /* executed in place: so many fast operations per one that is timed */
 #define SLOW_NS      5000 /* what costs more on average is always timed */
 
 /* What belongs to one I/O thread. */
 struct lane {
-    _Alignas(64) struct gate *gates; /* one per station; one where the lane executes calls itself */
+    _Alignas(64) struct gate *gates; /* one per station; one where there is none */
     uint32_t gate_count;
+    struct gate *here;   /* of calls that the lane executes itself; NULL: it does not */
+    struct order order;  /* where calls of a connection may be for several stations */
     uint32_t generation; /* of the tuning that the gates have */
     bool room;           /* something came back, or the rules have changed */
     bool submitted;      /* something for the backend since the last flush */
@@ -20,7 +23,7 @@ struct lane {
     bool ran;            /* calls were executed in place since housekeeping was looked at */
     uint64_t kept_ms;    /* when it was looked at last */
     uint64_t keep_ms;    /* when it wants its next slice; UINT64_MAX: not before a call has run */
-    uint32_t here;       /* calls that `submit` left to `run` */
+    uint32_t together;   /* calls that `submit` left to `run` */
     struct costs costs;  /* of calls executed in place */
     struct gate_stats stats;
 };
@@ -28,6 +31,7 @@ struct lane {
 struct dispatch {
     struct dispatch_options options;
     uint32_t station_count;        /* 0: executed in place */
+    bool spreads;                  /* calls of a connection may be for several stations */
     struct gate_station *stations; /* at least one */
     struct lane *lanes;
 };
@@ -60,13 +64,41 @@ static enum priority class_by_operation(const struct dispatch_classes *c, const 
     return best;
 }
 
+static struct gate *gate_of(const struct dispatch *d, const struct call *call)
+{
+    return &d->lanes[call->lane].gates[call->wait.station];
+}
+
+/* The station for a call. Where a connection's calls may go to several, and this thread is one of them, a pipeline
+ * is executed here: its calls have to stay together, and here they can do so without waiting for anybody. */
+static uint32_t station_for(const struct dispatch *d, const struct call *call)
+{
+    const struct lane *lane = &d->lanes[call->lane];
+    if (d->spreads && lane->here && call->followed)
+        return order_station(&lane->order, call, (uint32_t)(lane->here - lane->gates));
+    uint32_t best = design_of(d)->station_of(d->options.backend, call);
+    return d->spreads ? order_station(&lane->order, call, best) : best;
+}
+
 /* The request gets its class, and is told which gate it comes through. */
 static struct gate *gate_for(const struct dispatch *d, struct call *call)
 {
     struct request *r = &call->request;
     if (r->priority == PRIORITY_DEFAULT) r->priority = class_by_operation(&d->options.classes, call);
-    call->wait.station = d->station_count > 1 ? design_of(d)->station_of(d->options.backend, call) : 0;
-    return &d->lanes[call->lane].gates[call->wait.station];
+    call->wait.station = d->station_count > 1 ? station_for(d, call) : 0;
+    return gate_of(d, call);
+}
+
+/* A call is about to be let in. False when memory is out. */
+static inline bool enter(const struct dispatch *d, const struct call *call)
+{
+    return __builtin_expect(!d->spreads, 1) || order_enter(&d->lanes[call->lane].order, call);
+}
+
+/* It is done, or was not let in after all. */
+static inline void leave(const struct dispatch *d, const struct call *call)
+{
+    if (d->spreads) order_leave(&d->lanes[call->lane].order, call);
 }
 
 /* ---- submitting ---- */
@@ -101,8 +133,8 @@ static void execute_in_place(const struct dispatch *d, struct gate *g, struct ca
  * has to know. (Behind such as wait it waits too.) */
 static bool runs_with_others(struct lane *lane)
 {
-    if (lane->here == 0 && costs_mean(&lane->costs) > SLOW_NS) return false;
-    lane->here++;
+    if (lane->together == 0 && costs_mean(&lane->costs) > SLOW_NS) return false;
+    lane->together++;
     return true;
 }
 
@@ -111,7 +143,7 @@ static void run(void *ctx, struct call **calls, size_t count, uint64_t now_ns)
     struct dispatch *d = ctx;
     struct lane *lane = &d->lanes[calls[0]->lane];
     lane->ran = true;
-    lane->here -= (uint32_t)count;
+    lane->together -= (uint32_t)count;
     lane->untimed += (uint32_t)count;
     bool timed = lane->untimed >= SAMPLE_EVERY;
     if (timed) now_ns = clock_ns(d->options.clock);
@@ -124,9 +156,11 @@ static void run(void *ctx, struct call **calls, size_t count, uint64_t now_ns)
         end_ns = clock_ns(d->options.clock);
         costs_note(&lane->costs, calls, count, end_ns - now_ns);
     }
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         calls[i]->done_ns = end_ns;
-    gate_executed(&lane->gates[0], calls, count, end_ns);
+        leave(d, calls[i]);
+    }
+    gate_executed(lane->here, calls, count, end_ns);
 }
 
 /* Gives it to the backend, which has room for as much as all gates let through together. */
@@ -139,6 +173,27 @@ static void send(const struct dispatch *d, struct gate *g, struct call *call)
     d->lanes[call->lane].submitted = true;
 }
 
+static enum service_verdict enter_line(const struct dispatch *d, struct gate *g, struct call *call, uint64_t now_ns)
+{
+    enum gate_verdict verdict = gate_enter(g, call, now_ns);
+    if (verdict == GATE_LINE) return SERVICE_QUEUED;
+    leave(d, call);
+    return verdict == GATE_HOLD ? SERVICE_HOLD : SERVICE_ANSWERED;
+}
+
+static enum service_verdict submit_here(const struct dispatch *d, struct gate *g, struct call *call,
+                                        uint64_t now_ns)
+{
+    struct lane *lane = &d->lanes[call->lane];
+    if (!runs_with_others(lane)) {
+        execute_in_place(d, g, call, now_ns);
+        return SERVICE_ANSWERED;
+    }
+    if (enter(d, call)) return SERVICE_HERE;
+    lane->together--;
+    return out_of_memory(call);
+}
+
 static enum service_verdict submit_to_table(struct dispatch *d, struct call *call, uint64_t now_ns)
 {
     struct gate *g = gate_for(d, call);
@@ -146,20 +201,12 @@ static enum service_verdict submit_to_table(struct dispatch *d, struct call *cal
     case GATE_REFUSE: return SERVICE_ANSWERED;
     case GATE_HOLD: return call_own(call) ? SERVICE_HOLD : out_of_memory(call);
     case GATE_LINE:
-        if (!call_own(call)) return out_of_memory(call);
-        switch (gate_enter(g, call, now_ns)) {
-        case GATE_HOLD: return SERVICE_HOLD;
-        case GATE_REFUSE: return SERVICE_ANSWERED;
-        default: return SERVICE_QUEUED;
-        }
+        if (!call_own(call) || !enter(d, call)) return out_of_memory(call);
+        return enter_line(d, g, call, now_ns);
     case GATE_PASS: break;
     }
-    if (d->station_count == 0) {
-        if (runs_with_others(&d->lanes[call->lane])) return SERVICE_HERE;
-        execute_in_place(d, g, call, now_ns);
-        return SERVICE_ANSWERED;
-    }
-    if (!call_own(call)) return out_of_memory(call);
+    if (g->options.in_place) return submit_here(d, g, call, now_ns);
+    if (!call_own(call) || !enter(d, call)) return out_of_memory(call);
     send(d, g, call);
     return SERVICE_QUEUED;
 }
@@ -188,7 +235,8 @@ static void returned(void *ctx, struct call *call, uint64_t now_ns)
 {
     struct dispatch *d = ctx;
     d->lanes[call->lane].room = true;
-    gate_returned(&d->lanes[call->lane].gates[call->wait.station], call, now_ns);
+    leave(d, call);
+    gate_returned(gate_of(d, call), call, now_ns);
 }
 
 static void tune(const struct dispatch *d, struct lane *lane)
@@ -220,6 +268,7 @@ static void work_off(const struct dispatch *d, struct gate *g, uint64_t now_ns, 
     while ((call = gate_next(g, now_ns)) != NULL) {
         execute_in_place(d, g, call, now_ns);
         if (call->done_ns > now_ns) now_ns = call->done_ns;
+        leave(d, call);
         call->next = NULL;
         *end = call;
         end = &call->next;
@@ -242,12 +291,14 @@ static void serve(const struct dispatch *d, struct gate *g, uint64_t now_ns, str
 {
     struct call *call;
     uint32_t before = g->line.count;
-    if (d->station_count == 0)
+    if (g->options.in_place)
         work_off(d, g, now_ns, batch);
     else
         while ((call = gate_next(g, now_ns)) != NULL)
             send(d, g, call);
     struct call *answered = gate_answered(g);
+    for (call = answered; call; call = call->next)
+        leave(d, call);
     if (answered) append(batch, answered);
     batch->room = batch->room || g->line.count < before;
     tell_starved(d, g, batch);
@@ -263,7 +314,7 @@ static void keep_house(const struct dispatch *d, struct lane *lane, uint64_t now
     if (lane->ran && recheck_ms < lane->keep_ms) lane->keep_ms = recheck_ms;
     lane->ran = false;
     if (lane->keep_ms <= now_ms) {
-        lane->keep_ms = design_of(d)->housekeep(d->options.backend, now_ms);
+        lane->keep_ms = design_of(d)->housekeep(d->options.backend, (uint32_t)(lane - d->lanes), now_ms);
         lane->kept_ms = now_ms;
     }
     batch->more = batch->more || lane->keep_ms <= now_ms;
@@ -282,14 +333,28 @@ static struct service_batch flush(void *ctx, uint32_t index, uint64_t now_ns)
         serve(d, &lane->gates[i], now_ns, &batch);
     if (lane->submitted) design_of(d)->flush(d->options.backend, index);
     lane->submitted = false;
-    if (d->station_count == 0 && design_of(d)->housekeep) keep_house(d, lane, now_ns / 1000000U, &batch);
+    if (lane->here && design_of(d)->housekeep) keep_house(d, lane, now_ns / 1000000U, &batch);
     return batch;
+}
+
+/* What other I/O threads have for this one: a batch of it. */
+static bool work_for_others(void *ctx, uint32_t index)
+{
+    struct dispatch *d = ctx;
+    if (!design_of(d)->serve(d->options.backend, index)) return false;
+    d->lanes[index].ran = true;
+    return true;
 }
 
 struct service dispatch_service(struct dispatch *d)
 {
-    return (struct service){
-        .ctx = d, .admit = admit, .submit = submit, .run = run, .returned = returned, .flush = flush};
+    return (struct service){.ctx = d,
+                            .admit = admit,
+                            .submit = submit,
+                            .run = run,
+                            .returned = returned,
+                            .serve = d->lanes[0].here && d->station_count > 1 ? work_for_others : NULL,
+                            .flush = flush};
 }
 
 /* ---- life cycle ---- */
@@ -306,6 +371,7 @@ void dispatch_destroy(struct dispatch *d)
         for (uint32_t j = 0; d->lanes[i].gates && j < d->lanes[i].gate_count; j++)
             gate_free(&d->lanes[i].gates[j], drop);
         free(d->lanes[i].gates);
+        order_free(&d->lanes[i].order);
     }
     free(d->lanes);
     free(d->stations);
@@ -316,6 +382,7 @@ static bool make_stations(struct dispatch *d)
 {
     const struct backend *b = d->options.backend;
     d->station_count = design_of(d)->stations(b);
+    d->spreads = design_of(d)->spreads && design_of(d)->spreads(b);
     d->stations = calloc(d->station_count ? d->station_count : 1, sizeof *d->stations);
     if (!d->stations) return false;
     d->stations[0].gates = d->options.lanes;
@@ -324,9 +391,16 @@ static bool make_stations(struct dispatch *d)
     return true;
 }
 
+/* Does the lane execute the calls for this station itself? */
+static bool executes(const struct dispatch *d, uint32_t lane, uint32_t station)
+{
+    if (d->station_count == 0) return true;
+    return design_of(d)->here && design_of(d)->here(d->options.backend, lane, station);
+}
+
 static bool make_gates(struct dispatch *d, struct lane *lane)
 {
-    uint32_t count = d->station_count ? d->station_count : 1;
+    uint32_t count = d->station_count ? d->station_count : 1, index = (uint32_t)(lane - d->lanes);
     costs_init(&lane->costs);
     lane->keep_ms = UINT64_MAX;
     lane->gates = calloc(count, sizeof *lane->gates);
@@ -334,11 +408,14 @@ static bool make_gates(struct dispatch *d, struct lane *lane)
     for (; lane->gate_count < count; lane->gate_count++) {
         uint32_t i = lane->gate_count;
         struct gate_options options = {.station = &d->stations[i],
-                                       .lane = (uint32_t)(lane - d->lanes),
+                                       .lane = index,
                                        .costs = &lane->costs,
-                                       .in_place = !d->station_count,
+                                       .in_place = executes(d, index, i),
                                        .stats = &lane->stats};
-        if (d->station_count) options.costs = design_of(d)->costs(d->options.backend, i);
+        if (options.in_place)
+            lane->here = &lane->gates[i];
+        else
+            options.costs = design_of(d)->costs(d->options.backend, i);
         gate_init(&lane->gates[i], &options);
     }
     lane->generation = atomic_load(&d->options.tuning->generation) - 1;
@@ -404,7 +481,7 @@ bool dispatch_register_metrics(struct dispatch *d, struct metrics *m)
              metrics_histogram(m, "queue.wait_ns", &s->wait_ns) &&
              metrics_histogram(m, "queue.service_ns", &s->service_ns) &&
              metrics_histogram(m, "queue.sojourn_ns", &s->sojourn_ns);
-        if (d->station_count == 0) ok = ok && metrics_maximum(m, "queue.cost_ns", &d->lanes[i].costs.mean_ns);
+        if (d->lanes[i].here) ok = ok && metrics_maximum(m, "queue.cost_ns", &d->lanes[i].costs.mean_ns);
     }
     return ok;
 }

@@ -44,6 +44,7 @@ struct call {
     uint64_t conn;          /* connection id; meaningful on the I/O thread `lane` */
     uint32_t lane;          /* index of the I/O thread that made it */
     bool answered;          /* the reply is final; I/O thread only */
+    bool followed;          /* bytes of its connection's next request have arrived; I/O thread only */
     size_t charge;          /* bytes booked on the connection for this call; I/O thread only */
     uint64_t arrived_ns;    /* monotonic: when its bytes arrived, as far as can be told */
     uint64_t taken_ns;      /* when its execution began; 0: it was not executed */

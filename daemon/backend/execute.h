@@ -60,6 +60,10 @@ void execute(struct execute_rules *rules, struct databases *d, uint64_t hash, st
 void execute_batch(struct execute_rules *rules, struct databases *d, const struct execute_load *load,
                    struct call **calls, size_t count, uint64_t now_ms);
 
+/* The same for operations on one session each whose keys have these hashes, without their work. */
+void execute_hashed(struct execute_rules *rules, struct databases *d, struct call **calls, const uint64_t *hashes,
+                    size_t count, uint64_t now_ms);
+
 /*
  * Executes any other operation on the table, with its work, as one step: the caller guards all shards that it
  * touches (execute_touches). `shards` has `count` of them.

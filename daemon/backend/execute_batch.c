@@ -3,6 +3,16 @@
 
 #include "daemon/backend/execute.h"
 
+/* Asks for the buckets, by hashes that are known. */
+static void fetch_known_buckets(const struct databases *d, struct call **calls, size_t count,
+                                const uint64_t *hashes)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct table *t = databases_table(d, calls[i]->request.database);
+        if (t) table_prefetch(t, hashes[i]);
+    }
+}
+
 /* Hashes the keys and asks for the buckets. Operations without a key are not worth telling apart. */
 static void fetch_buckets(const struct databases *d, struct call **calls, size_t count, uint64_t *hashes)
 {
@@ -15,7 +25,8 @@ static void fetch_buckets(const struct databases *d, struct call **calls, size_t
 }
 
 /* Asks for the sessions, by the buckets that have come. */
-static void fetch_sessions(const struct databases *d, struct call **calls, size_t count, const uint64_t *hashes)
+static inline void fetch_sessions(const struct databases *d, struct call **calls, size_t count,
+                                  const uint64_t *hashes)
 {
     for (size_t i = 0; i < count; i++) {
         const struct table *t = databases_table(d, calls[i]->request.database);
@@ -40,4 +51,15 @@ void execute_batch(struct execute_rules *rules, struct databases *d, const struc
         execute_work(execute_load_of(load, hashes[i]));
         execute(rules, d, hashes[i], call, now_ms);
     }
+}
+
+void execute_hashed(struct execute_rules *rules, struct databases *d, struct call **calls, const uint64_t *hashes,
+                    size_t count, uint64_t now_ms)
+{
+    if (count > 1) { /* one asks for itself as it is executed */
+        fetch_known_buckets(d, calls, count, hashes);
+        fetch_sessions(d, calls, count, hashes);
+    }
+    for (size_t i = 0; i < count; i++)
+        if (calls[i]->reply.kind == REPLY_NONE) execute(rules, d, hashes[i], calls[i], now_ms);
 }

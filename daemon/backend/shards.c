@@ -40,6 +40,7 @@ bool shards_init(struct shards *s, const struct backend_options *options, uint32
         struct shard *shard = &s->all[s->count];
         create_lock(shard);
         databases_init(&shard->databases, &key, &s->budget);
+        shard->calm = true; /* nobody has looked yet, nor thinks of it */
         s->databases[s->count] = &shard->databases;
     }
     for (uint32_t i = 0; i < count; i++)
@@ -117,11 +118,6 @@ static void mark(void *ctx, uint32_t number)
     set->bits[number / 64] |= 1ULL << (number % 64);
 }
 
-static bool is_marked(const struct shards_set *set, uint32_t number)
-{
-    return set->bits[number / 64] >> (number % 64) & 1;
-}
-
 bool shards_execute(struct shards *s, struct call *call, const struct execute_load *load, uint64_t now_ms,
                     struct shards_set *calm)
 {
@@ -129,14 +125,14 @@ bool shards_execute(struct shards *s, struct call *call, const struct execute_lo
     bool reads_only = execute_reads_only(call), any_calm = false;
     execute_touches(s->databases[0], s->count, call, mark, &touched);
     for (uint32_t i = 0; i < s->count; i++)
-        if (is_marked(&touched, i)) shards_lock(s, i, false);
+        if (shards_has(&touched, i)) shards_lock(s, i, false);
     now_ms = shards_time_inside(s, now_ms);
     for (uint32_t i = 0; i < s->count; i++)
-        if (is_marked(&touched, i)) now_ms = shard_time(&s->all[i], reads_only, now_ms);
+        if (shards_has(&touched, i)) now_ms = shard_time(&s->all[i], reads_only, now_ms);
     execute_wide(&s->rules, s->databases, s->count, call, load, now_ms);
     memset(calm, 0, sizeof *calm);
     for (uint32_t i = s->count; i-- > 0;) {
-        if (!is_marked(&touched, i)) continue;
+        if (!shards_has(&touched, i)) continue;
         if (!reads_only && shard_note_change(&s->all[i])) {
             mark(calm, i);
             any_calm = true;

@@ -80,6 +80,11 @@ struct shards_set {
     uint64_t bits[SHARDS_MAX / 64];
 };
 
+static inline bool shards_has(const struct shards_set *set, uint32_t number)
+{
+    return set->bits[number / 64] >> (number % 64) & 1;
+}
+
 /*
  * Executes any operation as one step, with the locks of all shards that it touches; the caller holds none. `calm`
  * gets the shards that it changed and that nobody would have swept for long: whoever sweeps those is to be told.

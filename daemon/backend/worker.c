@@ -98,7 +98,7 @@ static void *worker_main(void *arg)
     return NULL;
 }
 
-static void worker_free(struct worker *w)
+void worker_free(struct worker *w)
 {
     station_free(&w->station);
     bell_close(&w->bell);
@@ -127,11 +127,16 @@ struct worker *worker_start(const char *name, uint32_t bound, const struct clock
     return w;
 }
 
-void worker_stop(struct worker *w)
+void worker_end(struct worker *w)
 {
     atomic_store(&w->stopping, true);
     bell_ring(&w->bell);
     pthread_join(w->thread, NULL);
+}
+
+void worker_stop(struct worker *w)
+{
+    worker_end(w);
     worker_free(w);
 }
 

@@ -35,6 +35,9 @@ struct worker *worker_start(const char *name, uint32_t bound, const struct clock
 
 /* Runs and completes all that is queued, then ends the thread and frees the worker. */
 void worker_stop(struct worker *w);
+/* The same in two steps, for workers that know of each other. */
+void worker_end(struct worker *w);
+void worker_free(struct worker *w);
 
 /* What it drains: for lanes to submit to, and for any thread to look at. */
 struct station *worker_station(struct worker *w);

@@ -182,7 +182,10 @@ static size_t step(struct conn *c, const char *in, size_t len, bool *go_on)
         loop_call_free(loop, call);
         *go_on = false;
         break;
-    case DECODE_REQUEST: take_request(c, call); break;
+    case DECODE_REQUEST:
+        call->followed = used < len;
+        take_request(c, call);
+        break;
     case DECODE_BODY: begin_body(c, call); break;
     case DECODE_ANSWERED:
         c->request_ms = 0;

@@ -39,6 +39,7 @@ static const struct store_config configs[] = {
     {.name = "owner, bound 1", .design = &backend_owner, .bound = 1},
     {.name = "owner, bound 64", .design = &backend_owner, .bound = 64},
     {.name = "owner, bound 1024", .design = &backend_owner, .bound = 1024},
+    {.name = "owner, 3 shards", .design = &backend_owner, .bound = 64, .shards = 3},
 };
 #define CONFIGS (sizeof(configs) / sizeof(configs[0]))
 
@@ -160,6 +161,7 @@ struct store *store_open(const struct store_config *config, const struct store_o
         .queue_bound = (uint32_t)or_else(o->bound, config->bound),
         .workers = config->workers,
         .stripes = config->stripes,
+        .shards = config->shards,
         .lock = config->lock,
         .lanes = {.count = s->lane_count, .complete = complete, .room = room, .ctx = s},
     };
@@ -184,6 +186,7 @@ void store_free(struct store *s)
     for (uint32_t i = 0; i < STORE_LANES; i++) {
         assert_null(store_take(s, i)); /* nothing may be left over */
         bell_close(&s->lanes[i].bell);
+        order_free(&s->lanes[i].order);
     }
     call_clear(&s->scratch);
     fake_clock_destroy(&s->clock);
@@ -216,10 +219,22 @@ void store_fill(struct call *call, const struct ask *ask, uint32_t lane, uint64_
     if (!call_own(call)) abort();
 }
 
+void store_place(struct store *s, struct call *call)
+{
+    const struct backend_design *design = s->config->design;
+    if (design->stations(s->backend) < 2) return;
+    call->wait.station = design->station_of(s->backend, call);
+    if (s->config->shards > 1)
+        call->wait.station = order_station(&s->lanes[call->lane].order, call, call->wait.station);
+}
+
 enum backend_submit store_submit(struct store *s, struct call *call)
 {
     call->arrived_ns = atomic_load(&s->clock.ns);
-    return s->backend->design->submit(s->backend, call);
+    store_place(s, call);
+    enum backend_submit outcome = s->backend->design->submit(s->backend, call);
+    if (outcome == BACKEND_QUEUED && s->config->shards > 1) order_enter(&s->lanes[call->lane].order, call);
+    return outcome;
 }
 
 void store_flush(struct store *s, uint32_t lane)
@@ -239,7 +254,10 @@ unsigned store_rooms(struct store *s, uint32_t lane)
 
 struct call *store_take(struct store *s, uint32_t lane)
 {
-    return mailbox_take(&s->lanes[lane].box);
+    struct call *calls = mailbox_take(&s->lanes[lane].box);
+    for (const struct call *call = calls; call && s->config->shards > 1; call = call->next)
+        order_leave(&s->lanes[lane].order, call);
+    return calls;
 }
 
 struct call *store_wait(struct store *s, uint32_t lane, unsigned rooms)
@@ -248,7 +266,7 @@ struct call *store_wait(struct store *s, uint32_t lane, unsigned rooms)
     struct call *calls;
     for (;;) {
         bell_arm(&l->bell);
-        calls = mailbox_take(&l->box);
+        calls = store_take(s, lane);
         if (calls || atomic_load(&l->rooms) > rooms) break;
         bell_wait(&l->bell, UINT64_MAX);
     }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/admit/order.h"
 #include "daemon/backend/backend.h"
 #include "daemon/queue/bell.h"
 #include "tests/unit/fake_clock.h"
@@ -35,6 +36,7 @@ struct store_config {
     uint32_t bound;
     uint32_t workers;
     uint32_t stripes;
+    uint32_t shards;
     enum backend_lock lock;
     bool work_outside;
 };
@@ -53,6 +55,7 @@ struct store_options {
 struct store_lane {
     struct mailbox box;
     struct bell bell;
+    struct order order;     /* where a call may go to several stations */
     _Atomic unsigned rooms; /* how often `room` was called */
 };
 
@@ -115,6 +118,8 @@ void store_expect_conflict(const struct reply *reply, uint64_t version);
 
 /* Makes `call` (after call_init) the operation, with bytes of its own. */
 void store_fill(struct call *call, const struct ask *ask, uint32_t lane, uint64_t conn);
+/* Says where it goes, as admission would; store_submit does it too. */
+void store_place(struct store *s, struct call *call);
 /* Submits at the fake clock's time. */
 enum backend_submit store_submit(struct store *s, struct call *call);
 void store_flush(struct store *s, uint32_t lane);

@@ -56,8 +56,9 @@ static size_t take_in_order(struct store *s, struct call *calls, size_t from, st
     return from;
 }
 
-static struct backend_load load_of(struct store *s, const struct call *call)
+static struct backend_load load_of(struct store *s, struct call *call)
 {
+    store_place(s, call);
     return s->backend->design->load(s->backend, call);
 }
 

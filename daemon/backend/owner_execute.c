@@ -1,0 +1,103 @@
+/*
+ * What an owner does with its time. With one shard nothing is locked. With several, each call is executed with the
+ * lock of its shard, which is nearly always the owner's own, so that nobody disputes it: once for all calls of a
+ * batch that follow each other on one shard. Others' shards come in by operations on several, which take the locks
+ * of all they touch in order of number, and by connections whose calls stay together for order's sake
+ * (daemon/admit/order.h).
+ *
+ * So owners wait for each other's locks at times, for about as long as a lookup takes, but never with a lock that
+ * another may want first, and never for room in each other's rings.
+ */
+#include "daemon/backend/owner_impl.h"
+
+/* Tells an owner that its shard has changed. */
+static void disturb(struct owners *o, uint32_t number)
+{
+    struct owner *other = &o->owners[number];
+    if (other->worker) {
+        worker_disturb(other->worker);
+        return;
+    }
+    atomic_store(&other->disturbed, true);
+    o->lanes.wake(o->lanes.ctx, number);
+}
+
+/* One operation on several sessions. */
+static void execute_several(struct owner *own, struct call *call, uint64_t now_ms)
+{
+    struct owners *o = own->all;
+    struct shards_set calm;
+    if (!shards_execute(&o->shards, call, &o->shards.work, now_ms, &calm)) return;
+    for (uint32_t i = 0; i < o->shards.count; i++)
+        if (i != own->number && shards_has(&calm, i)) disturb(o, i);
+}
+
+/* Calls that follow each other, each on one session, and what is known of them. */
+struct stretch {
+    struct call **calls;
+    uint64_t hashes[EXECUTE_BATCH_MAX];
+    size_t count;
+};
+
+/* The work is the owner's, not the shard's: it keeps nobody from that. */
+static void execute_on(struct owner *own, uint32_t number, const struct stretch *s, size_t at, size_t count,
+                       uint64_t now_ms)
+{
+    struct shards *shards = &own->all->shards;
+    struct shard *shard = &shards->all[number];
+    for (size_t i = at; i < at + count; i++)
+        if (s->calls[i]->reply.kind == REPLY_NONE) execute_work(execute_load_of(&shards->work, s->hashes[i]));
+    shards_lock(shards, number, false);
+    now_ms = shard_time(shard, false, shards_time_inside(shards, now_ms));
+    execute_hashed(&shards->rules, &shard->databases, s->calls + at, s->hashes + at, count, now_ms);
+    bool was_calm = shard_note_change(shard);
+    shards_unlock(shards, number);
+    if (was_calm && number != own->number) disturb(own->all, number); /* of its own this thread will think itself */
+}
+
+static void execute_stretch(struct owner *own, struct stretch *s, uint64_t now_ms)
+{
+    const struct shards *shards = &own->all->shards;
+    for (size_t i = 0; i < s->count; i++)
+        s->hashes[i] = shards_hash(shards, s->calls[i]->request.key);
+    for (size_t at = 0, n; at < s->count; at += n) {
+        uint32_t number = execute_shard(s->hashes[at], shards->count);
+        for (n = 1; at + n < s->count && execute_shard(s->hashes[at + n], shards->count) == number;)
+            n++;
+        execute_on(own, number, s, at, n, now_ms);
+    }
+}
+
+/* Calls from the front that are on one session each. */
+static size_t count_single(struct call **calls, size_t count)
+{
+    size_t n = 0;
+    while (n < count && op_has_one_key(calls[n]->request.op))
+        n++;
+    return n;
+}
+
+void owner_execute(struct owner *own, struct call **calls, size_t count, uint64_t now_ms)
+{
+    struct shards *s = &own->all->shards;
+    if (s->count == 1) {
+        execute_batch(&s->rules, s->databases[0], &s->work, calls, count, now_ms);
+        return;
+    }
+    counter_add(&own->executed, count);
+    for (size_t at = 0, n; at < count; at += n) {
+        n = count_single(calls + at, count - at);
+        if (n > 0) {
+            struct stretch stretch = {.calls = calls + at, .count = n};
+            execute_stretch(own, &stretch, now_ms);
+        } else {
+            n = 1;
+            if (calls[at]->reply.kind == REPLY_NONE) execute_several(own, calls[at], now_ms);
+        }
+    }
+}
+
+uint64_t owner_keep_house(struct owner *own, uint64_t now_ms)
+{
+    return shards_sweep(&own->all->shards, own->number, now_ms);
+}

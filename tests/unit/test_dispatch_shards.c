@@ -1,0 +1,232 @@
+/* Dispatch in front of owners in place, two lanes played by one thread: what is executed here, what goes to the
+ * other. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/admit/gate.h"
+#include "daemon/dispatch.h"
+#include "tests/unit/fake_clock.h"
+
+#define LANES 2
+#define CALLS 64
+#define CONN  7
+
+struct fixture {
+    struct fake_clock clock;
+    struct backend *backend;
+    struct tuning tuning;
+    struct dispatch *dispatch;
+    struct service service;
+    struct mailbox boxes[LANES];
+    unsigned woken[LANES];
+    struct call calls[CALLS];
+    int used;
+    int back; /* calls that have come back to lane 0, in order */
+};
+
+static void complete(void *ctx, uint32_t lane, struct mail_batch *batch)
+{
+    mailbox_post(&((struct fixture *)ctx)->boxes[lane], batch);
+}
+
+static void wake(void *ctx, uint32_t lane)
+{
+    ((struct fixture *)ctx)->woken[lane]++;
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = aligned_alloc(64, (sizeof *f + 63) / 64 * 64);
+    memset(f, 0, sizeof *f);
+    fake_clock_init(&f->clock);
+    struct backend_options backend = {
+        .clock = &f->clock.clock,
+        .ttl_default_ms = UINT64_MAX,
+        .ttl_max_lifetime_ms = UINT64_MAX,
+        .sweep_interval_ms = 1000,
+        .queue_bound = LANES * GATE_WINDOW_MOST,
+        .shards = LANES,
+        .in_place = true,
+        .lanes = {.count = LANES, .complete = complete, .wake = wake, .ctx = f},
+    };
+    const char *error = NULL;
+    f->backend = backend_owner.start(&backend, &error);
+    assert_non_null(f->backend);
+    atomic_store(&f->tuning.policy, POLICY_ID_REJECT);
+    atomic_store(&f->tuning.bound, 64);
+    struct dispatch_options options = {
+        .backend = f->backend,
+        .lanes = LANES,
+        .clock = &f->clock.clock,
+        .tuning = &f->tuning,
+        .housekeep_interval_ms = 1000,
+        .classes = {PRIORITY_NORMAL, PRIORITY_NORMAL, PRIORITY_NORMAL, PRIORITY_NORMAL, PRIORITY_NORMAL},
+    };
+    f->dispatch = dispatch_create(&options);
+    assert_non_null(f->dispatch);
+    f->service = dispatch_service(f->dispatch);
+    assert_non_null(f->service.serve);
+    for (int i = 0; i < CALLS; i++)
+        call_init(&f->calls[i]);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < CALLS; i++)
+        call_clear(&f->calls[i]);
+    backend_owner.stop(f->backend);
+    dispatch_destroy(f->dispatch);
+    fake_clock_destroy(&f->clock);
+    free(f);
+    return 0;
+}
+
+/* A key of the shard, its number `n`. */
+static void find_key(struct fixture *f, uint32_t shard, int n, char key[16])
+{
+    struct call probe = {.request = {.op = OP_GET}};
+    for (int i = 0;; i++) {
+        snprintf(key, 16, "key%d", i);
+        probe.request.key = slice_text(key);
+        if (backend_owner.station_of(f->backend, &probe) == shard && n-- == 0) return;
+    }
+}
+
+static enum service_verdict put(struct fixture *f, uint32_t shard, int n, bool followed)
+{
+    char key[16];
+    struct call *call = &f->calls[f->used++];
+    find_key(f, shard, n, key);
+    call->request.op = OP_PUT;
+    call->request.key = slice_text(key);
+    call->request.value = slice_text("v");
+    call->conn = CONN;
+    call->followed = followed;
+    call->arrived_ns = clock_ns(&f->clock.clock);
+    bool owned = call_own(call); /* before `key` ends */
+    assert_true(owned);
+    return f->service.submit(f->service.ctx, call, call->arrived_ns);
+}
+
+static void run_here(struct fixture *f, int from, int to)
+{
+    struct call *calls[CALLS];
+    for (int i = from; i < to; i++)
+        calls[i - from] = &f->calls[i];
+    f->service.run(f->service.ctx, calls, (size_t)(to - from), clock_ns(&f->clock.clock));
+}
+
+/* The end of lane 0's turn. */
+static void flush(struct fixture *f)
+{
+    f->service.flush(f->service.ctx, 0, clock_ns(&f->clock.clock));
+}
+
+/* The other lane serves its ring; what it did comes back, in the order in which it was sent. */
+static void serve_and_collect(struct fixture *f)
+{
+    while (f->service.serve(f->service.ctx, 1))
+        ;
+    for (struct call *call = mailbox_take(&f->boxes[0]); call; call = call->next) {
+        assert_int_equal(call->reply.kind, REPLY_STORED);
+        f->service.returned(f->service.ctx, call, clock_ns(&f->clock.clock));
+        f->back++;
+    }
+}
+
+static void a_lone_call_goes_to_its_owner(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(put(f, 0, 0, false), SERVICE_ANSWERED); /* until it is known how fast that is */
+    assert_int_equal(f->calls[0].reply.kind, REPLY_STORED);
+    assert_int_equal(put(f, 1, 0, false), SERVICE_QUEUED);
+    assert_int_equal(f->woken[1], 0);
+    flush(f);
+    flush(f);
+    assert_int_equal(f->woken[1], 1); /* once for the batch */
+    assert_false(f->service.serve(f->service.ctx, 0));
+    serve_and_collect(f);
+    assert_int_equal(f->back, 1);
+    assert_int_equal(put(f, 0, 0, false), SERVICE_ANSWERED);
+}
+
+static void a_pipeline_is_executed_where_it_was_read(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(put(f, (uint32_t)i % 2, i, i < 5), i == 5 ? SERVICE_QUEUED : SERVICE_ANSWERED);
+        if (i < 5) assert_int_equal(f->calls[i].reply.kind, REPLY_STORED);
+    }
+    flush(f);
+    serve_and_collect(f); /* the last one: nothing was under way any more */
+    assert_int_equal(f->back, 1);
+}
+
+/* What is executed here with others of its turn is under way until then. */
+static void its_end_stays_with_it(void **state)
+{
+    struct fixture *f = *state;
+    while (put(f, 0, 0, true) == SERVICE_ANSWERED) /* becomes fast */
+        assert_true(f->used < CALLS - 4);
+    int first = f->used - 1;
+    assert_int_equal(put(f, 1, 0, true), SERVICE_HERE);
+    assert_int_equal(put(f, 1, 1, false), SERVICE_HERE);
+    run_here(f, first, f->used);
+    for (int i = first; i < f->used; i++)
+        assert_int_equal(f->calls[i].reply.kind, REPLY_STORED);
+    assert_int_equal(put(f, 1, 2, false), SERVICE_QUEUED);
+    flush(f);
+    serve_and_collect(f);
+}
+
+static void who_comes_later_follows(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(put(f, 1, 0, false), SERVICE_QUEUED);
+    assert_int_equal(put(f, 0, 0, false), SERVICE_QUEUED); /* its own session, but there is one before it */
+    assert_int_equal(put(f, 0, 1, true), SERVICE_QUEUED);
+    assert_int_equal(f->calls[2].wait.station, 1);
+    flush(f);
+    for (int i = 0; i < 3; i++) {
+        serve_and_collect(f);
+        flush(f);
+    }
+    assert_int_equal(f->back, 3);
+    assert_int_equal(put(f, 0, 0, false), SERVICE_ANSWERED); /* it has run dry */
+}
+
+/* What concerns all shards needs no owner in particular. */
+static void len_is_executed_here(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(put(f, (uint32_t)i % 2, i, true), SERVICE_ANSWERED);
+    struct call *call = &f->calls[f->used++];
+    call->request.op = OP_LEN;
+    call->conn = CONN;
+    assert_int_equal(f->service.submit(f->service.ctx, call, clock_ns(&f->clock.clock)), SERVICE_ANSWERED);
+    assert_int_equal(call->reply.number, 4);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_lone_call_goes_to_its_owner), TEST(a_pipeline_is_executed_where_it_was_read),
+        TEST(its_end_stays_with_it),         TEST(who_comes_later_follows),
+        TEST(len_is_executed_here),
+    };
+    return cmocka_run_group_tests_name("dispatch in front of shards", tests, NULL, NULL);
+}
