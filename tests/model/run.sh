@@ -92,4 +92,11 @@ expect holds mailbox -DPOSTERS=3 -DCALLS=1 -DEACH=2
 expect fails mailbox -DNAIVE
 expect fails mailbox -DNAIVE_TAKE
 
+expect holds shards
+expect holds shards -DBOUND=2 -DEACH=3
+expect holds shards -DLOOPS=3 -DEACH=1
+expect fails shards -DNAIVE_WAIT
+expect fails shards -DNAIVE_ORDER
+expect fails shards -DNAIVE_PARTS
+
 exit $failed
