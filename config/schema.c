@@ -33,7 +33,8 @@ const struct schema_key schema_keys[] = {
 
     {"threads", SCHEMA_NUMBER, FIELD(threads), "auto", 1, SETTINGS_THREADS_MAX, SPECIAL("auto", 0),
      .unit = "threads",
-     .help = "I/O threads: they read requests and write replies. auto takes as many as suit the processors at hand."},
+     .help = "I/O threads: they read requests and write replies. auto takes as many as suit the processors at hand, or, "
+             "where they can own the sessions, as many as there are shards, if that is more than one."},
 
     {"threads_cpus", SCHEMA_CPUS, FIELD(threads_cpus), "any",
      .help = "The processors that the I/O threads may run on, as in 0-3,6."},
@@ -52,16 +53,21 @@ const struct schema_key schema_keys[] = {
     {"mutex.lock", SCHEMA_WORD, FIELD(mutex.lock), "mutex", WORDS("mutex", "rwlock"),
      .help = "The kind of lock. rwlock exists for comparison: it lets readers in together."},
 
+    {"shards", SCHEMA_NUMBER, FIELD(shards), "1", 1, SETTINGS_SHARDS_MAX, .unit = "shards",
+     .help = "For the owner and backpressure backends: number of owners, each with its own part of the sessions. "
+             "With as many I/O threads as shards, each of them may be an owner (owner.placement). More than one pay "
+             "where one processor is not enough."},
+
     {"owner.placement", SCHEMA_WORD, FIELD(owner.placement), "auto", WORDS("auto", "loop", "thread"),
-     .help = "Which thread owns the sessions. thread: one of its own, so that slow work keeps nobody from being "
-             "answered. loop: the I/O thread, of which there may be one only; every request is executed where it was "
-             "read, which costs least. auto takes loop where there is one I/O thread, no work.iterations, and owner.cpus "
-             "is any."},
+     .help = "Which threads own the sessions. thread: one of its own for each shard, so that slow work keeps nobody "
+             "from being answered. loop: the I/O threads, of which there must be as many as shards; what a thread reads "
+             "for its own shard is executed on the spot, which costs least. auto takes loop where there are as many I/O "
+             "threads as shards, no work.iterations, and owner.cpus is any."},
     {"owner.cpus", SCHEMA_CPUS, FIELD(owner.cpus), "any",
-     .help = "The processors that the owner thread may run on, as in 1 or 4-7."},
+     .help = "The processors that the owner threads may run on, as in 1 or 4-7."},
 
     {"queue.bound", SCHEMA_NUMBER, FIELD(queue.bound), "1024", 1, 1048576, .unit = "requests",
-     .help = "Requests that may wait for the backend. The I/O threads, and the workers of a mutex pool, share them "
+     .help = "Requests that may wait for the backend. The shards, or the workers of a mutex pool, share them "
              "out, at least one each. A longer queue absorbs longer bursts, and makes accepted requests wait longer "
              "under overload. Can be changed while the daemon runs."},
     {"queue.policy", SCHEMA_WORD, FIELD(queue.policy), "auto",

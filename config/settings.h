@@ -11,6 +11,7 @@
 
 #define SETTINGS_ADDRESSES_MAX 16 /* addresses per listener key */
 #define SETTINGS_THREADS_MAX   64
+#define SETTINGS_SHARDS_MAX    SETTINGS_THREADS_MAX /* so that each I/O thread may own one */
 
 /* One place to listen on. */
 struct settings_address {
@@ -61,6 +62,7 @@ struct settings {
         uint32_t stripes;
         enum settings_lock lock;
     } mutex;
+    uint32_t shards; /* owners */
     struct {
         enum settings_placement placement;
         struct settings_cpus cpus;

@@ -94,6 +94,21 @@ static void check_sizes(const struct check *c)
     }
 }
 
+static void check_shards(const struct check *c)
+{
+    const struct settings *s = c->settings;
+    char a[128], b[128];
+    if (s->shards > 1 && s->backend == BACKEND_MUTEX) {
+        config_errors_add(c->errors, "%s: %s, but %s, expected shards to be 1: a mutex pool has mutex.stripes",
+                          c->name, shown(c, "shards", a), shown(c, "backend", b));
+    } else if (s->owner.placement == PLACEMENT_LOOP && s->threads != 0 && s->threads != s->shards) {
+        config_errors_add(c->errors,
+                          "%s: owner.placement is loop, %s, and %s, expected as many threads as shards: each I/O "
+                          "thread owns one",
+                          c->name, shown(c, "threads", a), shown(c, "shards", b));
+    }
+}
+
 bool config_validate(const struct settings *settings, const char *name, struct config_errors *errors)
 {
     uint64_t before = config_errors_total(errors);
@@ -108,10 +123,7 @@ bool config_validate(const struct settings *settings, const char *name, struct c
         config_errors_add(errors, "%s: %s, but %s, expected inside: only the mutex backend can work outside",
                           c.name, shown(&c, "work.where", a), shown(&c, "backend", b));
     }
-    if (settings->owner.placement == PLACEMENT_LOOP && settings->threads > 1) {
-        config_errors_add(errors, "%s: %s, but %s, expected threads to be 1: one thread can own the sessions",
-                          c.name, shown(&c, "owner.placement", a), shown(&c, "threads", b));
-    }
+    check_shards(&c);
     check_sizes(&c);
     return config_errors_total(errors) == before;
 }

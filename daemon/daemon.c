@@ -51,22 +51,29 @@ static uint32_t cores(void)
     return n < 1 ? 1 : n > SETTINGS_THREADS_MAX ? SETTINGS_THREADS_MAX : (uint32_t)n;
 }
 
-/* With its own thread for the sessions, an owner leaves one core less for the loops. */
-static uint32_t threads_of(const struct settings *s)
-{
-    if (s->threads != 0) return s->threads;
-    if (s->backend != BACKEND_MUTEX && s->owner.placement == PLACEMENT_LOOP) return 1;
-    uint32_t n = cores();
-    return s->backend != BACKEND_MUTEX && n > 1 ? n - 1 : n;
-}
-
-/* Does the one I/O thread own the sessions? */
-static bool in_place(const struct settings *s)
+/* May the I/O threads own the sessions, if there are as many as shards? */
+static bool loops_may_own(const struct settings *s)
 {
     static const struct settings_cpus any = {{0}};
     if (s->backend == BACKEND_MUTEX || s->owner.placement == PLACEMENT_THREAD) return false;
     if (s->owner.placement == PLACEMENT_LOOP) return true;
-    return threads_of(s) == 1 && s->work.iterations == 0 && memcmp(&s->owner.cpus, &any, sizeof any) == 0;
+    return s->work.iterations == 0 && memcmp(&s->owner.cpus, &any, sizeof any) == 0;
+}
+
+/* With threads of their own for the sessions, owners leave as many cores less for the loops. */
+static uint32_t threads_of(const struct settings *s)
+{
+    if (s->threads != 0) return s->threads;
+    if (loops_may_own(s) && (s->shards > 1 || s->owner.placement == PLACEMENT_LOOP)) return s->shards;
+    uint32_t n = cores();
+    if (s->backend == BACKEND_MUTEX) return n;
+    return n > s->shards ? n - s->shards : 1;
+}
+
+/* Do they own the sessions? */
+static bool in_place(const struct settings *s)
+{
+    return loops_may_own(s) && threads_of(s) == s->shards;
 }
 
 static const char *backend_name(const struct settings *s)
@@ -204,6 +211,12 @@ static void room(void *ctx, uint32_t lane)
     server_room(((struct daemon *)ctx)->server, lane);
 }
 
+/* Another I/O thread, or another owner. */
+static void wake(void *ctx, uint32_t lane)
+{
+    server_wake(((struct daemon *)ctx)->server, lane);
+}
+
 static bool start_dispatch(struct daemon *d)
 {
     const struct settings *s = d->settings;
@@ -247,6 +260,7 @@ static bool start_backend(struct daemon *d)
         .work_iterations = s->work.iterations,
         .work_outside = s->work.where == WORK_OUTSIDE,
         .queue_bound = ring_bound_of(s),
+        .shards = s->shards,
         .in_place = in_place(s),
         .cpus = cpus_of(&s->owner.cpus),
         .shares_processor = shares_processor(s),
@@ -254,7 +268,7 @@ static bool start_backend(struct daemon *d)
         .workers = workers_of(s),
         .stripes = s->mutex.stripes,
         .lock = s->mutex.lock == LOCK_RWLOCK ? BACKEND_LOCK_RWLOCK : BACKEND_LOCK_MUTEX,
-        .lanes = {.count = threads_of(s), .complete = complete, .ctx = d},
+        .lanes = {.count = threads_of(s), .complete = complete, .wake = wake, .ctx = d},
     };
     const struct backend_design *design = s->backend == BACKEND_MUTEX ? &backend_mutex : &backend_owner;
     const char *error = NULL;

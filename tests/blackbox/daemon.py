@@ -37,7 +37,12 @@ BACKENDS = {
 }
 MATRIX = {f"{name}-t{threads}": sets + (f"threads={threads}",)
           for name, sets in BACKENDS.items() for threads in (1, 2)}
-SMALL_MATRIX = {name: MATRIX[name] for name in ("mutex-w0-t2", "mutex-w2-t1", "owner-t2", "backpressure-t2")}
+# Two owners: threads of their own, behind one I/O thread, and the two I/O threads themselves. A pipeline is one
+# owner's, who has half of the bound: as much as one without shards.
+MATRIX["backpressure-s2-t1"] = ("backend=backpressure", "shards=2", "owner.placement=thread", "threads=1",
+                                "queue.bound=2048")
+MATRIX["owner-s2-t2"] = ("backend=owner", "shards=2", "owner.placement=loop", "threads=2")
+SMALL_MATRIX = {name: MATRIX[name] for name in ("mutex-w0-t2", "mutex-w2-t1", "owner-t2", "backpressure-t2", "owner-s2-t2")}
 
 
 @functools.lru_cache()

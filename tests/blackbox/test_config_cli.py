@@ -93,6 +93,18 @@ def test_keys_that_contradict_each_other(tmp_path):
     assert any("output_hard" in error for error in errors)
 
 
+@pytest.mark.parametrize("text, said", [
+    ("backend: mutex\nshards: 4\n", ("shards is 4", "backend is mutex", "mutex.stripes")),
+    ("shards: 2\nthreads: 3\nowner: {placement: loop}\n", ("threads is 3", "shards is 2", "as many threads as shards")),
+    ("threads: 2\nowner: {placement: loop}\n", ("threads is 2", "shards is 1", "as many threads as shards")),
+])
+def test_shards_that_cannot_be(tmp_path, text, said):
+    _, errors = check_config(tmp_path, text, 1)
+    assert len(errors) == 1
+    for words in said:
+        assert words in errors[0]
+
+
 def one_clear_line(stderr, *words):
     """Exactly one line complains, and it has the words."""
     complaints = [line for line in stderr.splitlines() if not re.search(r"level=(debug|info)", line)]

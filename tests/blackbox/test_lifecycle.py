@@ -113,7 +113,7 @@ def test_session_keys_are_never_logged(start_daemon):
 @pytest.mark.parametrize("point", list(MATRIX))
 def test_ended_by_sigint_with_sessions_inside(start_daemon, point):
     """A sanitizer would tell what was not freed."""
-    d = start_daemon("queue.bound=2000", backend=point)
+    d = start_daemon("queue.bound=8000", backend=point)  # whoever shares it
     with d.connect() as client:
         client.send(b"".join(b"PUT k%d %s %s\n" % (i, (b"never", b"1ms", b"1h")[i % 3], b"x" * (i % 700))
                              for i in range(2000)))

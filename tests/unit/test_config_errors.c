@@ -4,7 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TOP "listen, threads, threads_cpus, backend, mutex, owner, queue, class, ttl, work, limits, log, shutdown"
+#define TOP \
+    "listen, threads, threads_cpus, backend, mutex, shards, owner, queue, class, ttl, work, limits, log, shutdown"
 
 static void nothing_is_fine(void **state)
 {

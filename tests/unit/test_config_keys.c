@@ -16,6 +16,7 @@ static const struct row rows[] = {
     {"threads", "auto", "1", "64", "0", "65", "auto or 1 to 64"},
     {"mutex.workers", "auto", "0", "256", "-1", "257", "auto or 0 to 256"},
     {"mutex.stripes", "1", "1", "1024", "0", "1025", "1 to 1024"},
+    {"shards", "1", "1", "64", "0", "65", "1 to 64"},
     {"queue.bound", "1024", "1", "1048576", "0", "1048577", "1 to 1048576"},
     {"queue.target", "off", "1us", "60s", "-1", "61s", "off or 0ms to 60s"},
     {"ttl.default", "30m", "1ms", "3650d", "0", "315360000001ms", "never or 1ms to 3650d"},

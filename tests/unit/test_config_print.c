@@ -187,7 +187,7 @@ static void table_is_in_order(void **state)
             if (again) assert_memory_equal(schema_keys[i - 1].name, name, len);
         }
     }
-    assert_int_equal(children, 13);
+    assert_int_equal(children, 14);
     for (size_t i = 0; i < schema_count; i++) {
         assert_true(strlen(schema_keys[i].name) < SCHEMA_NAME_MAX);
         assert_ptr_equal(schema_find(schema_keys[i].name, strlen(schema_keys[i].name)), &schema_keys[i]);
@@ -228,7 +228,8 @@ static void visit_every_key(void **state)
     config_visit(&s, collect, &v);
     assert_int_equal(v.count, schema_count);
     assert_memory_equal(&v.settings, &s, sizeof s);
-    assert_int_equal(v.literals, 7); /* the listeners, stripes, bound, iterations, connections; auto is a text */
+    assert_int_equal(v.literals,
+                     8); /* the listeners, stripes, shards, bound, iterations, connections; auto is a text */
 }
 
 static void failing_to_write_is_told(void **state)

@@ -55,10 +55,11 @@ static void override_errors(void **state)
                "(seconds); expected off or 0ms to 60s");
     EXPECT_SET("queue.bond=5", "--set queue.bond=5: unknown key \"queue.bond\", did you mean \"queue.bound\"?");
     EXPECT_SET("bound=5", "--set bound=5: unknown key \"bound\", did you mean \"queue.bound\"?");
-    EXPECT_SET("zebra=5", "--set zebra=5: unknown key \"zebra\", expected section.key, or one of listen, threads, "
-                          "threads_cpus, backend, mutex, owner, queue, class, ttl, work, limits, log, shutdown");
+    EXPECT_SET("zebra=5",
+               "--set zebra=5: unknown key \"zebra\", expected section.key, or one of listen, threads, "
+               "threads_cpus, backend, mutex, shards, owner, queue, class, ttl, work, limits, log, shutdown");
     EXPECT_SET("=5", "--set =5: unknown key \"\", expected section.key, or one of listen, threads, threads_cpus, "
-                     "backend, mutex, "
+                     "backend, mutex, shards, "
                      "owner, queue, class, ttl, work, limits, log, shutdown");
     EXPECT_SET("listen.text=[a:1, b]",
                "--set listen.text=[a:1, b]: \"b\": no port, expected host:port, [v6]:port or unix:/path");
