@@ -4,6 +4,8 @@
 #include <sched.h>
 #include <stdlib.h>
 
+#define SERVE_EVERY 8 /* operations, after which a worker that owns a shard looks what others have for it */
+
 /* ---- one call ---- */
 
 /* Waits until the queue has room and the backend has taken the call (or done it). */
@@ -20,34 +22,17 @@ static enum backend_submit submit_patiently(struct driver *d, struct call *call)
     }
 }
 
-/* The store as its users see it: a call that returns with the answer. False: refused. */
-static bool store_call(struct driver *d, struct call *call)
+/* The call borrows key and value: they outlive it. */
+static void question(struct driver *d, struct flight *f, enum op op)
 {
-    struct backend *b = d->plan->backend;
-    enum backend_submit result = b->design->submit(b, call);
-    if (result == BACKEND_FULL) {
-        if (d->plan->refuse) return false;
-        result = submit_patiently(d, call);
-    }
-    if (result == BACKEND_QUEUED) {
-        b->design->flush(b, call->lane);
-        struct call *answered = lane_answer(d->lane);
-        assert(answered == call && call->next == NULL); /* each call is answered once, and to its caller */
-    }
-    return true;
-}
-
-/* The call borrows key and value: they outlive it, as its maker waits for the answer. */
-static void question(struct driver *d, enum op op, uint64_t key, uint64_t now_ns)
-{
-    struct call *call = &d->call;
-    call->arrived_ns = now_ns;
+    struct call *call = &f->call;
+    f->began_ns = call->arrived_ns = d->now_ns;
     call->request.op = op;
     if (op == OP_LEN) return;
-    call->request.key = d->plan->names[key];
+    call->request.key = d->plan->names[f->key];
     if (op != OP_PUT) return;
-    memcpy(d->value, &key, sizeof key);
-    call->request.value = slice_of(d->value, d->plan->value_size);
+    memcpy(f->value, &f->key, sizeof f->key);
+    call->request.value = slice_of(f->value, d->plan->value_size);
 }
 
 static bool is_value_of(const struct driver *d, struct slice body, uint64_t key)
@@ -55,12 +40,13 @@ static bool is_value_of(const struct driver *d, struct slice body, uint64_t key)
     return body.len == d->plan->value_size && memcmp(body.ptr, &key, sizeof key) == 0;
 }
 
-static void check(struct driver *d, enum op op, uint64_t key)
+static void check(struct driver *d, const struct flight *f)
 {
     struct tally *t = &d->tally;
-    const struct reply *reply = &d->call.reply;
+    const struct reply *reply = &f->call.reply;
+    enum op op = f->call.request.op;
     t->served++;
-    if (op == OP_GET && reply->kind == REPLY_VALUE && is_value_of(d, reply->body, key))
+    if (op == OP_GET && reply->kind == REPLY_VALUE && is_value_of(d, reply->body, f->key))
         t->hits++;
     else if (op == OP_GET && reply->kind == REPLY_NOT_FOUND)
         t->misses++;
@@ -78,11 +64,13 @@ static void check(struct driver *d, enum op op, uint64_t key)
         t->counted++;
     else
         t->wrong++;
+    if (op == OP_LEN) d->counted = reply->number;
 }
 
 /* Ready for the next question. What a question sets anew or never sets may stay. */
 static void call_reset(struct call *call)
 {
+    call->next = NULL;
     if (call->reply.release != NULL || call->data != call->room) {
         uint32_t lane = call->lane;
         call_clear(call);
@@ -95,18 +83,76 @@ static void call_reset(struct call *call)
     call->request.value = slice_of(NULL, 0);
 }
 
-/* Returns false when it was refused. */
-static bool operate(struct driver *d, enum op op, uint64_t key, uint64_t now_ns)
+static void put_back(struct driver *d, struct flight *f)
 {
-    question(d, op, key, now_ns);
+    call_reset(&f->call);
+    f->next_idle = d->idle;
+    d->idle = f;
+}
+
+/* It has its answer. */
+static void finish(struct driver *d, struct flight *f)
+{
+    check(d, f);
+    if (d->measures) histogram_record(&d->latency, d->now_ns - f->began_ns);
+    if (d->measures && d->plan->slow && !d->plan->slow[f->key])
+        histogram_record(&d->ordinary, d->now_ns - f->began_ns);
+    put_back(d, f);
+}
+
+/* Waits for one answer at least. */
+static void collect(struct driver *d)
+{
+    struct backend *b = d->plan->backend;
+    b->design->flush(b, d->lane->number);
+    struct call *call = lane_answer(d->lane);
+    d->now_ns = clock_ns(d->plan->clock);
+    while (call) {
+        struct call *next = call->next;
+        d->under_way--;
+        finish(d, (struct flight *)((char *)call - offsetof(struct flight, call)));
+        call = next;
+    }
+}
+
+/* To the thread that owns the session; `alone`, to the caller itself where that can execute it. */
+static enum backend_submit submit(struct driver *d, struct call *call, bool alone)
+{
+    struct backend *b = d->plan->backend;
+    if ((alone || d->plan->here) && d->lane->owns)
+        call->wait.station = d->lane->number;
+    else if (b->design->stations(b) > 1)
+        call->wait.station = b->design->station_of(b, call);
+    enum backend_submit result = b->design->submit(b, call);
+    return result == BACKEND_FULL && !d->plan->refuse ? submit_patiently(d, call) : result;
+}
+
+/* Asks; there must be an idle flight. Returns false when it was refused. The clock is read once: the end of this
+ * call is the beginning of the next. */
+static bool operate(struct driver *d, enum op op, uint64_t key, bool alone)
+{
+    struct flight *f = d->idle;
+    d->idle = f->next_idle;
+    f->key = key;
+    question(d, f, op);
     d->tally.sent++;
-    bool served = store_call(d, &d->call);
-    if (served)
-        check(d, op, key);
-    else
-        d->tally.refused++;
-    call_reset(&d->call);
-    return served;
+    enum backend_submit result = submit(d, &f->call, alone);
+    if (result == BACKEND_QUEUED) {
+        d->under_way++;
+        if (d->idle && !alone)
+            d->now_ns = clock_ns(d->plan->clock);
+        else
+            collect(d);
+        return true;
+    }
+    d->now_ns = clock_ns(d->plan->clock);
+    if (result == BACKEND_DONE) {
+        finish(d, f);
+        return true;
+    }
+    d->tally.refused++;
+    put_back(d, f);
+    return false;
 }
 
 /* ---- runs ---- */
@@ -114,27 +160,24 @@ static bool operate(struct driver *d, enum op op, uint64_t key, uint64_t now_ns)
 void driver_run(struct driver *d, uint64_t count, uint64_t end_ns)
 {
     const struct drive_plan *plan = d->plan;
-    uint64_t now_ns = clock_ns(plan->clock);
-    for (uint64_t i = 0; i < count && now_ns < end_ns; i++) {
-        uint64_t began_ns = now_ns;
+    d->measures = true;
+    d->now_ns = clock_ns(plan->clock);
+    for (uint64_t i = 0; i < count && d->now_ns < end_ns; i++) {
         uint64_t key = keys_pick(plan->picker, &d->rng);
-        bool served = operate(d, mix_pick(plan->mix, &d->rng), key, now_ns);
-        /* One look at the clock per operation: it ends this one and begins the next. */
-        now_ns = clock_ns(plan->clock);
-        if (!served) {
+        if (!operate(d, mix_pick(plan->mix, &d->rng), key, false))
             sched_yield(); /* who is refused does something else */
-            continue;
-        }
-        histogram_record(&d->latency, now_ns - began_ns);
-        if (plan->slow && !plan->slow[key]) histogram_record(&d->ordinary, now_ns - began_ns);
+        if (d->lane->owns && i % SERVE_EVERY == 0) lane_serve(d->lane);
     }
+    while (d->under_way > 0)
+        collect(d);
+    d->measures = false;
 }
 
 /* With one caller a queue is never full. */
 static bool operate_alone(struct driver *d, enum op op, uint64_t key)
 {
     uint64_t wrong = d->tally.wrong;
-    return operate(d, op, key, clock_ns(d->plan->clock)) && d->tally.wrong == wrong;
+    return operate(d, op, key, true) && d->tally.wrong == wrong;
 }
 
 bool driver_fill(struct driver *d)
@@ -153,19 +196,34 @@ bool driver_audit(struct driver *d)
     for (uint64_t key = 0; key < d->plan->picker->count; key++)
         good = operate_alone(d, OP_GET, key) && good;
     uint64_t found = d->tally.hits - before.hits;
+    d->counted = -1;
+    good = operate_alone(d, OP_LEN, 0) && d->counted == (int64_t)found && good;
     d->tally = before;
-    question(d, OP_LEN, 0, clock_ns(d->plan->clock));
-    good = store_call(d, &d->call) && d->call.reply.kind == REPLY_LEN && d->call.reply.number == (int64_t)found &&
-           good;
-    call_reset(&d->call);
     return good;
 }
 
 /* ---- life cycle ---- */
 
+static bool make_flights(struct driver *d)
+{
+    uint32_t lane = d->lane->number;
+    d->flights = calloc(d->plan->depth, sizeof *d->flights);
+    for (uint32_t i = 0; d->flights && i < d->plan->depth; i++) {
+        struct flight *f = &d->flights[i];
+        call_init(&f->call);
+        f->call.lane = lane;
+        f->call.conn = lane; /* so that a pool's threads share the lanes evenly */
+        f->value = malloc(d->plan->value_size);
+        if (!f->value) return false;
+        memset(f->value, 'v', d->plan->value_size);
+        put_back(d, f);
+    }
+    return d->flights != NULL;
+}
+
 struct driver *drivers_create(const struct drive_plan *plan, struct lane *lanes, uint32_t count, uint64_t seed)
 {
-    assert(plan->value_size >= DRIVE_VALUE_MIN);
+    assert(plan->value_size >= DRIVE_VALUE_MIN && plan->depth >= 1);
     struct driver *drivers = aligned_alloc(_Alignof(struct driver), count * sizeof *drivers);
     if (drivers == NULL) return NULL;
     memset(drivers, 0, count * sizeof *drivers);
@@ -175,12 +233,8 @@ struct driver *drivers_create(const struct drive_plan *plan, struct lane *lanes,
         d->plan = plan;
         d->lane = &lanes[i];
         rng_seed(&d->rng, seed, i);
-        call_init(&d->call);
-        d->call.lane = i;
-        d->call.conn = i; /* so that a pool's threads share the lanes evenly */
-        d->value = malloc(plan->value_size);
-        ok = ok && d->value != NULL;
-        if (d->value) memset(d->value, 'v', plan->value_size);
+        d->now_ns = clock_ns(plan->clock);
+        ok = make_flights(d) && ok;
     }
     if (ok) return drivers;
     drivers_destroy(drivers, count);
@@ -190,8 +244,11 @@ struct driver *drivers_create(const struct drive_plan *plan, struct lane *lanes,
 void drivers_destroy(struct driver *drivers, uint32_t count)
 {
     for (uint32_t i = 0; drivers && i < count; i++) {
-        call_clear(&drivers[i].call);
-        free(drivers[i].value);
+        for (uint32_t k = 0; drivers[i].flights && k < drivers[i].plan->depth; k++) {
+            if (drivers[i].flights[k].value) call_clear(&drivers[i].flights[k].call);
+            free(drivers[i].flights[k].value);
+        }
+        free(drivers[i].flights);
     }
     free(drivers);
 }

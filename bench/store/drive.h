@@ -1,9 +1,9 @@
 /*
- * One worker of the in-process benchmark: makes operations by the mix, calls the store with them one at a time,
- * checks every answer, and records how long it took.
+ * One worker of the in-process benchmark: makes operations by the mix, calls the store with them one at a time, or
+ * with so many under way, checks every answer, and records how long it took.
  *
- *     pick key and operation -> submit -+-> done -----------------------+-> check, count, record
- *                                       +-> queued -> wait (lane.h) ----+
+ *     pick key and operation -> submit -+-> done ------------------------------------------+-> check, count, record
+ *                                       +-> queued -> wait when all are queued (lane.h) ---+
  *                                       +-> full -> wait for room, or count a refusal
  */
 #ifndef BENCH_STORE_DRIVE_H
@@ -25,6 +25,8 @@ struct drive_plan {
     const bool *slow;          /* by number: the session does more work; NULL: none does */
     size_t value_size;         /* at least DRIVE_VALUE_MIN */
     bool refuse;               /* a full queue refuses the operation; otherwise the worker waits for room */
+    bool here;                 /* whoever calls executes, where that is possible */
+    uint32_t depth;            /* calls that a worker may have under way */
 };
 
 #define DRIVE_VALUE_MIN 8 /* a value begins with the number of its key */
@@ -42,13 +44,26 @@ struct tally {
     uint64_t waits;             /* times that a worker slept for room in the queue; in no sum */
 };
 
+/* A call and what it asked for. */
+struct flight {
+    struct call call;
+    uint64_t key;
+    char *value; /* plan->value_size bytes */
+    uint64_t began_ns;
+    struct flight *next_idle;
+};
+
 struct driver {
     _Alignas(64) const struct drive_plan *plan;
     struct lane *lane;
     struct rng rng;
-    char *value; /* value_size bytes */
     struct tally tally;
-    struct call call;
+    uint64_t now_ns;           /* when the last call ended */
+    bool measures;             /* what is done is to be in the histograms */
+    uint32_t under_way;        /* calls */
+    int64_t counted;           /* what the last Len said */
+    struct flight *flights;    /* plan->depth */
+    struct flight *idle;       /* those that are not under way */
     struct histogram latency;  /* ns, of what was served */
     struct histogram ordinary; /* the same without the slow sessions; only with plan->slow */
 };

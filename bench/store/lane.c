@@ -33,16 +33,17 @@ static uint32_t processors(void)
     return sched_getaffinity(0, sizeof set, &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 1;
 }
 
-struct lane *lanes_create(uint32_t count, enum lane_wait wait)
+struct lane *lanes_create(uint32_t count, enum lane_wait wait, bool owners)
 {
     assert(count >= 1 && count <= LANES_MAX);
-    if (wait == LANE_AUTO) wait = count < processors() ? LANE_SPIN : LANE_SLEEP;
+    if (wait == LANE_AUTO) wait = count + !owners <= processors() ? LANE_SPIN : LANE_SLEEP;
     struct lane *lanes = aligned_alloc(_Alignof(struct lane), count * sizeof *lanes);
     if (lanes == NULL) return NULL;
     memset(lanes, 0, count * sizeof *lanes);
     for (uint32_t i = 0; i < count; i++) {
         bell_init(&lanes[i].bell);
         lanes[i].wait = wait;
+        lanes[i].number = i;
     }
     return lanes;
 }
@@ -69,9 +70,19 @@ static void room(void *ctx, uint32_t lane)
     bell_ring(&l->bell);
 }
 
+static void wake(void *ctx, uint32_t lane)
+{
+    bell_ring(&((struct lane *)ctx)[lane].bell);
+}
+
 struct backend_lanes lanes_callbacks(struct lane *lanes, uint32_t count)
 {
-    return (struct backend_lanes){.count = count, .complete = complete, .room = room, .ctx = lanes};
+    return (struct backend_lanes){.count = count, .complete = complete, .room = room, .wake = wake, .ctx = lanes};
+}
+
+bool lane_serve(struct lane *lane)
+{
+    return lane->owns && lane->owns->design->serve && lane->owns->design->serve(lane->owns, lane->number);
 }
 
 /* Looks for the answer without sleeping; NULL: it took too long. */
@@ -82,6 +93,7 @@ static struct call *answer_awake(struct lane *lane)
     for (; looks > 0; looks--) {
         call = mailbox_take(&lane->box);
         if (call != NULL) break;
+        if (lane_serve(lane)) continue;
         if (lane->wait == LANE_SPIN)
             spin_pause();
         else
@@ -98,7 +110,7 @@ struct call *lane_answer(struct lane *lane)
         bell_arm(&lane->bell);
         call = mailbox_take(&lane->box);
         if (call != NULL) break;
-        bell_wait(&lane->bell, UINT64_MAX);
+        if (!lane_serve(lane)) bell_wait(&lane->bell, UINT64_MAX);
     }
     bell_disarm(&lane->bell);
     return call;
@@ -109,7 +121,7 @@ void lane_room(struct lane *lane)
     for (;;) {
         bell_arm(&lane->bell);
         if (atomic_exchange(&lane->room, false)) break;
-        bell_wait(&lane->bell, UINT64_MAX);
+        if (!lane_serve(lane)) bell_wait(&lane->bell, UINT64_MAX);
     }
     bell_disarm(&lane->bell);
 }

@@ -22,7 +22,7 @@
 #define LANES_MAX 64 /* a backend keeps lanes in the bits of one word */
 
 enum lane_wait {
-    LANE_AUTO,  /* spin when there is a processor for every worker and one for the owner, else sleep */
+    LANE_AUTO,  /* spin when there is a processor for every thread, else sleep */
     LANE_SPIN,  /* up to some 50 to 100 us, longer than a wakeup takes */
     LANE_YIELD, /* up to so many times that others had their turn */
     LANE_SLEEP,
@@ -33,21 +33,27 @@ struct lane {
     struct bell bell;
     _Atomic bool room;   /* the backend said that there is room again */
     enum lane_wait wait; /* never LANE_AUTO */
+    uint32_t number;
+    struct backend
+        *owns; /* the backend of which this lane owns a shard: it serves others while it waits; NULL: none */
 };
 
 /* "auto", "spin", "yield" or "sleep". */
 bool lane_parse_wait(const char *text, enum lane_wait *out);
 const char *lane_wait_name(enum lane_wait wait);
 
-/* `count` lanes, or NULL when memory is out. */
-struct lane *lanes_create(uint32_t count, enum lane_wait wait);
+/* `count` lanes, or NULL when memory is out. `owners`: there are no other threads beside them. */
+struct lane *lanes_create(uint32_t count, enum lane_wait wait, bool owners);
 void lanes_destroy(struct lane *lanes, uint32_t count);
 
 /* What a backend is to call; the context is the array. */
 struct backend_lanes lanes_callbacks(struct lane *lanes, uint32_t count);
 
-/* Waits for the answer to the one call that is under way, and returns that call. */
+/* Waits for answers to calls that are under way, and returns those calls, oldest first. */
 struct call *lane_answer(struct lane *lane);
+
+/* Works off a batch of what others have for this lane. False: there was none, or the lane owns nothing. */
+bool lane_serve(struct lane *lane);
 
 /* Waits for room, after BACKEND_FULL and want_room. */
 void lane_room(struct lane *lane);

@@ -120,6 +120,14 @@ static const struct option_spec specs[] = {
            "for an answer, before sleeping: spin, yield, sleep, or auto: spin if there is "
            "a processor for every thread, else sleep (auto)"),
     COUNT("stripes", "N", stripes, 1, 1024, "locks, each with a table of its own (1)"),
+    COUNT("shards", "N", shards, 1, LANES_MAX, "owners, each with a table of its own and a thread (1)"),
+    {"in-place", NULL, "the workers are the owners: as many shards as workers, no other threads", OPTION_FLAG,
+     AT(in_place), 0, 0, NULL},
+    {"here", NULL,
+     "in place: a call is executed by who makes it, whose shard it may be, as those of a pipeline are", OPTION_FLAG,
+     AT(here), 0, 0, NULL},
+    COUNT("depth", "N", depth, 1, 1024, "calls that a worker may have under way (1)"),
+    {"pin", NULL, "each worker to one processor, in turn", OPTION_FLAG, AT(pin), 0, 0, NULL},
     {"duration", "TIME", "of each run (1)", OPTION_DURATION, AT(duration_ns), 1000000, 3600000000000U, NULL},
     COUNT("count", "N", count, 1, 1000000000000U, "operations per run, in place of a duration"),
     COUNT("repeat", "N", repeat, 1, 1000, "runs of each kind, of which the fastest is shown (1)"),
@@ -140,6 +148,8 @@ bool store_options_parse(struct store_options *o, int argc, char **argv)
         .slow_factor = 1,
         .queue = 1024,
         .stripes = 1,
+        .shards = 1,
+        .depth = 1,
         .duration_ns = 1000000000,
         .repeat = 1,
         .seed = 1,
@@ -153,6 +163,10 @@ bool store_options_parse(struct store_options *o, int argc, char **argv)
     if (o->work_outside && o->work == 0) {
         return options_complain(argv[0], "--work-where says nothing without --work");
     }
+    if (o->in_place && o->shards > 1) {
+        return options_complain(argv[0], "--in-place has as many shards as workers: leave --shards out");
+    }
+    if (o->here && !o->in_place) return options_complain(argv[0], "--here says nothing without --in-place");
     return true;
 }
 

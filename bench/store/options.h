@@ -42,6 +42,11 @@ struct store_options {
     uint64_t queue;
     enum lane_wait wait; /* how a worker waits for its answer */
     uint64_t stripes;
+    uint64_t shards; /* owners */
+    bool here;       /* in place: whoever calls executes, whosever shard it is */
+    bool in_place;   /* the workers are the owners */
+    uint64_t depth;  /* calls that a worker has under way */
+    bool pin;
     uint64_t duration_ns;
     uint64_t count; /* operations of all workers together; 0: duration_ns decides */
     uint64_t repeat;

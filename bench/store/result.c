@@ -133,6 +133,11 @@ json_t *result_options_json(const struct store_options *o)
     set_count(j, "queue", o->queue);
     set(j, "wait", json_string(lane_wait_name(o->wait)));
     set_count(j, "stripes", o->stripes);
+    set_count(j, "shards", o->shards);
+    set(j, "in_place", json_boolean(o->in_place));
+    set(j, "here", json_boolean(o->here));
+    set_count(j, "depth", o->depth);
+    set(j, "pinned", json_boolean(o->pin));
     set(j, "duration_ns", o->count ? json_null() : json_integer((json_int_t)o->duration_ns));
     set(j, "count", o->count ? json_integer((json_int_t)o->count) : json_null());
     set_count(j, "repeat", o->repeat);

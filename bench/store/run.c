@@ -1,6 +1,7 @@
 #include "bench/store/run.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -21,7 +22,8 @@ struct run {
     struct slice *names;
     bool *slow;
     pthread_barrier_t gate;
-    _Atomic uint64_t end_ns; /* set before the gate opens */
+    _Atomic uint64_t end_ns;  /* set before the gate opens */
+    _Atomic uint32_t running; /* workers that have not ended */
 };
 
 static bool fail(const char *why)
@@ -96,6 +98,8 @@ static bool start_backend(struct run *r, const struct store_backend *backend)
         .queue_bound = (uint32_t)o->queue,
         .workers = 0, /* the callers take the lock themselves */
         .stripes = (uint32_t)o->stripes,
+        .shards = o->in_place ? r->workers : (uint32_t)o->shards,
+        .in_place = o->in_place,
         .lock = backend->lock,
         .lanes = lanes_callbacks(r->lanes, r->workers),
     };
@@ -110,13 +114,18 @@ static bool start_backend(struct run *r, const struct store_backend *backend)
         .slow = r->slow,
         .value_size = o->value_size,
         .refuse = backend->refuse,
+        .here = o->here,
+        .depth = (uint32_t)o->depth,
     };
-    return r->plan.backend != NULL || fail(error);
+    if (!r->plan.backend) return fail(error);
+    for (uint32_t i = 0; i < r->workers && o->in_place && r->workers > 1; i++)
+        r->lanes[i].owns = r->plan.backend;
+    return true;
 }
 
 static bool set_up(struct run *r, const struct store_backend *backend)
 {
-    r->lanes = lanes_create(r->workers, r->options->wait);
+    r->lanes = lanes_create(r->workers, r->options->wait, r->options->in_place);
     if (!r->lanes || !make_names(r)) return fail("out of memory");
     if (!start_backend(r, backend)) return false;
     r->drivers = drivers_create(&r->plan, r->lanes, r->workers, r->options->seed);
@@ -140,14 +149,35 @@ struct worker {
     struct run *run;
     struct driver *driver;
     uint64_t count;
+    uint32_t number;
     pthread_t thread;
 };
+
+/* To the processor of this number, of those that the process may use. */
+static void pin_to(uint32_t number)
+{
+    cpu_set_t all, one;
+    if (sched_getaffinity(0, sizeof all, &all) != 0) return;
+    uint32_t left = number % (uint32_t)CPU_COUNT(&all);
+    CPU_ZERO(&one);
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (!CPU_ISSET(cpu, &all) || left-- > 0) continue;
+        CPU_SET(cpu, &one);
+        break;
+    }
+    pthread_setaffinity_np(pthread_self(), sizeof one, &one);
+}
 
 static void *worker_main(void *arg)
 {
     struct worker *w = arg;
+    if (w->run->options->pin) pin_to(w->number);
     pthread_barrier_wait(&w->run->gate);
     driver_run(w->driver, w->count, w->run->end_ns);
+    /* Others may still have something for it; when all have ended nobody has. */
+    atomic_fetch_sub(&w->run->running, 1);
+    while (w->run->options->in_place && atomic_load(&w->run->running) > 0)
+        if (!lane_serve(w->driver->lane)) sched_yield();
     return NULL;
 }
 
@@ -176,9 +206,10 @@ static void start_workers(struct run *r, struct worker *workers)
 {
     uint64_t count = r->options->count ? r->options->count : UINT64_MAX;
     pthread_barrier_init(&r->gate, NULL, r->workers + 1);
+    atomic_store(&r->running, r->workers);
     for (uint32_t i = 0; i < r->workers; i++) {
         uint64_t share = count == UINT64_MAX ? count : count / r->workers + (i < count % r->workers);
-        workers[i] = (struct worker){.run = r, .driver = &r->drivers[i], .count = share};
+        workers[i] = (struct worker){.run = r, .driver = &r->drivers[i], .count = share, .number = i};
         if (pthread_create(&workers[i].thread, NULL, worker_main, &workers[i]) != 0) {
             fail("cannot start the workers");
             exit(1);

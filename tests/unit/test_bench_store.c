@@ -87,6 +87,19 @@ static void every_way_to_wait_answers_everything(void **state)
     run_all("store --workers 1,3 --count 1000 --keys 50 --mix get=4,put=3,delete=3 --wait sleep", all_served);
 }
 
+static void owners_of_shards_answer_everything(void **state)
+{
+    (void)state;
+    run_all("store --backend owner --workers 1,3 --count 3000 --keys 100 --mix get=5,put=3,delete=2 --shards 3",
+            all_served);
+    run_all("store --backend owner --workers 1,2,4 --count 3000 --keys 100 --mix get=5,put=3,delete=2 --in-place",
+            all_served);
+    run_all("store --backend owner --workers 3 --count 3000 --keys 100 --mix get=5,put=3,delete=2 --in-place "
+            "--depth 16 "
+            "--pin --queue 2",
+            all_served);
+}
+
 static void one_worker(const struct store_options *o, const char *name, uint32_t workers,
                        const struct run_result *result)
 {
@@ -330,6 +343,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_backend_answers_everything),
         cmocka_unit_test(every_way_to_wait_answers_everything),
+        cmocka_unit_test(owners_of_shards_answer_everything),
         cmocka_unit_test(every_operation_is_known),
         cmocka_unit_test(a_seed_decides),
         cmocka_unit_test(large_values_come_whole),
