@@ -132,7 +132,7 @@ tidy: deps-ci ## check the structure: include rules, function length, globals, f
 	@$(PYTHON) tests/tidy.py
 	@$(MAKE) --no-print-directory check-generated
 
-model: deps-ci ## check the lock-free queue and the wakeup as models (spin)
+model: deps-ci ## check the lock-free queue, the wakeup and the locks of shards as models (spin)
 	@tests/model/run.sh $(BUILD)/model
 
 FUZZ_SECONDS ?= 60
