@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "blackbox"))
 
 import daemon as harness  # noqa: E402
 
-BACKENDS = {name: harness.MATRIX[name] for name in ("mutex-w0-t2", "owner-t1", "backpressure-t2")}
+BACKENDS = {name: harness.MATRIX[name] for name in ("mutex-w0-t2", "owner-t1", "backpressure-t2", "owner-s2-t2")}
 PATIENCE = 30
 
 

@@ -168,9 +168,15 @@ class Server(Wire):
         return lines, values
 
 
+class Pair(tuple):
+    unique = True  # ours never gives two keys the same cas value; shards count each for itself
+
+
 @pytest.fixture(scope="module")
 def pair(sluiced, peer_memcached):
-    return peer_memcached.port, sluiced.memcached_port
+    ports = Pair((peer_memcached.port, sluiced.memcached_port))
+    ports.unique = "-s2-" not in sluiced.point
+    return ports
 
 
 def groups(commands):
@@ -203,7 +209,7 @@ def compare(pair, commands):
                 server.ask(group)
             for command in group:
                 compare_one(command, memcached, sluice, same)
-        assert len(set(same.values())) == len(same)
+        assert not pair.unique or len(set(same.values())) == len(same)
 
 
 @settings(max_examples=500, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck),
