@@ -3,11 +3,20 @@
  * one thread of the backend that are simulated.
  *
  *     clients --arrival--> [gate of I/O thread 1] --+--> ring --> the backend's thread: batches, as worker.c takes
- * them ^  ^              [gate of I/O thread 2] --'                 | |  '--- refused: at once, or sent again |
- *        '------ replies and room in the window, `refill_ns` after the batch's end
+ *      ^  ^                [gate of I/O thread 2] --'                 |        them
+ *      |  '--- refused ----------'                                    |
+ *      '---------- executed: the I/O thread sees it `refill_ns` after the batch's end
  *
  * What costs time here is the work alone: reading, refusing and answering are free. So it shows what the laws of
  * the policies do, apart from what they cost, and the same seed gives the same run on any machine.
+ *
+ * Two things of the real world are modelled, because much depends on them:
+ *
+ *   order     A client gets the answers of a connection in the order of its requests: a refusal that is known at
+ *             once waits for what was accepted before it. With `overtake` it does not.
+ *   absence   With `away_ns`, an I/O thread is kept from its core now and then (by other threads, the kernel, the
+ *             host). What arrives meanwhile and what the backend has done wait until it is back; their age counts
+ *             from when they came.
  */
 #ifndef BENCH_SIM_SIM_H
 #define BENCH_SIM_SIM_H
@@ -45,10 +54,13 @@ struct sim_options {
     const struct admit_policy *policy;
     uint32_t bound;
     uint64_t target_ns;
-    uint32_t gates;      /* I/O threads; connections are dealt out in turn */
-    uint64_t refill_ns;  /* from the end of a batch until its I/O threads have seen it */
-    uint64_t network_ns; /* a client that had its reply sends again after this */
-    bool exponential;    /* service times; else constant */
+    uint32_t gates;         /* I/O threads; connections are dealt out in turn */
+    uint64_t refill_ns;     /* from the end of a batch until its I/O threads have seen it */
+    uint64_t network_ns;    /* a client that had its reply sends again after this */
+    bool overtake;          /* a refusal does not wait for the answers of earlier requests */
+    uint64_t away_ns;       /* an I/O thread is kept from its core for so long on average (exponential); 0: never */
+    uint64_t away_every_ns; /* ... and has it for so long on average in between (exponential) */
+    bool exponential;       /* service times; else constant */
     size_t step_count;
     struct sim_step steps[SIM_STEPS]; /* the first at 0 */
     uint64_t stall_at_ns, stall_ns;   /* the backend stands still; 0: it never does */
@@ -56,17 +68,25 @@ struct sim_options {
     struct sim_stream streams[SIM_STREAMS];
     size_t window_count;
     struct sim_window windows[SIM_WINDOWS];
+    uint64_t piece_ns;    /* length of the pieces that `pieces` of the result tells of; 0: none */
     uint64_t duration_ns; /* clients send for so long; then what is under way comes to its end */
     uint64_t seed;
 };
 
-/* What one stream met in one window. Counted at the moment of the answer, but `sent` and the histogram by the
+/* What one stream met in one window. Counted at the moment of the answer, but `sent` and the histograms by the
  * moment of sending. A retry is a request of its own. */
 struct sim_count {
     uint64_t sent, served, overloaded, late;
     uint64_t lost;               /* given up: refused, and no retry left */
-    struct histogram latency_ns; /* of served ones: from sending until the reply */
+    struct histogram latency_ns; /* of served ones: from sending until the client has the reply */
     struct histogram whole_ns;   /* the same from the first attempt */
+    struct histogram refused_ns; /* of those answered OVERLOADED or LATE: from sending likewise */
+};
+
+/* What the first stream met in a piece of time, by the moment of the answer. */
+struct sim_piece {
+    uint64_t served, refused;
+    uint64_t longest_ns; /* of served ones */
 };
 
 struct sim_result {
@@ -75,9 +95,13 @@ struct sim_result {
     uint64_t busy_ns[SIM_WINDOWS]; /* the backend's time in that window; what a batch takes counts at its end */
     uint64_t all_busy_ns;
     uint64_t wasted_ns;    /* of it, spent on requests whose deadline had passed when they began */
+    uint64_t expired;      /* requests that the backend itself found to be late */
+    uint64_t supplanted;   /* refused after they had been let in, for the sake of others */
     uint64_t retry_ms_max; /* largest hint given */
     uint32_t deepest;      /* most requests that waited */
     uint32_t window_last;  /* the first gate's window at the end */
+    size_t piece_count;
+    struct sim_piece *pieces; /* up to the end of the sending */
 };
 
 /* NULL when memory is out. Free with sim_result_free. */

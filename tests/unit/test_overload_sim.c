@@ -235,6 +235,7 @@ static void retries_do_not_keep_it_down(void **state)
         struct sim_options o = options_of(setups[i], 16000);
         o.streams[0] = open_loop(64, 0.7);
         o.streams[0].retries = 3;
+        o.bound = 256; /* refusals wait for what was accepted before them; behind 1,024 of these, for long */
         o.stall_at_ns = 4000 * MS;
         o.stall_ns = 5000 * MS;
         o.window_count = 2;
@@ -265,7 +266,7 @@ static void greed_harms_only_the_greedy(void **state)
         struct sim_result *r = run(&o);
         EXPECT_AT_MOST(setups[i]->name, (double)p999(r, 0, 0), 1.5 * (double)p999(alone, 0, 0));
         /* Where the line is short, it may be full of them now and then. */
-        EXPECT_AT_MOST(setups[i]->name, (double)r->total[0].overloaded, 0.001 * (double)r->total[0].sent);
+        EXPECT_AT_MOST(setups[i]->name, (double)r->total[0].overloaded, 0.002 * (double)r->total[0].sent);
         if (setups[i] == &reject_by_count) assert_int_equal(r->total[0].overloaded, 0);
         EXPECT_AT_LEAST(setups[i]->name, sim_goodput(&o, r, 0), 0.99 * CAPACITY); /* it gets what is left */
         sim_result_free(alone);
