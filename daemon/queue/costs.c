@@ -1,10 +1,13 @@
 #include "daemon/queue/costs.h"
 
-#define WEIGHT  8  /* a new measurement counts for an eighth */
-#define OUTLIER 16 /* no measurement counts for more than this many times the average: the thread was held up */
+#define WEIGHT       32 /* a new measurement counts for a part in so many: where times vary, few tell of little; ... */
+#define WEIGHT_FIRST 8  /* ... but at first for this, */
+#define FIRST        64 /* for so many measurements */
+#define OUTLIER      16 /* no measurement counts for more than this many times the average: the thread was held up */
 
 void costs_init(struct costs *c)
 {
+    c->noted = 0;
     counter_set(&c->mean_ns, COSTS_FIRST_NS);
     for (int op = 0; op <= OP_TABLE_LAST; op++)
         counter_set(&c->operation_ns[op], 0);
@@ -18,10 +21,14 @@ uint64_t costs_of_parts(const struct costs *c, const struct call *call)
     return sum;
 }
 
-static uint64_t blend(uint64_t average, uint64_t sample)
+/* By a nanosecond at least: a difference that is smaller than the weight would count for nothing. */
+static uint64_t blend(const struct costs *c, uint64_t average, uint64_t sample)
 {
+    uint64_t weight = c->noted < FIRST ? WEIGHT_FIRST : WEIGHT;
     if (sample > average * OUTLIER) sample = average * OUTLIER;
-    return average + (sample + WEIGHT - 1) / WEIGHT - average / WEIGHT;
+    if (sample >= average) return average + (sample - average + weight - 1) / weight;
+    average -= (average - sample + weight - 1) / weight;
+    return average > 0 ? average : 1;
 }
 
 /* A batch took `elapsed_ns` where `expected_ns` had been expected. */
@@ -40,7 +47,7 @@ static void note_one(struct costs *c, const struct call *call, struct outcome *o
     o->seen |= 1U << op;
     uint64_t expected = costs_of(c, call);
     uint64_t share = (uint64_t)((double)o->elapsed_ns * (double)expected / (double)o->expected_ns);
-    counter_set(&c->operation_ns[op], counter_get(&c->operation_ns[op]) ? blend(expected, share) : share + 1);
+    counter_set(&c->operation_ns[op], counter_get(&c->operation_ns[op]) ? blend(c, expected, share) : share + 1);
 }
 
 void costs_note(struct costs *c, struct call *const *calls, size_t count, uint64_t elapsed_ns)
@@ -50,5 +57,6 @@ void costs_note(struct costs *c, struct call *const *calls, size_t count, uint64
         o.expected_ns += costs_of(c, calls[i]);
     for (size_t i = 0; i < count; i++)
         note_one(c, calls[i], &o);
-    counter_set(&c->mean_ns, blend(costs_mean(c), elapsed_ns / count + 1));
+    counter_set(&c->mean_ns, blend(c, costs_mean(c), elapsed_ns / count + 1));
+    if (c->noted < FIRST) c->noted++;
 }

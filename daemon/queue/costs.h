@@ -18,6 +18,7 @@
 struct costs {                               /* of one executing thread */
     counter mean_ns;                         /* of the operations that came, whatever they were */
     counter operation_ns[OP_TABLE_LAST + 1]; /* 0: not measured yet */
+    uint32_t noted;                          /* measurements so far, as long as there are few; executing thread */
 };
 
 void costs_init(struct costs *c);
