@@ -48,7 +48,7 @@ struct admit_state {
         bool dropping;
     } rfc8289;
     struct {
-        uint64_t bound_ns; /* the time bound that it has found; 0: not yet */
+        double share; /* the time bound that it has found, per target; 0: not yet */
         uint64_t interval_end_ns;
         uint64_t longest_ns;   /* longest wait that was let in during this interval */
         uint32_t calls, above; /* executed in this interval; of these, who waited longer than the target */

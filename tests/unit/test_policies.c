@@ -221,6 +221,14 @@ static void rfc8289_spares_the_last(void **state)
 
 /* ---- adaptive ---- */
 
+/* The bound that it has found, where the target is a millisecond. */
+static uint64_t bound_of(const struct admit_state *s)
+{
+    return (uint64_t)(s->adaptive.share * MS);
+}
+
+#define ASSERT_NEAR(a_, b_) assert_in_range((a_), (b_)-2, (b_) + 2)
+
 /* One interval in which `calls` were executed, `late` of them after a wait above the target of a millisecond. */
 static uint64_t after_interval(struct admit_state *s, uint64_t now_ns, uint64_t wait_ns, uint32_t calls,
                                uint32_t late)
@@ -232,7 +240,7 @@ static uint64_t after_interval(struct admit_state *s, uint64_t now_ns, uint64_t 
     if (late) policy_adaptive.executed(s, &v, MS + 1, late);
     v.now_ns++;
     policy_adaptive.executed(s, &v, MS, calls - late);
-    return s->adaptive.bound_ns;
+    return bound_of(s);
 }
 
 static void adaptive_moves_its_bound(void **state)
@@ -241,17 +249,40 @@ static void adaptive_moves_its_bound(void **state)
     uint64_t now = START, bound = after_interval(&s, now, 0, 100, 1);
     (void)state;
     assert_int_equal(bound, MS); /* not used, and one in a hundred is no more than one in a hundred */
-    assert_int_equal(after_interval(&s, now += INTERVAL, bound / 2 - 10 * US, 100, 1), bound + bound / 100 + 1);
-    bound = s.adaptive.bound_ns;
-    assert_int_equal(after_interval(&s, now += INTERVAL, bound / 2 - 11 * US, 100, 0),
-                     bound); /* used less than half */
-    assert_int_equal(after_interval(&s, now += INTERVAL, bound / 2, 99, 1), bound - bound / 10);
+    ASSERT_NEAR(after_interval(&s, now += INTERVAL, bound / 2 - 10 * US, 100, 1), bound + bound / 100);
+    bound = bound_of(&s);
+    ASSERT_NEAR(after_interval(&s, now += INTERVAL, bound / 2 - 11 * US, 100, 0), bound); /* used less than half */
+    ASSERT_NEAR(after_interval(&s, now += INTERVAL, bound / 2, 99, 1), bound - bound / 10);
     for (int i = 0; i < 100; i++)
         bound = after_interval(&s, now += INTERVAL, bound / 2, 10, 10);
-    assert_int_equal(bound, 100 * US); /* ten services */
+    assert_true(bound < 100 * US); /* but ten services are let in, ... */
+    struct admit_view v = view(1, 90 * US);
+    assert_false(policy_adaptive.full(&s, &v));
+    v.wait_ns++;
+    assert_true(policy_adaptive.full(&s, &v));
+    after_interval(&s, now += INTERVAL, 80 * US, 10, 0);
+    ASSERT_NEAR(bound_of(&s), 101 * US); /* ... and from there it grows */
     for (int i = 0; i < 10000; i++)
-        bound = after_interval(&s, now += INTERVAL, bound - 10 * US, 10, 0);
-    assert_int_equal(bound, 1000 * MS);
+        bound = after_interval(&s, now += INTERVAL, bound_of(&s) / 2, 10, 0);
+    assert_true(bound > 1000 * MS); /* but a second is the most */
+    v.wait_ns = 1000 * MS - 10 * US;
+    assert_false(policy_adaptive.full(&s, &v));
+    v.wait_ns++;
+    assert_true(policy_adaptive.full(&s, &v));
+}
+
+/* Where calls get slower and the target is a number of them, the bound is longer at once. */
+static void adaptive_follows_the_target(void **state)
+{
+    struct admit_state s = {0};
+    struct admit_view v = view(1, 0);
+    (void)state;
+    after_interval(&s, START, 0, 10, 10);
+    v.mean_ns = v.cost_ns = MS;
+    v.wait_ns = 17 * MS; /* nine tenths of 20 services */
+    assert_false(policy_adaptive.full(&s, &v));
+    v.wait_ns++;
+    assert_true(policy_adaptive.full(&s, &v));
 }
 
 static void adaptive_looks_once_an_interval(void **state)
@@ -260,13 +291,13 @@ static void adaptive_looks_once_an_interval(void **state)
     struct admit_view v = view(1, 0);
     (void)state;
     policy_adaptive.executed(&s, &v, 0, 1);
-    uint64_t bound = s.adaptive.bound_ns;
+    uint64_t bound = bound_of(&s);
     v.now_ns += INTERVAL - 1;
     policy_adaptive.executed(&s, &v, 9 * MS, 100);
-    assert_int_equal(s.adaptive.bound_ns, bound);
+    assert_int_equal(bound_of(&s), bound);
     v.now_ns++;
     policy_adaptive.executed(&s, &v, 0, 1);
-    assert_int_equal(s.adaptive.bound_ns, bound - bound / 10);
+    ASSERT_NEAR(bound_of(&s), bound - bound / 10);
 }
 
 static void adaptive_starts_at_its_target(void **state)
@@ -299,6 +330,7 @@ int main(void)
         cmocka_unit_test(rfc8289_stops_below_the_target),
         cmocka_unit_test(rfc8289_spares_the_last),
         cmocka_unit_test(adaptive_moves_its_bound),
+        cmocka_unit_test(adaptive_follows_the_target),
         cmocka_unit_test(adaptive_looks_once_an_interval),
         cmocka_unit_test(adaptive_starts_at_its_target),
     };
