@@ -3,11 +3,12 @@
 
 #include <string.h>
 
-#define WINDOW_LEAST 2 /* calls: one that is executed, one that is next */
-#define RATE_NS      50000000
-#define RETRY_MOST   1000               /* ms */
-#define WAIT_MOST_NS 1000000000000      /* what is longer is all the same, and would overflow */
-#define EXCESS_CLEAR (UNIT + UNIT / 16) /* more is offered than can be done, and it is no accident */
+#define WINDOW_LEAST  2 /* calls: one that is executed, one that is next */
+#define RATE_NS       50000000
+#define CRITICAL_MOST 8    /* calls of this gate with the backend, and no critical one goes beyond the window */
+#define CERTAIN       4    /* where a part in so many cannot be done, somebody comes for every turn */
+#define RETRY_MOST    1000 /* ms */
+#define WAIT_MOST_NS  1000000000000 /* what is longer is all the same, and would overflow */
 
 void gate_leave(struct gate *g, struct call *call, bool served)
 {
@@ -59,9 +60,12 @@ uint32_t gate_station_depth(const struct gate_station *station)
            (station->ring ? ring_depth(station->ring) : 0);
 }
 
-bool gate_wants_more(const struct gate *g)
+bool gate_wants_more(const struct gate *g, enum priority priority)
 {
-    return g->options.in_place ? g->budget_ns > 0 : g->out < g->window;
+    if (g->options.in_place) return g->budget_ns > 0;
+    if (g->out < g->window) return true;
+    /* A call of another gate, of whatever class, would go before it. */
+    return priority == PRIORITY_CRITICAL && g->options.station->gates > 1 && g->out < CRITICAL_MOST;
 }
 
 /* By what has been estimated and how that turned out. */
@@ -86,16 +90,30 @@ uint64_t gate_ahead_ns(const struct gate *g, const struct call *call)
     return (turns_ns < g->line.backlog_ns ? turns_ns : g->line.backlog_ns) + g->out_ns;
 }
 
-/* `call`: who wants to enter, NULL: nobody. It waits until all is done that waits now; and, where more comes than
- * can be done, as long as its connection's share of the time makes of what that has waiting. */
+/*
+ * The work before `call` as it will be. It waits until all is done that waits now. If its connection has calls
+ * waiting already, connections that come later have turns before it: the more is offered, the more surely one for
+ * every turn of its own.
+ */
+static uint64_t expected_ns(const struct gate *g, const struct call *call)
+{
+    uint64_t own_ns = line_backlog_of(&g->line, call->conn), turns_ns = rounds_ns(g, call);
+    uint64_t expected_ns = g->line.backlog_ns + g->out_ns;
+    if (own_ns == 0) return expected_ns - g->out_yielding_ns;
+    if (turns_ns <= g->line.backlog_ns) return expected_ns;
+    uint64_t likely = (UNIT - UNIT * UNIT / g->excess) * CERTAIN; /* of what is offered, what cannot be done */
+    if (likely > UNIT) likely = UNIT;
+    return expected_ns + (turns_ns - g->line.backlog_ns) * likely / UNIT;
+}
+
+/* `call`: who wants to enter, NULL: nobody. */
 struct admit_view gate_view(const struct gate *g, const struct call *call, uint64_t now_ns)
 {
-    uint64_t turns_ns = call && g->excess > EXCESS_CLEAR ? rounds_ns(g, call) : 0;
     return (struct admit_view){
         .now_ns = now_ns,
         .waiting = gate_station_depth(g->options.station),
         .bound = g->bound,
-        .wait_ns = gate_wait_of(g, (turns_ns > g->line.backlog_ns ? turns_ns : g->line.backlog_ns) + g->out_ns),
+        .wait_ns = gate_wait_of(g, call ? expected_ns(g, call) : g->line.backlog_ns + g->out_ns),
         .cost_ns = call ? call->wait.cost_ns : 0,
         .mean_ns = costs_mean(g->options.costs),
         .target_ns = g->target_ns,

@@ -10,9 +10,9 @@
  *
  * Calls wait here and not in the backend's ring, because here they can still be turned away in favour of others,
  * and taken in a fair order. The ring gets only what keeps the backend busy: a window of calls that begins small
- * and is doubled whenever the backend ran dry while calls were waiting, up to a millisecond of work; in good times
- * it shrinks. Where the I/O thread executes calls itself (`in_place`), there is a budget of time per turn in the
- * window's place, so that sockets are read between slow operations.
+ * and grows by an eighth whenever the backend ran dry while calls were waiting, up to a millisecond of work; in
+ * good times it shrinks. Where the I/O thread executes calls itself (`in_place`), there is a budget of time per
+ * turn in the window's place, so that sockets are read between slow operations.
  *
  * One thread's, and pure: time comes from the caller. The costs are told by whoever executes.
  */
@@ -66,15 +66,16 @@ struct gate {
     /* With the backend: given to it and not yet back. */
     uint32_t out;
     uint64_t out_ns;
+    uint64_t out_yielding_ns; /* of it, calls before which others that waited too have gone */
     uint32_t window;
     uint32_t calm;     /* returns in a row at which the backend still had half a window */
     bool returned;     /* something came back since the window was looked at */
     int64_t budget_ns; /* in_place: left of this turn's */
 
-    uint32_t stretch;         /* waits as they were, per wait as estimated, in 256ths: a moving average */
+    uint32_t stretch;         /* waits as they were, per wait as estimated, in 4096ths: a moving average */
     uint64_t rate_end_ns;     /* end of the interval in which rates are counted */
     uint32_t offered, served; /* in this interval */
-    uint32_t excess;          /* offered per served, in 256ths: a moving average */
+    uint32_t excess;          /* offered per served, in 4096ths: a moving average */
 
     struct call *first_answered, *last_answered;
     uint64_t run_wait_ns, run_service_ns; /* calls that came back alike, not yet in the histograms */

@@ -1,8 +1,9 @@
 /* At the door: who is let in, and who has to go for that. */
 #include "daemon/admit/gate_impl.h"
 
-#define GREED_CALLS 4 /* who has more calls than this waiting, ... */
-#define GREED_TIMES 4 /* ... and so many times as much work as another would have, makes room for that */
+#define GREED_CALLS  1 /* who has more calls than this waiting, ... */
+#define GREED_HALVES 3 /* ... and so many halves of the work that another would have, makes room for that */
+#define MANY_CALLS   8 /* who has more calls than this waiting makes room for who has none, whatever their class */
 
 /* Is there surely a place? Without looking at what other threads write, as long as this gate has less than its
  * share. */
@@ -20,49 +21,59 @@ static bool will_be_late(const struct gate *g, const struct call *call, uint64_t
            call->request.deadline_ms * 1000000U;
 }
 
-/*
- * Who has to go so that `call` may stay; NULL: nobody. Of a lower class, the newest. Among equals only one with far
- * more waiting than the newcomer, who himself has no more than his share.
+/* Among equals only one with more waiting than the newcomer would have, so that it has as much left. NULL: nobody.
  */
-static struct call *victim_for(const struct gate *g, const struct call *call)
+static struct call *newest_for(const struct gate *g, const struct call *call)
 {
-    const struct line *l = &g->line;
-    struct call *lower = line_newest_below(l, call->request.priority);
-    if (lower) return lower;
-    uint64_t mine_ns = line_backlog_of(l, call->conn) + call->wait.cost_ns;
-    uint64_t fair_ns = l->backlog_ns / (l->flow_count + 1);
-    if (mine_ns > fair_ns) return NULL;
-    return line_greediest(l, call->request.priority, GREED_CALLS, mine_ns * GREED_TIMES, LINE_NEWEST);
+    uint64_t mine_ns = line_backlog_of(&g->line, call->conn) + call->wait.cost_ns;
+    return line_greediest(&g->line, call->request.priority, GREED_CALLS, mine_ns * GREED_HALVES / 2, LINE_NEWEST);
 }
 
-/* The same where the oldest goes: of who has the most waiting, or if that are few, of all; of the lowest class. */
+/* The same where the oldest goes. Where nobody has more: of its own connection's, or if it has none there, of all.
+ */
 static struct call *oldest_for(const struct gate *g, const struct call *call)
 {
-    struct call *lower = line_oldest_below(&g->line, call->request.priority);
-    if (lower) return lower;
-    struct call *greedy = line_greediest(&g->line, call->request.priority, GREED_CALLS, 0, LINE_OLDEST);
-    return greedy ? greedy : line_oldest_of(&g->line, call->request.priority);
+    const struct line *l = &g->line;
+    uint64_t own_ns = line_backlog_of(l, call->conn);
+    struct call *greedy =
+        line_greediest(l, call->request.priority, GREED_CALLS, own_ns * GREED_HALVES / 2, LINE_OLDEST);
+    if (greedy) return greedy;
+    struct call *oldest = own_ns > 0 ? line_first_of(l, call->conn) : line_oldest_of(l, call->request.priority);
+    return oldest && oldest->request.priority >= call->request.priority ? oldest : NULL;
 }
 
-static struct call *supplanted_by(const struct gate *g, const struct call *call)
+/* May it, being critical, wait longer than others? */
+static bool is_patient(struct gate *g, const struct call *call, struct admit_view v)
 {
-    return g->policy->when_full == ADMIT_SUPPLANT ? oldest_for(g, call) : victim_for(g, call);
-}
-
-/* Does the policy let it in, or can it have somebody's place (`*victim`)? A critical call that finds nobody of
- * a lower class to give way may wait longer than others. */
-static bool finds_room(struct gate *g, const struct call *call, uint64_t now_ns, struct call **victim)
-{
-    struct admit_view v = gate_view(g, call, now_ns);
-    *victim = NULL;
-    if (!g->policy->full(&g->state, &v)) return true;
-    if (g->policy->when_full == ADMIT_HOLD) return false;
-    *victim = supplanted_by(g, call);
-    if (*victim) return true;
     if (call->request.priority != PRIORITY_CRITICAL) return false;
     v.wait_ns /= PATIENCE;
     v.cost_ns /= PATIENCE;
     return !g->policy->full(&g->state, &v);
+}
+
+/* Whom it finds among equals; and, if nothing of its connection waits, among those of a higher class as well. */
+static struct call *greedy_for(const struct gate *g, const struct call *call)
+{
+    struct call *greedy = g->policy->when_full == ADMIT_SUPPLANT ? oldest_for(g, call) : newest_for(g, call);
+    if (greedy || line_backlog_of(&g->line, call->conn) > 0) return greedy;
+    return line_greediest(&g->line, PRIORITY_CRITICAL, MANY_CALLS, 0, LINE_NEWEST);
+}
+
+/* Does the policy let it in, or can it have somebody's place (`*victim`)? Of somebody of a lower class first; a
+ * critical call that finds nobody there may wait longer than others; then of who has much waiting. */
+static bool finds_room(struct gate *g, const struct call *call, uint64_t now_ns, struct call **victim)
+{
+    bool oldest = g->policy->when_full == ADMIT_SUPPLANT;
+    enum priority priority = call->request.priority;
+    struct admit_view v = gate_view(g, call, now_ns);
+    *victim = NULL;
+    if (!g->policy->full(&g->state, &v)) return true;
+    if (g->policy->when_full == ADMIT_HOLD) return false;
+    *victim = oldest ? line_oldest_below(&g->line, priority) : line_newest_below(&g->line, priority);
+    if (*victim) return true;
+    if (is_patient(g, call, v)) return true;
+    *victim = greedy_for(g, call);
+    return *victim != NULL;
 }
 
 static enum gate_verdict refuse(struct gate *g, struct call *call)
@@ -110,17 +121,18 @@ enum gate_verdict gate_judge(struct gate *g, struct call *call, uint64_t now_ns)
 {
     call->wait.cost_ns = costs_of(g->options.costs, call);
     gate_count_rates(g, now_ns);
+    if (!line_favours(&g->line, call)) call->request.priority = PRIORITY_NORMAL;
     if (will_be_late(g, call, now_ns)) {
         call->reply.kind = REPLY_LATE;
         counter_add(&g->options.stats->late, 1);
         return GATE_REFUSE;
     }
-    bool passes = g->line.count == 0 && gate_wants_more(g);
+    bool passes = g->line.count == 0 && gate_wants_more(g, call->request.priority);
     if (passes && (g->options.in_place || has_room(g))) {
         note_pass(g, call, now_ns);
         call->wait.estimate_ns = g->out_ns;
         call->wait.entered_ns = now_ns;
-        call->wait.yields = false;
+        call->wait.overtaken = call->wait.yields = false;
         g->offered++;
         return GATE_PASS;
     }
@@ -135,6 +147,16 @@ static bool reserve(struct gate *g)
     if (atomic_fetch_add_explicit(lined, 1, memory_order_relaxed) < g->bound) return true;
     atomic_fetch_sub_explicit(lined, 1, memory_order_relaxed);
     return false;
+}
+
+/* Has its connection something waiting, and twice as much as others have on average, or are there no others? Then
+ * those that come later go before it. */
+static bool has_more_than_others(const struct gate *g, const struct call *call)
+{
+    uint64_t own_ns = line_backlog_of(&g->line, call->conn), cost_ns = call->wait.cost_ns;
+    if (own_ns == 0) return false;
+    uint64_t flows = g->line.flow_count;
+    return flows == 1 || (own_ns + cost_ns) * flows > 2 * (g->line.backlog_ns + cost_ns);
 }
 
 static void supplant(struct gate *g, struct call *victim)
@@ -157,6 +179,7 @@ enum gate_verdict gate_enter(struct gate *g, struct call *call, uint64_t now_ns)
     }
     call->wait.estimate_ns = gate_ahead_ns(g, call);
     call->wait.entered_ns = now_ns;
+    call->wait.overtaken = has_more_than_others(g, call);
     if (!line_add(&g->line, call)) {
         atomic_fetch_sub_explicit(&g->options.station->lined, 1, memory_order_relaxed);
         reply_error(&call->reply, ERR_OUT_OF_MEMORY, "no memory for this request just now; not executed");

@@ -7,8 +7,8 @@
 
 #include "daemon/admit/gate.h"
 
-#define UNIT     256 /* of stretch and excess */
-#define PATIENCE 4   /* a critical call may wait so many times as long as others, where it has to */
+#define UNIT     4096 /* of stretch and excess */
+#define PATIENCE 4    /* a critical call may wait so many times as long as others, where it has to */
 
 static inline uint64_t gate_waited(const struct call *call, uint64_t now_ns)
 {
@@ -18,7 +18,8 @@ static inline uint64_t gate_waited(const struct call *call, uint64_t now_ns)
 /* Takes a call out of the line. */
 void gate_leave(struct gate *g, struct call *call, bool served);
 
-bool gate_wants_more(const struct gate *g);
+/* Does the backend want a call of this class? */
+bool gate_wants_more(const struct gate *g, enum priority priority);
 
 /* By what has been estimated and how that turned out. */
 uint64_t gate_wait_of(const struct gate *g, uint64_t backlog_ns);

@@ -6,8 +6,8 @@
 #define WINDOW_LEAST    2       /* calls: one that is executed, one that is next */
 #define WINDOW_LEAST_NS 50000   /* work: what a batch is */
 #define WINDOW_MOST_NS  1000000 /* work: more could not be turned away any more */
-#define WINDOW_MOST_MIN 8       /* calls that the window may always grow to, however slow they are */
-#define CALM_RETURNS    64      /* so often in a row not dry, and the window shrinks by an eighth */
+#define WINDOW_MOST_MIN 12      /* calls that the window may always grow to, however slow they are */
+#define CALM_RETURNS    256     /* so often in a row not dry, and the window shrinks by an eighth */
 #define FAST_NS         5000    /* in place: what costs less on average is executed as it is read */
 #define BUDGET_FAST_NS  4000000 /* ... within this much a turn */
 #define BUDGET_SLOW_NS  200000  /* and what costs more within this, so that who is refused learns it soon */
@@ -29,10 +29,12 @@ static void adjust_window(struct gate *g)
     g->returned = false;
     uint64_t mean_ns = costs_mean(g->options.costs) + 1;
     uint64_t least = WINDOW_LEAST_NS / mean_ns, most = WINDOW_MOST_NS / mean_ns;
-    if (least < WINDOW_LEAST) least = WINDOW_LEAST;
+    /* Where there are several gates, what is next comes from another. */
+    uint64_t least_calls = g->options.station->gates > 1 ? WINDOW_LEAST - 1 : WINDOW_LEAST;
+    if (least < least_calls) least = least_calls;
     if (most < WINDOW_MOST_MIN) most = WINDOW_MOST_MIN;
     if (g->line.count > 0 && ran_dry(g)) {
-        g->window *= 2;
+        g->window += (g->window + 7) / 8;
         g->calm = 0;
     } else if (g->out < g->window / 2) {
         g->calm = 0;
@@ -49,7 +51,7 @@ static void adjust_window(struct gate *g)
  */
 static bool would_idle(const struct gate *g)
 {
-    return !g->options.in_place && g->out == 0;
+    return !g->options.in_place && ran_dry(g);
 }
 
 /* How long it has waited, as policies see it: they are to have more patience with a critical call than with others,
@@ -105,12 +107,13 @@ static bool is_late(const struct gate *g, const struct call *call, uint64_t now_
 struct call *gate_next(struct gate *g, uint64_t now_ns)
 {
     if (!g->options.in_place) adjust_window(g);
-    for (int i = 0; i < STALE_MOST && gate_wants_more(g); i++) {
-        if (shed_stale(g, now_ns)) continue;
+    for (int i = 0; i < STALE_MOST; i++) {
+        if (gate_wants_more(g, PRIORITY_NORMAL) && shed_stale(g, now_ns)) continue;
         struct call *call = line_peek(&g->line);
-        if (!call) return NULL;
+        if (!call || !gate_wants_more(g, call->request.priority)) return NULL;
         if (!is_late(g, call, now_ns)) {
             call->wait.yields = line_yields(&g->line, call);
+            call->wait.overtaken = call->wait.overtaken || call->wait.yields;
             gate_leave(g, call, true);
             return call;
         }
@@ -130,9 +133,11 @@ void gate_sent(struct gate *g, struct call *call)
 {
     g->out++;
     g->out_ns += call->wait.cost_ns;
+    if (call->wait.yields) g->out_yielding_ns += call->wait.cost_ns;
 }
 
-/* How estimates of waiting turned out; short ones say nothing. */
+/* How estimates of waiting turned out. Short ones say nothing, and those of who was overtaken only when they were
+ * too high. */
 static void learn_stretch(struct gate *g, const struct call *call)
 {
     uint64_t estimate_ns = call->wait.estimate_ns;
@@ -141,8 +146,17 @@ static void learn_stretch(struct gate *g, const struct call *call)
     uint64_t waited_ns = call->taken_ns > call->wait.entered_ns ? call->taken_ns - call->wait.entered_ns : 0;
     uint64_t ratio = waited_ns * UNIT / estimate_ns;
     if (ratio > STRETCH_MOST) ratio = STRETCH_MOST;
-    if (ratio < UNIT) ratio = UNIT; /* it was shorter only because others were turned away */
-    g->stretch = (uint32_t)((g->stretch * 31ULL + ratio + 16) / 32);
+    if (call->wait.overtaken && ratio > g->stretch) return;
+    g->stretch = (uint32_t)((g->stretch * 127ULL + ratio + 64) / 128);
+    if (g->stretch < UNIT) g->stretch = UNIT; /* it was shorter only because others were turned away */
+}
+
+/* How long the line made it wait. Who was overtaken, by those who ask for less, would have waited as long as was
+ * estimated but for them. */
+static uint64_t line_wait(const struct gate *g, const struct call *call, uint64_t waited_ns)
+{
+    uint64_t estimate_ns = gate_wait_of(g, call->wait.estimate_ns);
+    return call->wait.overtaken && estimate_ns < waited_ns ? estimate_ns : waited_ns;
 }
 
 /* Puts the calls that came back alike into the histograms. */
@@ -160,10 +174,10 @@ static void note_executed(struct gate *g, const struct call *call, uint32_t time
 {
     uint64_t waited_ns = gate_waited(call, call->taken_ns);
     uint64_t service_ns = call->done_ns > call->taken_ns ? call->done_ns - call->taken_ns : 0;
-    if (!call->wait.yields) learn_stretch(g, call);
-    if (g->policy->executed && !call->wait.yields) {
+    learn_stretch(g, call);
+    if (g->policy->executed) {
         struct admit_view v = gate_view(g, NULL, now_ns);
-        g->policy->executed(&g->state, &v, waited_ns, times);
+        g->policy->executed(&g->state, &v, line_wait(g, call, waited_ns), times);
     }
     if (waited_ns != g->run_wait_ns || service_ns != g->run_service_ns) {
         if (g->run_calls) record_run(g);
@@ -177,7 +191,7 @@ static void note_executed(struct gate *g, const struct call *call, uint32_t time
 static bool are_alike(const struct call *a, const struct call *b)
 {
     return a->arrived_ns == b->arrived_ns && a->wait.estimate_ns == 0 && b->wait.estimate_ns == 0 &&
-           a->wait.yields == b->wait.yields;
+           a->wait.overtaken == b->wait.overtaken;
 }
 
 void gate_executed(struct gate *g, struct call *const *calls, size_t count, uint64_t now_ns)
@@ -200,6 +214,7 @@ void gate_returned(struct gate *g, struct call *call, uint64_t now_ns)
     assert(g->out > 0);
     g->out--;
     g->out_ns -= call->wait.cost_ns;
+    if (call->wait.yields) g->out_yielding_ns -= call->wait.cost_ns;
     g->returned = true;
     if (call->taken_ns == 0) return;
     if (call->reply.kind == REPLY_LATE) {

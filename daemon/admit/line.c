@@ -11,6 +11,8 @@
 #define DEEP_CALLS     4  /* a flow with more calls waiting than this, ... */
 #define DEEP_TIMES     4  /* ... and so many times as many as the others have on average, is deep */
 #define TURNS_IN_A_ROW 16 /* of a ring while flows of later rings wait, who then have one too */
+#define FAVOUR_PART    4  /* of what is served, a flow's critical calls are favoured for a part in so many, ... */
+#define FAVOUR_CALLS   16 /* ... and for so many mean calls at once */
 #define LOOK_AT        8  /* calls at a flow's end that are looked at for one of a low class */
 
 void line_init(struct line *l)
@@ -188,6 +190,19 @@ static bool make_room(struct line *l, uint32_t slot)
     return true;
 }
 
+bool line_favours(const struct line *l, const struct call *call)
+{
+    uint32_t slot = slot_of(call);
+    if (call->request.priority != PRIORITY_CRITICAL || slot >= l->flow_room || l->count == 0) return true;
+    return l->flows[slot].favoured_ns <= l->favour_ns + FAVOUR_CALLS * (uint64_t)quantum(l);
+}
+
+/* A critical call enters. What was not used of earlier is gone. */
+static void use_favour(const struct line *l, struct line_flow *f, uint64_t cost_ns)
+{
+    f->favoured_ns = (f->favoured_ns > l->favour_ns ? f->favoured_ns : l->favour_ns) + cost_ns;
+}
+
 bool line_add(struct line *l, struct call *call)
 {
     uint32_t slot = slot_of(call);
@@ -202,6 +217,7 @@ bool line_add(struct line *l, struct call *call)
     *(f->last ? &f->last->wait.flow_next : &f->first) = call;
     *(class->last ? &class->last->wait.class_next : &class->first) = call;
     f->last = class->last = call;
+    if (call->request.priority == PRIORITY_CRITICAL) use_favour(l, f, w->cost_ns);
     l->count++;
     l->backlog_ns += w->cost_ns;
     f->backlog_ns += w->cost_ns;
@@ -242,6 +258,7 @@ void line_remove(struct line *l, struct call *call, bool served)
     if (served) {
         pay(l, f, call->wait.cost_ns);
         count_turn(l, f->ring);
+        l->favour_ns += call->wait.cost_ns / FAVOUR_PART;
     }
     l->count--;
     l->backlog_ns -= call->wait.cost_ns;
@@ -296,6 +313,12 @@ struct call *line_newest_below(const struct line *l, enum priority priority)
 bool line_yields(const struct line *l, const struct call *call)
 {
     return l->flows[slot_of(call)].ring == RING_LAST;
+}
+
+struct call *line_first_of(const struct line *l, uint64_t conn)
+{
+    uint32_t slot = (uint32_t)conn;
+    return slot < l->flow_room && l->flows[slot].count > 0 ? l->flows[slot].first : NULL;
 }
 
 uint64_t line_backlog_of(const struct line *l, uint64_t conn)

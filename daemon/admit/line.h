@@ -39,6 +39,7 @@ struct line_flow {
     enum line_ring ring;
     uint64_t backlog_ns;
     int64_t deficit_ns;
+    uint64_t favoured_ns;          /* of the line's favour_ns, used up for its critical calls */
     uint32_t turn_next, turn_prev; /* round robin: slots of the neighbours */
     uint32_t rank_next, rank_prev; /* flows of the same rank */
 };
@@ -54,6 +55,7 @@ struct line {
     uint32_t count;      /* calls */
     uint64_t backlog_ns; /* what they are expected to cost */
     uint64_t tickets;
+    uint64_t favour_ns;            /* a part of all that was served: so much one flow may have been favoured */
     uint32_t turns[LINE_RINGS];    /* the flow whose turn it is; LINE_NONE: the ring is empty */
     uint32_t in_a_row[LINE_RINGS]; /* calls served from this ring since one of a later ring was */
     uint32_t ranks[LINE_RANKS];
@@ -69,6 +71,11 @@ void line_free(struct line *l); /* gives back the line's own memory; the calls i
 /* Appends the call to its connection's flow. call->wait.cost_ns and the request's priority (not the default) must
  * be set. False when memory is out. */
 bool line_add(struct line *l, struct call *call);
+
+/* False: it is critical, but is to count as a normal one. Of what the line serves, one connection's critical calls
+ * go first for a quarter; beyond that and some, they take their turn. (Else one that sends nothing but critical
+ * calls, and as many as it can, would leave nothing to others.) */
+bool line_favours(const struct line *l, const struct call *call);
 
 /* The call whose turn it is; NULL when the line is empty. It stays in the line. */
 struct call *line_peek(struct line *l);
@@ -88,6 +95,9 @@ struct call *line_newest_below(const struct line *l, enum priority priority);
 
 /* Do the flows of others go before that of this call, which is in the line? */
 bool line_yields(const struct line *l, const struct call *call);
+
+/* The call of the connection `conn` that came first; NULL: it has none here. */
+struct call *line_first_of(const struct line *l, uint64_t conn);
 
 /* What the connection `conn` has waiting. */
 uint64_t line_backlog_of(const struct line *l, uint64_t conn);

@@ -255,8 +255,30 @@ static void the_greedy_make_room_for_the_modest(void **state)
     assert_int_equal(submit_one(f, 1, PRIORITY_NORMAL), GATE_REFUSE); /* not for himself */
     assert_int_equal(submit_one(f, 2, PRIORITY_NORMAL), GATE_LINE);
     assert_ptr_equal(gate_answered(&f->gates[0]), newest);
-    /* Now 5 wait of one and 1 of the other, who would have 2 of 6 with another: more than that is no greed. */
+    /* Now 5 wait of one and 1 of the other, then 4 and 2: no greed any more. */
+    assert_int_equal(submit_one(f, 2, PRIORITY_NORMAL), GATE_LINE);
     assert_int_equal(submit_one(f, 2, PRIORITY_NORMAL), GATE_REFUSE);
+    /* But who has nothing waiting has more right to a place than who has two. */
+    assert_int_equal(submit_one(f, 3, PRIORITY_NORMAL), GATE_LINE);
+    assert_int_equal(submit_one(f, 4, PRIORITY_NORMAL), GATE_LINE);
+    assert_int_equal(counter_get(&f->stats[0].supplanted), 4);
+}
+
+/* One that calls all it sends critical has a claim to many places, not to all. */
+static void the_critical_leave_some_room_to_the_modest(void **state)
+{
+    struct fixture *f = *state;
+    gate_tune(&f->gates[0], &policy_reject, 20, 0);
+    for (int i = 0; i < 20; i++)
+        submit_one(f, 1, PRIORITY_CRITICAL);
+    struct call *newest = latest(f);
+    assert_int_equal(submit_one(f, 2, PRIORITY_NORMAL), GATE_LINE);
+    assert_ptr_equal(gate_answered(&f->gates[0]), newest);
+    assert_int_equal(submit_one(f, 2, PRIORITY_NORMAL), GATE_REFUSE); /* he has one now */
+    for (uint64_t conn = 3; conn < 12; conn++)
+        assert_int_equal(submit_one(f, conn, PRIORITY_NORMAL), GATE_LINE);
+    assert_int_equal(submit_one(f, 12, PRIORITY_NORMAL), GATE_REFUSE);
+    assert_int_equal(line_backlog_of(&f->gates[0].line, 1), 8 * COST);
 }
 
 static void drop_oldest_drops_the_oldest(void **state)
@@ -272,12 +294,12 @@ static void drop_oldest_drops_the_oldest(void **state)
     }
     /* But none of a higher class. */
     assert_int_equal(submit_one(f, 500, PRIORITY_SHEDDABLE), GATE_REFUSE);
-    /* And of one who has most of the places, his own. */
-    for (int i = 0; i < 6; i++)
-        submit_one(f, 300, PRIORITY_NORMAL);
-    assert_int_equal(count_of(gate_answered(&f->gates[0])), 6);
-    assert_int_equal(submit_one(f, 301, PRIORITY_NORMAL), GATE_LINE);
-    assert_int_equal(gate_answered(&f->gates[0])->conn, 300);
+    /* Who comes often takes the place of another once, then his own. */
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(submit_one(f, 300, PRIORITY_NORMAL), GATE_LINE);
+        assert_int_equal(gate_answered(&f->gates[0])->conn == 300, i > 0);
+    }
+    assert_int_equal(line_backlog_of(&f->gates[0].line, 300), COST);
 }
 
 /* By time, a critical call that finds nobody to give way may wait longer than others. */
@@ -435,8 +457,7 @@ static void the_stale_are_answered_oldest_first(void **state)
 
 /* ---- the window ---- */
 
-/* The backend runs dry while calls wait: it is given twice as many. Where it never does, the window shrinks again.
- */
+/* The backend runs dry while calls wait: it is given more. Where it never does, the window shrinks again. */
 static void the_window_follows_the_need(void **state)
 {
     struct fixture *f = *state;
@@ -445,21 +466,37 @@ static void the_window_follows_the_need(void **state)
     for (int i = 0; i < 150; i++)
         submit_one(f, i, PRIORITY_NORMAL);
     size_t expected = 2;
-    for (int round = 0; round < 5; round++) {
+    for (int round = 0; round < 12; round++) {
         assert_int_equal(f->sent_count, expected);
         while (f->sent_count > 0)
             give_back(f, g, 1);
         serve(f, g);
-        expected = expected * 2 < 9 ? expected * 2 : 9; /* less than a millisecond of work */
+        expected += (expected + 7) / 8;
+        if (expected > 12) expected = 12;
     }
-    for (int i = 0; i < 100; i++) { /* one by one */
+    for (int i = 0; i < 270; i++) { /* one by one */
         give_back(f, g, 1);
         serve(f, g);
         if (f->gates[0].line.count < 5)
             for (int j = 0; j < 100 && f->used < CALLS; j++)
                 submit_one(f, j, PRIORITY_NORMAL);
     }
-    assert_int_equal(g->window, 7); /* once: 9 less an eighth */
+    assert_int_equal(g->window, 10); /* once: 12 less an eighth */
+}
+
+/* Where calls of other gates would go before them, critical calls are not kept back for the window. */
+static void the_critical_go_beyond_the_window(void **state)
+{
+    struct fixture *f = *state;
+    gate_tune(&f->gates[0], &policy_reject, 100, 0);
+    fill(f, PRIORITY_NORMAL);
+    assert_int_equal(f->sent_count, 2);
+    for (int i = 0; i < 10; i++)
+        submit_one(f, 1000 + (uint64_t)i, PRIORITY_CRITICAL);
+    serve(f, &f->gates[0]);
+    assert_int_equal(f->sent_count, 8);
+    for (size_t i = 2; i < f->sent_count; i++)
+        assert_int_equal(f->sent[i]->request.priority, PRIORITY_CRITICAL);
 }
 
 static void the_window_is_never_larger_than_the_ring_has_room_for(void **state)
@@ -553,10 +590,10 @@ static void hints_grow_with_backlog_and_demand(void **state)
     fill(f, PRIORITY_NORMAL);
     submit_one(f, 1, PRIORITY_NORMAL);
     assert_int_equal(latest(f)->reply.number, 11); /* 100 calls of 100 us */
-    f->gates[0].excess = 10 * 256;
+    f->gates[0].excess = 10 * 4096;
     submit_one(f, 1, PRIORITY_NORMAL);
     assert_int_equal(latest(f)->reply.number, 101);
-    f->gates[0].excess = 1000 * 256;
+    f->gates[0].excess = 1000 * 4096;
     submit_one(f, 1, PRIORITY_NORMAL);
     assert_int_equal(latest(f)->reply.number, 1000);
 }
@@ -573,7 +610,7 @@ static void estimates_learn(void **state)
         give_back(f, g, 3 * COST);
         serve(f, g);
     }
-    assert_in_range(g->stretch, 256 * 5 / 2, 256 * 7 / 2);
+    assert_in_range(g->stretch, 4096 * 5 / 2, 4096 * 7 / 2);
 }
 
 #define TEST(name_)          cmocka_unit_test_setup_teardown(name_, setup, teardown)
@@ -589,6 +626,7 @@ int main(void)
         TEST(judging_takes_no_place),
         TEST(a_higher_class_supplants_the_newest_of_the_lowest),
         TEST(the_greedy_make_room_for_the_modest),
+        TEST(the_critical_leave_some_room_to_the_modest),
         TEST(drop_oldest_drops_the_oldest),
         TEST(the_critical_have_more_time),
         TEST(wait_holds_and_never_refuses),
@@ -598,6 +636,7 @@ int main(void)
         TEST(too_late_on_leaving_and_at_the_worker),
         TEST(the_stale_are_answered_oldest_first),
         TEST(the_window_follows_the_need),
+        TEST_MANY(the_critical_go_beyond_the_window),
         TEST(the_window_is_never_larger_than_the_ring_has_room_for),
         TEST_IN_PLACE(in_place_there_is_a_budget_of_time),
         TEST(a_change_of_rules_loses_nobody),

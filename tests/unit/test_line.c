@@ -343,6 +343,38 @@ static void more_work_is_greedier(void **state)
     }
 }
 
+/* ---- favour ---- */
+
+/* A connection's critical calls are favoured for a quarter of what is served, and 16 at once. */
+static void favour_is_for_a_quarter(void **state)
+{
+    struct fixture *f = *state;
+    struct call probe;
+    call_init(&probe);
+    probe.conn = 1;
+    probe.request.priority = PRIORITY_CRITICAL;
+    assert_true(line_favours(&f->line, &probe));
+    for (int i = 0; i < 100; i++)
+        add(f, 2, 100, PRIORITY_NORMAL);
+    int favoured = 0;
+    for (; line_favours(&f->line, &probe); favoured++)
+        add(f, 1, 100, PRIORITY_CRITICAL);
+    assert_int_equal(favoured, 17);
+    probe.conn = 2; /* others are not concerned */
+    assert_true(line_favours(&f->line, &probe));
+    probe.conn = 1;
+    for (int i = 0; i < 4; i++) { /* four served: one more */
+        assert_false(line_favours(&f->line, &probe));
+        serve(f);
+    }
+    assert_true(line_favours(&f->line, &probe));
+    probe.request.priority = PRIORITY_NORMAL;
+    add(f, 1, 100, PRIORITY_CRITICAL);
+    assert_true(line_favours(&f->line, &probe)); /* what is not critical is not changed */
+    probe.request.priority = PRIORITY_CRITICAL;
+    assert_false(line_favours(&f->line, &probe));
+}
+
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, setup, teardown)
 
 int main(void)
@@ -360,6 +392,7 @@ int main(void)
         TEST(the_deep_yield),
         TEST(the_greedy_are_those_with_most_work),
         TEST(more_work_is_greedier),
+        TEST(favour_is_for_a_quarter),
     };
     return cmocka_run_group_tests_name("line", tests, NULL, NULL);
 }
