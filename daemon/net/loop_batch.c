@@ -13,6 +13,9 @@
 
 #include "daemon/net/loop_impl.h"
 
+#define WRITES_PER_LOOK \
+    8 /* connections written between two looks at the clock: replies leave when they are written */
+
 void loop_call_back(struct loop *loop, struct call *call)
 {
     struct conn *c = loop_find(loop, call->conn);
@@ -46,8 +49,10 @@ void loop_settle(struct loop *loop)
 {
     struct conn *c;
     loop_batch_run(loop);
-    while ((c = loop->lists[LIST_DIRTY].first) != NULL)
+    for (int written = 1; (c = loop->lists[LIST_DIRTY].first) != NULL; written++) {
         conn_flush(c); /* takes it off the list */
+        if (written % WRITES_PER_LOOK == 0) loop->now_ns = 0;
+    }
     loop->input_used = 0;
     loop->unwritten = 0;
 }

@@ -46,20 +46,22 @@ void loop_stats_reply(struct loop_stats *s, const struct call *call, uint64_t no
     counter_add(&s->operations[op][outcome_of(&call->reply)], 1);
     if (call->reply.kind == REPLY_PARTS) count_parts(s, call);
     if (!op_needs_table(op)) return;
+    bool refused = call->reply.kind == REPLY_OVERLOADED || call->reply.kind == REPLY_LATE;
+    int which = refused ? LATENCY_REFUSED : (int)op;
     if (now_ns) {
-        histogram_run_add(&s->alike[op], &s->latency[op], now_ns - call->arrived_ns);
+        histogram_run_add(&s->alike[which], &s->latency[which], now_ns - call->arrived_ns);
     } else {
-        s->batch[op]++;
+        s->batch[which]++;
         s->batch_arrived_ns = call->arrived_ns;
     }
 }
 
 void loop_stats_batch(struct loop_stats *s, uint64_t now_ns)
 {
-    for (int op = 0; op <= OP_TABLE_LAST; op++) {
-        histogram_run_end(&s->alike[op], &s->latency[op]);
-        if (s->batch[op]) histogram_record_n(&s->latency[op], now_ns - s->batch_arrived_ns, s->batch[op]);
-        s->batch[op] = 0;
+    for (int i = 0; i < LATENCY_COUNT; i++) {
+        histogram_run_end(&s->alike[i], &s->latency[i]);
+        if (s->batch[i]) histogram_record_n(&s->latency[i], now_ns - s->batch_arrived_ns, s->batch[i]);
+        s->batch[i] = 0;
     }
     s->batch_arrived_ns = 0;
 }
@@ -109,6 +111,7 @@ bool loop_stats_register(struct loop_stats *s, struct metrics *m)
     }
     for (int op = 0; op < OP_COUNT; op++)
         ok = ok && register_operation(s, m, (enum op)op);
+    ok = ok && metrics_histogram(m, "latency_ns.refused", &s->latency[LATENCY_REFUSED]);
     return ok && metrics_counter(m, "operations.malformed", &s->malformed) &&
            metrics_gauge(m, "memory.calls", &s->call_bytes) && metrics_counter(m, "net.bytes_in", &s->bytes_in) &&
            metrics_counter(m, "net.bytes_out", &s->bytes_out) && metrics_counter(m, "net.turns", &s->turns) &&

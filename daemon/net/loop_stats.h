@@ -29,6 +29,10 @@ enum close_reason {
     CLOSE_REASONS
 };
 
+/* Latencies are kept by operation, of executed requests; and of refused ones, OVERLOADED or LATE, together: both in
+ * one histogram would tell of neither. */
+enum { LATENCY_REFUSED = OP_TABLE_LAST + 1, LATENCY_COUNT };
+
 struct loop_stats {
     counter operations[OP_COUNT][OUTCOME_COUNT];
     counter malformed; /* bytes that were no request */
@@ -38,10 +42,10 @@ struct loop_stats {
     counter turns;
     struct longest turn;
     counter call_bytes; /* calls in existence, spare ones included; what they allocated beside is not counted */
-    struct histogram latency[OP_TABLE_LAST + 1];   /* operations on the table: from arrival to reply, in ns */
-    struct histogram_run alike[OP_TABLE_LAST + 1]; /* latencies not recorded yet; I/O thread only */
-    uint32_t batch[OP_TABLE_LAST + 1];             /* answered since the last loop_stats_batch; I/O thread only */
-    uint64_t batch_arrived_ns;                     /* when that batch was read; 0: nothing is in it */
+    struct histogram latency[LATENCY_COUNT];   /* operations on the table: from arrival to reply, in ns */
+    struct histogram_run alike[LATENCY_COUNT]; /* latencies not recorded yet; I/O thread only */
+    uint32_t batch[LATENCY_COUNT];             /* answered since the last loop_stats_batch; I/O thread only */
+    uint64_t batch_arrived_ns;                 /* when that batch was read; 0: nothing is in it */
 };
 
 struct loop_stats *loop_stats_create(const struct clock *clock);
