@@ -49,6 +49,7 @@ EXPERIMENTS = {
     16: "e16_retries",
     17: "e17_soak",
     18: "e18_honest_time",
+    19: "e19_simulation",
     20: "e20_no_stalls",
 }
 
@@ -78,7 +79,7 @@ def draw(number, out):
     lines += [f"![{module.TITLE}]({plot.name})\n" for plot in plots]
     lines.append(module.table(record["data"]))
     if record.get("goals"):
-        lines.append(goals_table(record["goals"]))
+        lines.append(goals_table(record["goals"], module))
     lines.append(f"`{command_of(record['mode'], number)}`, {record['date']}, {record['machine_text']}; "
                  f"{record['placement']}.")
     lines.append(record.get("quiet", ""))
@@ -113,6 +114,8 @@ def measure(number, mode, build, out, args, shared):
         "seconds": round(time.monotonic() - started, 1), "data": data, "goals": ctx.goals,
         "load_average_before": load_average, "quiet": quiet_text(ctx.runs, load_average), "runs": ctx.runs,
     }
+    if is_simulated(module):
+        record["quiet"] = "A simulation: the same figures on every machine."
     (out / f"{stem(number)}.json").write_text(json.dumps(record, indent=1) + "\n")
     kept.unlink(missing_ok=True)
     return record["seconds"]
@@ -135,9 +138,10 @@ def publish(number, out):
     names = [plot.name.split("-", 1)[1] for plot in plots_of(module, record["data"], number, out)]
     for name in names:
         shutil.copyfile(out / f"{number}-{name}", ROOT / "docs" / "img" / name)
-    caption = f"*`{record['command']}`, {record['date'][:10]}, {record['machine_text']}. {record['quiet']}*\n"
+    where = "" if is_simulated(module) else f", {record['date'][:10]}, {record['machine_text']}"
+    caption = f"*`{record['command']}`{where}. {record['quiet']}*\n"
     lines = [module.__doc__.strip() + "\n"] + [f"![{module.TITLE}](img/{name})\n" for name in names] + [caption]
-    lines += [getattr(module, "summary", module.table)(record["data"]), goals_table(record["goals"])]
+    lines += [getattr(module, "summary", module.table)(record["data"]), goals_table(record["goals"], module)]
     for page in ("overload.md", "performance.md"):
         fill_in(ROOT / "docs" / page, number, lines)
     if hasattr(module, "headline"):
@@ -145,8 +149,13 @@ def publish(number, out):
         fill_in(ROOT / "README.md", number, lines)
 
 
-def goals_table(goals):
-    return text.table(["", "", "measured", "goal"], [(g["verdict"], g["what"], g["value"], g["goal"]) for g in goals])
+def is_simulated(module):
+    return getattr(module, "SIMULATED", False)
+
+
+def goals_table(goals, module):
+    how = "simulated" if is_simulated(module) else "measured"
+    return text.table(["", "", how, "goal"], [(g["verdict"], g["what"], g["value"], g["goal"]) for g in goals])
 
 
 def write_index(out):

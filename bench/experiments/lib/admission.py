@@ -5,6 +5,7 @@ from .context import SERVICE_NS
 
 BOUND = 256          # 64 ms of work: what ends the queue is time, where a policy knows of time
 TARGET_NS = 5_000_000
+CODEL_INTERVAL_NS = 5_000_000  # so long a queue may stand before codel does something about it
 # One class for all that does not name its own: a twentieth of DELETEs, critical by default, would be half of the peak at
 # ten times the load, and go before all others.
 LEAST = {"backend": "backpressure", "queue.bound": BOUND, "class.delete": "normal"}
@@ -13,7 +14,7 @@ POLICIES = {
     "wait": ({"queue.policy": "wait"}, None, "owner"),
     "reject": ({"queue.policy": "reject", "queue.target": "5ms"}, TARGET_NS, "backpressure"),
     "drop-oldest": ({"queue.policy": "drop-oldest", "queue.target": "5ms"}, TARGET_NS, "rwlock"),
-    "codel": ({"queue.policy": "codel"}, 2 * 8 * SERVICE_NS, "mutex"),
+    "codel": ({"queue.policy": "codel"}, CODEL_INTERVAL_NS + 2 * 8 * SERVICE_NS, "mutex"),
     "codel-rfc": ({"queue.policy": "codel-rfc"}, None, "mutex, 4 workers"),
     "adaptive": ({"queue.policy": "adaptive"}, 20 * SERVICE_NS, "extra"),
 }
