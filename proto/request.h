@@ -97,6 +97,7 @@ enum effect {
     EFFECT_ALL = 1 << 6,        /* BATCH: nothing is executed unless the conditions of all parts hold beforehand */
     EFFECT_ALL_DATABASES = 1 << 7, /* FLUSH */
     EFFECT_SET_VERSION = 1 << 8,   /* PUT, APPEND, PREPEND, ADD, stale DELETE: the version becomes set_version */
+    EFFECT_AGE_FIRST = 1 << 9,     /* LEASE with TOUCH: recache_ms is about the lifetime before the touch */
 };
 
 /*
@@ -104,7 +105,7 @@ enum effect {
  * - create an absent session with an empty value and the lifetime `create`, if that is not TTL_DEFAULT, and answer
  *   MARK_WON;
  * - answer MARK_WON to the first who asks for a session that is stale, or that has less than recache_ms to live
- * (with EFFECT_TOUCH: of its new lifetime);
+ * (with EFFECT_TOUCH: of its new lifetime, unless EFFECT_AGE_FIRST);
  * - answer MARK_LEASED to those who come after, until the session is stored anew.
  */
 

@@ -159,8 +159,9 @@ struct entry *step_lease(struct step *s, struct entry *e)
     struct reply *reply = &s->call->reply;
     if (!e) return r->create.kind == TTL_DEFAULT ? NULL : vivify(s);
     uint64_t deadline = entry_deadline(e);
-    if (r->effects & EFFECT_TOUCH) deadline = step_deadline(s, request_lifetime(r), e);
-    bool is_old = r->recache_ms > 0 && deadline != TABLE_NEVER && deadline - s->now_ms < r->recache_ms;
+    bool touched_first = (r->effects & EFFECT_TOUCH) && !(r->effects & EFFECT_AGE_FIRST);
+    if (touched_first) deadline = step_deadline(s, request_lifetime(r), e);
+    bool is_old = r->recache_ms > 0 && deadline != TABLE_NEVER && deadline < s->now_ms + r->recache_ms;
     if (entry_leased(e)) {
         reply->marks |= MARK_LEASED;
     } else if (entry_stale(e) || is_old) {

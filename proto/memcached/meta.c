@@ -14,6 +14,7 @@ struct meta {
     const char *error;
     char mode; /* M: as the client wrote it; 0: none */
     bool has_cas, is_binary, quiet, stale, has_ttl, has_new_cas, wants_value, opaque_is_long;
+    bool age_first; /* R stood in front of T */
     int64_t ttl;
     bool vivifies;
     int64_t vivify_ttl;
@@ -37,7 +38,7 @@ static const char *take_valued(struct meta *m, char flag, struct slice token)
     switch (flag) {
     case 'T': m->has_ttl = true; return take_seconds(token, &m->ttl);
     case 'N': m->vivifies = true; return take_seconds(token, &m->vivify_ttl);
-    case 'R': return take_number(token, INT32_MAX, &m->recache_s);
+    case 'R': m->age_first = !m->has_ttl; return take_number(token, INT32_MAX, &m->recache_s);
     case 'C': m->has_cas = true; return take_number(token, UINT64_MAX, &m->cas);
     case 'E': m->has_new_cas = true; return take_number(token, UINT64_MAX, &m->new_cas);
     case 'F': return take_number(token, UINT32_MAX, &m->flags) ? BAD_FORMAT : NULL;
@@ -179,7 +180,7 @@ static const char *take_get(const struct meta *m, struct call *call)
     r->recache_ms = m->recache_s * 1000;
     if (m->vivifies) r->create = mc_lifetime(m->vivify_ttl);
     if (m->has_ttl) {
-        r->effects |= EFFECT_TOUCH;
+        r->effects |= EFFECT_TOUCH | (m->age_first ? EFFECT_AGE_FIRST : 0);
         set_lifetime(r, m->ttl);
     }
     call->form |= MC_META_GET | (m->wants_value ? MC_CAS : 0);

@@ -240,6 +240,9 @@ FRAMES = [
     b"z" * 2047 + b"\r\n", b"z" * 2100 + b"\r\n", b"z" * 70000, b"get " + b" ".join([b"k" * 200] * 30) + b"\r\n",
     b"gets " + b" ".join([b"k"] * 3000) + b"\r\n", b"gat 0 " + b" ".join([b"k" * 200] * 30) + b"\r\n",
     b"mg @ " + b" ".join([b"k" * 200] * 30) + b"\r\n", b"set " + b"k" * 3000,
+    # whoever asks first for what has little time left, as the same command leaves it
+    b"set @ 0 0 1\r\nx\r\nmg @ R5 T-1\r\nmg @\r\n", b"set @ 0 0 1\r\nx\r\nmg @ R5 T3\r\nmg @ R5\r\n", b"set @ 0 3 1\r\nx\r\nmg @ R5 T9\r\nmg @\r\n",
+    b"set @ 0 0 1\r\nx\r\nmg @ T-1 R5\r\nmg @\r\n", b"set @ 0 0 1\r\nx\r\nmg @ T2592001 R5\r\nmg @\r\n", b"set @ 0 0 1\r\nx\r\nmg @ T3 R5\r\nmg @ R5\r\n", b"set @ 0 3 1\r\nx\r\nmg @ T9 R5\r\nmg @\r\n",
     # ends
     b"quit\r\nget @\r\n", b"quit noreply\r\nget @\r\n", b"set @ 0 0 5\r\nab", b"get @", b"shutdown\r\nget @\r\n", b"shutdown x\r\n",
     b"POST / HTTP/1.1\r\n\r\nset @ 0 0 1\r\nx\r\n",

@@ -92,7 +92,7 @@ static void meta_commands(void **state)
     CHECK(
         GOLDEN(
             "mg a v t R30 N60 T5\r\n",
-            "get key=a ttl=5000 create=60000 effects=10 recache=30000 tag=a\\x20v\\x20t\\x20R30\\x20N60\\x20T5\n"),
+            "get key=a ttl=5000 create=60000 effects=522 recache=30000 tag=a\\x20v\\x20t\\x20R30\\x20N60\\x20T5\n"),
         GOLDEN("ms a 1 T5 F3 C7 I E9\r\nx\r\n", "put key=a value=x ttl=5000 if=version:7 effects=272 flags=3 "
                                                 "version=9 tag=a\\x201\\x20T5\\x20F3\\x20C7\\x20I\\x20E9\n"),
         GOLDEN("md QUE= b q\r\n", "delete key=AA tag=QUE=\\x20b\\x20q\n"),
