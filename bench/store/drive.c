@@ -164,6 +164,7 @@ void driver_run(struct driver *d, uint64_t count, uint64_t end_ns)
     d->now_ns = clock_ns(plan->clock);
     for (uint64_t i = 0; i < count && d->now_ns < end_ns; i++) {
         uint64_t key = keys_pick(plan->picker, &d->rng);
+        if (plan->own) key = own_keys_pick(plan->own, d->lane->number, key);
         if (!operate(d, mix_pick(plan->mix, &d->rng), key, false))
             sched_yield(); /* who is refused does something else */
         if (d->lane->owns && i % SERVE_EVERY == 0) lane_serve(d->lane);

@@ -13,6 +13,7 @@
 #include "bench/common/mix.h"
 #include "bench/common/rng.h"
 #include "bench/store/lane.h"
+#include "bench/store/own_keys.h"
 #include "daemon/base/histogram.h"
 
 /* What all workers of a run share, read-only. */
@@ -21,12 +22,13 @@ struct drive_plan {
     const struct clock *clock;
     const struct keys *picker;
     const struct mix *mix;
-    const struct slice *names; /* of the keys, by number */
-    const bool *slow;          /* by number: the session does more work; NULL: none does */
-    size_t value_size;         /* at least DRIVE_VALUE_MIN */
-    bool refuse;               /* a full queue refuses the operation; otherwise the worker waits for room */
-    bool here;                 /* whoever calls executes, where that is possible */
-    uint32_t depth;            /* calls that a worker may have under way */
+    const struct slice *names;  /* of the keys, by number */
+    const bool *slow;           /* by number: the session does more work; NULL: none does */
+    size_t value_size;          /* at least DRIVE_VALUE_MIN */
+    bool refuse;                /* a full queue refuses the operation; otherwise the worker waits for room */
+    bool here;                  /* whoever calls executes, where that is possible */
+    const struct own_keys *own; /* each worker asks for its own keys; NULL: for any */
+    uint32_t depth;             /* calls that a worker may have under way */
 };
 
 #define DRIVE_VALUE_MIN 8 /* a value begins with the number of its key */

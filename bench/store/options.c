@@ -126,6 +126,8 @@ static const struct option_spec specs[] = {
     {"here", NULL,
      "in place: a call is executed by who makes it, whose shard it may be, as those of a pipeline are", OPTION_FLAG,
      AT(here), 0, 0, NULL},
+    {"own-keys", NULL, "in place: each worker asks for keys of its own shard only", OPTION_FLAG, AT(own_keys), 0, 0,
+     NULL},
     COUNT("depth", "N", depth, 1, 1024, "calls that a worker may have under way (1)"),
     {"pin", NULL, "each worker to one processor, in turn", OPTION_FLAG, AT(pin), 0, 0, NULL},
     {"duration", "TIME", "of each run (1)", OPTION_DURATION, AT(duration_ns), 1000000, 3600000000000U, NULL},
@@ -166,6 +168,7 @@ bool store_options_parse(struct store_options *o, int argc, char **argv)
     if (o->in_place && o->shards > 1) {
         return options_complain(argv[0], "--in-place has as many shards as workers: leave --shards out");
     }
+    if (o->own_keys && !o->in_place) return options_complain(argv[0], "--own-keys says nothing without --in-place");
     if (o->here && !o->in_place) return options_complain(argv[0], "--here says nothing without --in-place");
     return true;
 }

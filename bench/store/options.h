@@ -45,6 +45,7 @@ struct store_options {
     uint64_t shards; /* owners */
     bool here;       /* in place: whoever calls executes, whosever shard it is */
     bool in_place;   /* the workers are the owners */
+    bool own_keys;   /* in place: each asks for keys of its own shard only */
     uint64_t depth;  /* calls that a worker has under way */
     bool pin;
     uint64_t duration_ns;

@@ -136,6 +136,7 @@ json_t *result_options_json(const struct store_options *o)
     set_count(j, "shards", o->shards);
     set(j, "in_place", json_boolean(o->in_place));
     set(j, "here", json_boolean(o->here));
+    set(j, "own_keys", json_boolean(o->own_keys));
     set_count(j, "depth", o->depth);
     set(j, "pinned", json_boolean(o->pin));
     set(j, "duration_ns", o->count ? json_null() : json_integer((json_int_t)o->duration_ns));

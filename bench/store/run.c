@@ -21,6 +21,7 @@ struct run {
     char *bytes; /* of the keys */
     struct slice *names;
     bool *slow;
+    struct own_keys own;
     pthread_barrier_t gate;
     _Atomic uint64_t end_ns;  /* set before the gate opens */
     _Atomic uint32_t running; /* workers that have not ended */
@@ -120,7 +121,9 @@ static bool start_backend(struct run *r, const struct store_backend *backend)
     if (!r->plan.backend) return fail(error);
     for (uint32_t i = 0; i < r->workers && o->in_place && r->workers > 1; i++)
         r->lanes[i].owns = r->plan.backend;
-    return true;
+    if (!o->own_keys || r->workers == 1) return true;
+    r->plan.own = &r->own;
+    return own_keys_init(&r->own, r->plan.backend, r->names, o->keys, r->workers) || fail("out of memory");
 }
 
 static bool set_up(struct run *r, const struct store_backend *backend)
@@ -141,6 +144,7 @@ static void tear_down(struct run *r)
     free(r->bytes);
     free(r->names);
     free(r->slow);
+    own_keys_free(&r->own);
 }
 
 /* ---- the measurement ---- */

@@ -98,6 +98,8 @@ static void owners_of_shards_answer_everything(void **state)
             "--depth 16 "
             "--pin --queue 2",
             all_served);
+    run_all("store --backend owner --workers 1,3 --count 3000 --keys 100 --in-place --own-keys", all_served);
+    run_all("store --backend owner --workers 3 --count 3000 --keys 2 --in-place --own-keys --here", all_served);
 }
 
 static void one_worker(const struct store_options *o, const char *name, uint32_t workers,
@@ -270,6 +272,7 @@ static void options_at_their_limits(void **state)
         "store --wait forever",
         "store --work-where beside",
         "store --work-where outside", /* no work */
+        "store --own-keys",           /* whose? */
         "store --slow 1:100",         /* no work */
         "store --work 1 --slow 101:2",
         "store --work 1 --slow 1:0",
