@@ -190,17 +190,24 @@ static bool make_room(struct line *l, uint32_t slot)
     return true;
 }
 
+static uint64_t favour_limit(const struct line *l)
+{
+    return l->favour_ns + FAVOUR_CALLS * (uint64_t)quantum(l);
+}
+
 bool line_favours(const struct line *l, const struct call *call)
 {
     uint32_t slot = slot_of(call);
     if (call->request.priority != PRIORITY_CRITICAL || slot >= l->flow_room || l->count == 0) return true;
-    return l->flows[slot].favoured_ns <= l->favour_ns + FAVOUR_CALLS * (uint64_t)quantum(l);
+    return l->flows[slot].favoured_ns <= favour_limit(l);
 }
 
-/* A critical call enters. What was not used of earlier is gone. */
+/* A critical call has entered. What was not used of earlier is gone; nor does what was used in good times, when no
+ * call finds another in the line and the line's favour does not grow, count against bad ones. */
 static void use_favour(const struct line *l, struct line_flow *f, uint64_t cost_ns)
 {
-    f->favoured_ns = (f->favoured_ns > l->favour_ns ? f->favoured_ns : l->favour_ns) + cost_ns;
+    uint64_t used_ns = f->favoured_ns > l->favour_ns ? f->favoured_ns : l->favour_ns, limit_ns = favour_limit(l);
+    f->favoured_ns = (used_ns < limit_ns ? used_ns : limit_ns) + cost_ns;
 }
 
 bool line_add(struct line *l, struct call *call)
@@ -217,9 +224,9 @@ bool line_add(struct line *l, struct call *call)
     *(f->last ? &f->last->wait.flow_next : &f->first) = call;
     *(class->last ? &class->last->wait.class_next : &class->first) = call;
     f->last = class->last = call;
-    if (call->request.priority == PRIORITY_CRITICAL) use_favour(l, f, w->cost_ns);
     l->count++;
     l->backlog_ns += w->cost_ns;
+    if (call->request.priority == PRIORITY_CRITICAL) use_favour(l, f, w->cost_ns);
     f->backlog_ns += w->cost_ns;
     if (f->count++ > 0) {
         rank_update(l, slot);

@@ -375,6 +375,27 @@ static void favour_is_for_a_quarter(void **state)
     assert_false(line_favours(&f->line, &probe));
 }
 
+/* However many critical calls came and went through an empty line, the first overload finds its connection with no
+ * more to make up for than any that is favoured to the limit. */
+static void good_times_do_not_count(void **state)
+{
+    struct fixture *f = *state;
+    struct call probe;
+    call_init(&probe);
+    probe.conn = 1;
+    probe.request.priority = PRIORITY_CRITICAL;
+    for (int i = 0; i < 1000; i++) {
+        add(f, 1, 100, PRIORITY_CRITICAL);
+        serve(f);
+    }
+    for (int i = 0; i < 8; i++)
+        add(f, 2, 100, PRIORITY_NORMAL);
+    for (int i = 0; i < 8 && !line_favours(&f->line, &probe); i++)
+        serve(f);
+    assert_true(f->line.count > 0);
+    assert_true(line_favours(&f->line, &probe));
+}
+
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, setup, teardown)
 
 int main(void)
@@ -393,6 +414,7 @@ int main(void)
         TEST(the_greedy_are_those_with_most_work),
         TEST(more_work_is_greedier),
         TEST(favour_is_for_a_quarter),
+        TEST(good_times_do_not_count),
     };
     return cmocka_run_group_tests_name("line", tests, NULL, NULL);
 }
