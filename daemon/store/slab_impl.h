@@ -89,7 +89,8 @@ void span_list_remove(struct size_class *c, struct span *span);
 
 /* A span with room for one slot charged; NULL when the system has no memory, or the budget refuses. */
 struct span *span_create(struct slab *s, unsigned size_class, size_t size, bool over_budget);
-/* Keeps the empty span's memory as spare, for slab_trim to give back. */
+/* Keeps the empty span's memory as spare, for slab_trim to give back; at once where the budget is nearly used up.
+ */
 void span_destroy(struct slab *s, struct span *span);
 /* Makes sure that the bytes up to `end` are charged. */
 bool span_touch(struct slab *s, struct span *span, size_t end, bool over_budget);

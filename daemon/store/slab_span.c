@@ -11,6 +11,7 @@
 
 #define CHUNK_BYTES  (SLAB_CHUNK * SLAB_SPAN)
 #define CAPACITY_MIN (4 * SLAB_CHUNK)
+#define SHORT_PART   8 /* memory is short where less than so small a part of the limit is left */
 
 /* ---- address space ---- */
 
@@ -205,11 +206,21 @@ struct span *span_create(struct slab *s, unsigned size_class, size_t size, bool 
     return span;
 }
 
+/* Is memory short, so that what is spare here is missed elsewhere? */
+static bool is_short(const struct budget *b)
+{
+    return b->limit != 0 && budget_used(b) > b->limit - b->limit / SHORT_PART;
+}
+
 void span_destroy(struct slab *s, struct span *span)
 {
     uint32_t number = span->number, touched = span->touched;
     free(span);
     s->place[number] &= ~(uint64_t)(SLAB_SPAN - 1);
+    if (is_short(s->budget)) {
+        give_back(s, number, touched);
+        return;
+    }
     s->spans[number].idle.next = s->first_spare;
     s->spans[number].idle.touched = touched;
     s->first_spare = number;

@@ -187,6 +187,21 @@ static void empty_spans_go_back_to_the_system(void **state)
     end(s);
 }
 
+/* Where the budget is short others need the room now, and cannot trim what is spare here. */
+static void empty_spans_do_not_keep_a_budget_short(void **state)
+{
+    (void)state;
+    struct slab *s = new_slab();
+    enum { SPANS = 40 };
+    uint32_t *handles = take_many(s, SPANS * PER_SPAN, SIZE);
+    budget.limit = SPANS * SLAB_SPAN;
+    free_many(s, handles, SPANS * PER_SPAN);
+    assert_int_equal(budget_used(&budget), SPANS * SLAB_SPAN / 8 * 7); /* of the rest, the slices see to it */
+    assert_true(slab_trim(s, SIZE_MAX));
+    assert_int_equal(budget_used(&budget), 0);
+    end(s);
+}
+
 /* ---- failures ---- */
 
 static int disarm(void **state)
@@ -398,6 +413,7 @@ int main(void)
         cmocka_unit_test(pages_are_charged_when_touched),
         cmocka_unit_test(the_budget_is_asked_for_new_pages_only),
         cmocka_unit_test(empty_spans_go_back_to_the_system),
+        cmocka_unit_test(empty_spans_do_not_keep_a_budget_short),
         cmocka_unit_test_teardown(no_address_space_is_no_slot, disarm),
         cmocka_unit_test(sparse_spans_are_moved_together),
         cmocka_unit_test(under_pressure_less_is_worth_it),
