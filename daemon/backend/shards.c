@@ -118,6 +118,14 @@ static void mark(void *ctx, uint32_t number)
     set->bits[number / 64] |= 1ULL << (number % 64);
 }
 
+/* The one time for all shards of an operation, whose locks are held: not before the latest change of any. */
+static uint64_t latest_time(const struct shards *s, const struct shards_set *touched, uint64_t now_ms)
+{
+    for (uint32_t i = 0; i < s->count; i++)
+        if (shards_has(touched, i) && s->all[i].time_ms > now_ms) now_ms = s->all[i].time_ms;
+    return now_ms;
+}
+
 bool shards_execute(struct shards *s, struct call *call, const struct execute_load *load, uint64_t now_ms,
                     struct shards_set *calm)
 {
@@ -127,8 +135,9 @@ bool shards_execute(struct shards *s, struct call *call, const struct execute_lo
     for (uint32_t i = 0; i < s->count; i++)
         if (shards_has(&touched, i)) shards_lock(s, i, false);
     now_ms = shards_time_inside(s, now_ms);
+    now_ms = latest_time(s, &touched, now_ms);
     for (uint32_t i = 0; i < s->count; i++)
-        if (shards_has(&touched, i)) now_ms = shard_time(&s->all[i], reads_only, now_ms);
+        if (shards_has(&touched, i)) (void)shard_time(&s->all[i], reads_only, now_ms);
     execute_wide(&s->rules, s->databases, s->count, call, load, now_ms);
     memset(calm, 0, sizeof *calm);
     for (uint32_t i = s->count; i-- > 0;) {

@@ -117,6 +117,15 @@ static bool init_control(struct server *s)
            uv_poll_start(&s->bell_poll, UV_READABLE, on_bell) == 0;
 }
 
+/* They may serve each other, so none does once the backend has gone. */
+static void end_loops(struct server *s)
+{
+    for (uint32_t i = 0; i < s->loop_count; i++)
+        loop_end(s->loops[i]);
+    for (uint32_t i = 0; i < s->loop_count; i++)
+        loop_join(s->loops[i]);
+}
+
 struct server *server_create(const struct server_options *options, const char **error)
 {
     *error = "cannot start the network: out of memory or descriptors";
@@ -136,7 +145,10 @@ struct server *server_create(const struct server_options *options, const char **
         loop_options.drained = on_loop_drained;
         loop_options.drained_ctx = s;
         s->loops[i] = loop_start(&loop_options, error);
-        if (!s->loops[i]) return NULL;
+        if (!s->loops[i]) {
+            end_loops(s);
+            return NULL;
+        }
         s->loop_count++;
     }
     s->target = (struct listener_target){
