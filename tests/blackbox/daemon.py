@@ -156,9 +156,11 @@ class Daemon:
         else:
             sock = socket.socket()
             address = (self.host, self.port)
-        sock.settimeout(patience(timeout))
+        if kind != "unix":
+            sock.settimeout(patience(timeout))
         try:
-            sock.connect(address)
+            sock.connect(address)  # with a limit, one to a Unix socket would fail at once when the backlog is full
+            sock.settimeout(patience(timeout))
         except OSError:
             sock.close()
             raise
