@@ -64,69 +64,69 @@ static enum priority class_by_operation(const struct dispatch_classes *c, const 
     return best;
 }
 
-static struct gate *gate_of(const struct dispatch *d, const struct call *call)
+static struct gate *gate_of(const struct dispatch *d, const struct task *task)
 {
-    return &d->lanes[call->lane].gates[call->wait.station];
+    return &d->lanes[task->lane].gates[task->wait.station];
 }
 
 /* The station for a call. Where a connection's calls may go to several, and this thread is one of them, a pipeline
  * is executed here: its calls have to stay together, and here they can do so without waiting for anybody. */
-static uint32_t station_for(const struct dispatch *d, const struct call *call)
+static uint32_t station_for(const struct dispatch *d, const struct task *task)
 {
-    const struct lane *lane = &d->lanes[call->lane];
-    if (d->spreads && lane->here && call->followed)
-        return order_station(&lane->order, call, (uint32_t)(lane->here - lane->gates));
-    uint32_t best = design_of(d)->station_of(d->options.backend, call);
-    return d->spreads ? order_station(&lane->order, call, best) : best;
+    const struct lane *lane = &d->lanes[task->lane];
+    if (d->spreads && lane->here && task->followed)
+        return order_station(&lane->order, task, (uint32_t)(lane->here - lane->gates));
+    uint32_t best = design_of(d)->station_of(d->options.backend, task);
+    return d->spreads ? order_station(&lane->order, task, best) : best;
 }
 
 /* The request gets its class, and is told which gate it comes through. */
-static struct gate *gate_for(const struct dispatch *d, struct call *call)
+static struct gate *gate_for(const struct dispatch *d, struct task *task)
 {
-    struct request *r = &call->request;
-    if (r->priority == PRIORITY_DEFAULT) r->priority = class_by_operation(&d->options.classes, call);
-    call->wait.station = d->station_count > 1 ? station_for(d, call) : 0;
-    return gate_of(d, call);
+    struct request *r = &task->call.request;
+    if (r->priority == PRIORITY_DEFAULT) r->priority = class_by_operation(&d->options.classes, &task->call);
+    task->wait.station = d->station_count > 1 ? station_for(d, task) : 0;
+    return gate_of(d, task);
 }
 
 /* A call is about to be let in. False when memory is out. */
-static inline bool enter(const struct dispatch *d, const struct call *call)
+static inline bool enter(const struct dispatch *d, const struct task *task)
 {
-    return __builtin_expect(!d->spreads, 1) || order_enter(&d->lanes[call->lane].order, call);
+    return __builtin_expect(!d->spreads, 1) || order_enter(&d->lanes[task->lane].order, task);
 }
 
 /* It is done, or was not let in after all. */
-static inline void leave(const struct dispatch *d, const struct call *call)
+static inline void leave(const struct dispatch *d, const struct task *task)
 {
-    if (d->spreads) order_leave(&d->lanes[call->lane].order, call);
+    if (d->spreads) order_leave(&d->lanes[task->lane].order, task);
 }
 
 /* ---- submitting ---- */
 
-static enum service_verdict out_of_memory(struct call *call)
+static enum service_verdict out_of_memory(struct task *task)
 {
-    reply_error(&call->reply, ERR_OUT_OF_MEMORY, "no memory for this request just now; not executed");
+    reply_error(&task->call.reply, ERR_OUT_OF_MEMORY, "no memory for this request just now; not executed");
     return SERVICE_ANSWERED;
 }
 
 /* Executes it on this thread. What is slow is timed each time, what is fast now and then. */
-static void execute_in_place(const struct dispatch *d, struct gate *g, struct call *call, uint64_t now_ns)
+static void execute_in_place(const struct dispatch *d, struct gate *g, struct task *task, uint64_t now_ns)
 {
-    struct lane *lane = &d->lanes[call->lane];
+    struct lane *lane = &d->lanes[task->lane];
     bool timed = costs_mean(&lane->costs) > SLOW_NS || ++lane->untimed >= SAMPLE_EVERY;
     if (timed) now_ns = clock_ns(d->options.clock);
-    call->taken_ns = call->done_ns = now_ns;
+    task->taken_ns = task->done_ns = now_ns;
     lane->ran = true;
-    enum backend_submit outcome = design_of(d)->submit(d->options.backend, call);
+    enum backend_submit outcome = design_of(d)->submit(d->options.backend, task);
     assert(outcome == BACKEND_DONE);
     (void)outcome;
     if (timed) {
         lane->untimed = 0;
-        call->done_ns = clock_ns(d->options.clock);
-        call->wait.cost_ns = call->done_ns - call->taken_ns;
-        costs_note(&lane->costs, &call, 1, call->wait.cost_ns);
+        task->done_ns = clock_ns(d->options.clock);
+        task->wait.cost_ns = task->done_ns - task->taken_ns;
+        costs_note(&lane->costs, &task, 1, task->wait.cost_ns);
     }
-    gate_executed(g, &call, 1, now_ns);
+    gate_executed(g, &task, 1, now_ns);
 }
 
 /* May it wait for others of its turn, to be executed with them? Not if it may take long: then who comes after it
@@ -138,10 +138,10 @@ static bool runs_with_others(struct lane *lane)
     return true;
 }
 
-static void run(void *ctx, struct call **calls, size_t count, uint64_t now_ns)
+static void run(void *ctx, struct task **tasks, size_t count, uint64_t now_ns)
 {
     struct dispatch *d = ctx;
-    struct lane *lane = &d->lanes[calls[0]->lane];
+    struct lane *lane = &d->lanes[tasks[0]->lane];
     lane->ran = true;
     lane->together -= (uint32_t)count;
     lane->untimed += (uint32_t)count;
@@ -149,94 +149,95 @@ static void run(void *ctx, struct call **calls, size_t count, uint64_t now_ns)
     if (timed) now_ns = clock_ns(d->options.clock);
     uint64_t end_ns = now_ns;
     for (size_t i = 0; i < count; i++)
-        calls[i]->taken_ns = now_ns;
-    design_of(d)->run(d->options.backend, calls, count);
+        tasks[i]->taken_ns = now_ns;
+    design_of(d)->run(d->options.backend, tasks, count);
     if (timed) {
         lane->untimed = 0;
         end_ns = clock_ns(d->options.clock);
-        costs_note(&lane->costs, calls, count, end_ns - now_ns);
+        costs_note(&lane->costs, tasks, count, end_ns - now_ns);
     }
     for (size_t i = 0; i < count; i++) {
-        calls[i]->done_ns = end_ns;
-        leave(d, calls[i]);
+        tasks[i]->done_ns = end_ns;
+        leave(d, tasks[i]);
     }
-    gate_executed(lane->here, calls, count, end_ns);
+    gate_executed(lane->here, tasks, count, end_ns);
 }
 
 /* Gives it to the backend, which has room for as much as all gates let through together. */
-static void send(const struct dispatch *d, struct gate *g, struct call *call)
+static void send(const struct dispatch *d, struct gate *g, struct task *task)
 {
-    enum backend_submit outcome = design_of(d)->submit(d->options.backend, call);
+    enum backend_submit outcome = design_of(d)->submit(d->options.backend, task);
     assert(outcome == BACKEND_QUEUED);
     (void)outcome;
-    gate_sent(g, call);
-    d->lanes[call->lane].submitted = true;
+    gate_sent(g, task);
+    d->lanes[task->lane].submitted = true;
 }
 
-static enum service_verdict enter_line(const struct dispatch *d, struct gate *g, struct call *call, uint64_t now_ns)
+static enum service_verdict enter_line(const struct dispatch *d, struct gate *g, struct task *task, uint64_t now_ns)
 {
-    enum gate_verdict verdict = gate_enter(g, call, now_ns);
+    enum gate_verdict verdict = gate_enter(g, task, now_ns);
     if (verdict == GATE_LINE) return SERVICE_QUEUED;
-    leave(d, call);
+    leave(d, task);
     return verdict == GATE_HOLD ? SERVICE_HOLD : SERVICE_ANSWERED;
 }
 
-static enum service_verdict submit_here(const struct dispatch *d, struct gate *g, struct call *call,
+static enum service_verdict submit_here(const struct dispatch *d, struct gate *g, struct task *task,
                                         uint64_t now_ns)
 {
-    struct lane *lane = &d->lanes[call->lane];
+    struct lane *lane = &d->lanes[task->lane];
     if (!runs_with_others(lane)) {
-        execute_in_place(d, g, call, now_ns);
+        execute_in_place(d, g, task, now_ns);
         return SERVICE_ANSWERED;
     }
-    if (enter(d, call)) return SERVICE_HERE;
+    if (enter(d, task)) return SERVICE_HERE;
     lane->together--;
-    return out_of_memory(call);
+    return out_of_memory(task);
 }
 
-static enum service_verdict submit_to_table(struct dispatch *d, struct call *call, uint64_t now_ns)
+static enum service_verdict submit_to_table(struct dispatch *d, struct task *task, uint64_t now_ns)
 {
-    struct gate *g = gate_for(d, call);
-    switch (gate_judge(g, call, now_ns)) {
+    struct gate *g = gate_for(d, task);
+    switch (gate_judge(g, task, now_ns)) {
     case GATE_REFUSE: return SERVICE_ANSWERED;
-    case GATE_HOLD: return call_own(call) ? SERVICE_HOLD : out_of_memory(call);
+    case GATE_HOLD: return call_own(&task->call) ? SERVICE_HOLD : out_of_memory(task);
     case GATE_LINE:
-        if (!call_own(call) || !enter(d, call)) return out_of_memory(call);
-        return enter_line(d, g, call, now_ns);
+        if (!call_own(&task->call) || !enter(d, task)) return out_of_memory(task);
+        return enter_line(d, g, task, now_ns);
     case GATE_PASS: break;
     }
-    if (g->options.in_place) return submit_here(d, g, call, now_ns);
-    if (!call_own(call) || !enter(d, call)) return out_of_memory(call);
-    send(d, g, call);
+    if (g->options.in_place) return submit_here(d, g, task, now_ns);
+    if (!call_own(&task->call) || !enter(d, task)) return out_of_memory(task);
+    send(d, g, task);
     return SERVICE_QUEUED;
 }
 
-static enum service_verdict submit(void *ctx, struct call *call, uint64_t now_ns)
+static enum service_verdict submit(void *ctx, struct task *task, uint64_t now_ns)
 {
     struct dispatch *d = ctx;
-    if (!op_needs_table(call->request.op)) {
-        local_answer(&d->options.local, call);
+    if (!op_needs_table(task->call.request.op)) {
+        local_answer(&d->options.local, &task->call);
         return SERVICE_ANSWERED;
     }
-    if (call->request.op == OP_BATCH && local_answer_parts(&d->options.local, call)) return SERVICE_ANSWERED;
-    return submit_to_table(d, call, now_ns);
+    if (task->call.request.op == OP_BATCH && local_answer_parts(&d->options.local, &task->call))
+        return SERVICE_ANSWERED;
+    return submit_to_table(d, task, now_ns);
 }
 
-static enum service_verdict admit(void *ctx, struct call *call, uint64_t now_ns)
+static enum service_verdict admit(void *ctx, struct task *task, uint64_t now_ns)
 {
     struct dispatch *d = ctx;
-    struct gate *g = gate_for(d, call);
-    return gate_judge(g, call, now_ns) == GATE_REFUSE ? SERVICE_ANSWERED : SERVICE_ADMITTED;
+    struct gate *g = gate_for(d, task);
+    return gate_judge(g, task, now_ns) == GATE_REFUSE ? SERVICE_ANSWERED : SERVICE_ADMITTED;
 }
 
 /* ---- the end of a batch ---- */
 
-static void returned(void *ctx, struct call *call, uint64_t now_ns)
+static void returned(void *ctx, struct task *task, uint64_t now_ns)
 {
     struct dispatch *d = ctx;
-    d->lanes[call->lane].room = true;
-    leave(d, call);
-    gate_returned(gate_of(d, call), call, now_ns);
+    d->lanes[task->lane].room = true;
+    leave(d, task);
+    gate_returned(gate_of(d, task), task, now_ns);
 }
 
 static void tune(const struct dispatch *d, struct lane *lane)
@@ -252,26 +253,26 @@ static void tune(const struct dispatch *d, struct lane *lane)
                   atomic_load(&t->target_ns));
 }
 
-static void append(struct service_batch *batch, struct call *calls)
+static void append(struct service_batch *batch, struct task *tasks)
 {
-    struct call **end = &batch->answered;
+    struct task **end = &batch->answered;
     while (*end)
         end = &(*end)->next;
-    *end = calls;
+    *end = tasks;
 }
 
 /* Executes calls from the line, within this turn's budget. */
 static void work_off(const struct dispatch *d, struct gate *g, uint64_t now_ns, struct service_batch *batch)
 {
-    struct call *call, *first = NULL, **end = &first;
+    struct task *task, *first = NULL, **end = &first;
     gate_begin_turn(g);
-    while ((call = gate_next(g, now_ns)) != NULL) {
-        execute_in_place(d, g, call, now_ns);
-        if (call->done_ns > now_ns) now_ns = call->done_ns;
-        leave(d, call);
-        call->next = NULL;
-        *end = call;
-        end = &call->next;
+    while ((task = gate_next(g, now_ns)) != NULL) {
+        execute_in_place(d, g, task, now_ns);
+        if (task->done_ns > now_ns) now_ns = task->done_ns;
+        leave(d, task);
+        task->next = NULL;
+        *end = task;
+        end = &task->next;
     }
     if (first) append(batch, first);
     gate_begin_turn(g);
@@ -289,16 +290,16 @@ static void tell_starved(const struct dispatch *d, struct gate *g, struct servic
 
 static void serve(const struct dispatch *d, struct gate *g, uint64_t now_ns, struct service_batch *batch)
 {
-    struct call *call;
+    struct task *task;
     uint32_t before = g->line.count;
     if (g->options.in_place)
         work_off(d, g, now_ns, batch);
     else
-        while ((call = gate_next(g, now_ns)) != NULL)
-            send(d, g, call);
-    struct call *answered = gate_answered(g);
-    for (call = answered; call; call = call->next)
-        leave(d, call);
+        while ((task = gate_next(g, now_ns)) != NULL)
+            send(d, g, task);
+    struct task *answered = gate_answered(g);
+    for (task = answered; task; task = task->next)
+        leave(d, task);
     if (answered) append(batch, answered);
     batch->room = batch->room || g->line.count < before;
     tell_starved(d, g, batch);
@@ -359,10 +360,10 @@ struct service dispatch_service(struct dispatch *d)
 
 /* ---- life cycle ---- */
 
-static void drop(struct call *call)
+static void drop(struct task *task)
 {
-    call_clear(call);
-    free(call);
+    task_clear(task);
+    free(task);
 }
 
 void dispatch_destroy(struct dispatch *d)

@@ -1,11 +1,5 @@
 /*
- * A call: one request and its reply, travelling together.
- *
- *     decode -> [call] -> admission -> queue -> backend -> completion -> encode -> freed where it was made
- *
- * Made and freed on the I/O thread that read it. Between a successful submit and its completion the backend
- * owns it; only the fields marked as the I/O thread's stay with that. It names its connection by id, never by
- * pointer.
+ * A call: one request and its reply, together. What a daemon keeps beside it on its way is not in here.
  *
  * The request's slices first borrow from the input buffer. call_own() copies them into the call's own storage,
  * which a call needs before it crosses to another thread or outlives the buffer. After execution the storage is
@@ -22,35 +16,9 @@
 
 #define CALL_INLINE 384 /* bytes of storage inside a call; larger needs are allocated */
 
-/* Of a call that waits to be executed: its places in the waiting line, and what is expected of it (daemon/admit).
- */
-struct call_wait {
-    struct call *flow_next, *flow_prev;   /* among the calls of its connection, oldest first */
-    struct call *class_next, *class_prev; /* among the calls of its class, oldest first */
-    uint64_t ticket;                      /* its number in order of entry */
-    uint64_t cost_ns;                     /* what it will cost, as estimated on entry */
-    uint64_t entered_ns;                  /* when that was */
-    uint64_t estimate_ns;                 /* how long it was expected to wait from then on */
-    bool yields;                          /* the calls of others that waited too went before it */
-    bool overtaken;                       /* those of others that came later did, or may have */
-    uint32_t station;                     /* which thread of the backend it is for */
-};
-
 struct call {
     struct request request;
     struct reply reply;
-    struct call *next;      /* for whoever holds the call: free list, completion list */
-    struct call *pipe_next; /* the connection's next call in request order; I/O thread only */
-    struct call *pipe_prev; /* and the one before it; of the first, it means nothing */
-    uint64_t conn;          /* connection id; meaningful on the I/O thread `lane` */
-    uint32_t lane;          /* index of the I/O thread that made it */
-    bool answered;          /* the reply is final; I/O thread only */
-    bool followed;          /* bytes of its connection's next request have arrived; I/O thread only */
-    size_t charge;          /* bytes booked on the connection for this call; I/O thread only */
-    uint64_t arrived_ns;    /* monotonic: when its bytes arrived, as far as can be told */
-    uint64_t taken_ns;      /* when its execution began; 0: it was not executed */
-    uint64_t done_ns;       /* when that ended, or its batch's did */
-    struct call_wait wait;  /* the I/O thread's */
     uint32_t form;          /* the codec's: how it wants to render the reply */
     uint32_t part_count;
     struct call *parts; /* of a BATCH: owned, in order, linked by part_next */
@@ -60,13 +28,6 @@ struct call {
     size_t capacity;
     char room[CALL_INLINE];
 };
-
-/* When the execution of a call that is executed where it was submitted begins: whoever knows better than the time
- * of its arrival says so. */
-static inline uint64_t call_start_ns(const struct call *call)
-{
-    return call->taken_ns > call->arrived_ns ? call->taken_ns : call->arrived_ns;
-}
 
 /* Has it been refused by admission, and does its client want to know at once, out of the order of its requests? */
 static inline bool call_overtakes(const struct call *call)

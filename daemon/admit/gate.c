@@ -10,9 +10,9 @@
 #define RETRY_MOST    1000 /* ms */
 #define WAIT_MOST_NS  1000000000000 /* what is longer is all the same, and would overflow */
 
-void gate_leave(struct gate *g, struct call *call, bool served)
+void gate_leave(struct gate *g, struct task *task, bool served)
 {
-    line_remove(&g->line, call, served);
+    line_remove(&g->line, task, served);
     atomic_fetch_sub_explicit(&g->options.station->lined, 1, memory_order_relaxed);
 }
 
@@ -27,18 +27,18 @@ void gate_init(struct gate *g, const struct gate_options *options)
     gate_begin_turn(g);
 }
 
-void gate_free(struct gate *g, void (*drop)(struct call *call))
+void gate_free(struct gate *g, void (*drop)(struct task *task))
 {
-    struct call *call;
-    while ((call = line_oldest(&g->line)) != NULL) {
-        gate_leave(g, call, false);
-        drop(call);
+    struct task *task;
+    while ((task = line_oldest(&g->line)) != NULL) {
+        gate_leave(g, task, false);
+        drop(task);
     }
-    while ((call = gate_answered(g)) != NULL) {
-        while (call) {
-            struct call *next = call->next;
-            drop(call);
-            call = next;
+    while ((task = gate_answered(g)) != NULL) {
+        while (task) {
+            struct task *next = task->next;
+            drop(task);
+            task = next;
         }
     }
     line_free(&g->line);
@@ -76,17 +76,17 @@ uint64_t gate_wait_of(const struct gate *g, uint64_t backlog_ns)
 
 /* The work that is done before `call`, which would be its flow's last, if all others of this gate have each a turn
  * for every turn of its own. */
-static uint64_t rounds_ns(const struct gate *g, const struct call *call)
+static uint64_t rounds_ns(const struct gate *g, const struct task *task)
 {
-    uint64_t own_ns = line_backlog_of(&g->line, call->conn);
+    uint64_t own_ns = line_backlog_of(&g->line, task->conn);
     uint64_t flows = g->line.flow_count + (own_ns == 0);
-    return (own_ns + call->wait.cost_ns) * flows - call->wait.cost_ns;
+    return (own_ns + task->wait.cost_ns) * flows - task->wait.cost_ns;
 }
 
 /* The work before `call` as it looks now: its turn comes when all that waits is done, or earlier. */
-uint64_t gate_ahead_ns(const struct gate *g, const struct call *call)
+uint64_t gate_ahead_ns(const struct gate *g, const struct task *task)
 {
-    uint64_t turns_ns = rounds_ns(g, call);
+    uint64_t turns_ns = rounds_ns(g, task);
     return (turns_ns < g->line.backlog_ns ? turns_ns : g->line.backlog_ns) + g->out_ns;
 }
 
@@ -95,9 +95,9 @@ uint64_t gate_ahead_ns(const struct gate *g, const struct call *call)
  * waiting already, connections that come later have turns before it: the more is offered, the more surely one for
  * every turn of its own.
  */
-static uint64_t expected_ns(const struct gate *g, const struct call *call)
+static uint64_t expected_ns(const struct gate *g, const struct task *task)
 {
-    uint64_t own_ns = line_backlog_of(&g->line, call->conn), turns_ns = rounds_ns(g, call);
+    uint64_t own_ns = line_backlog_of(&g->line, task->conn), turns_ns = rounds_ns(g, task);
     uint64_t expected_ns = g->line.backlog_ns + g->out_ns;
     if (own_ns == 0) return expected_ns - g->out_yielding_ns;
     if (turns_ns <= g->line.backlog_ns) return expected_ns;
@@ -107,14 +107,14 @@ static uint64_t expected_ns(const struct gate *g, const struct call *call)
 }
 
 /* `call`: who wants to enter, NULL: nobody. */
-struct admit_view gate_view(const struct gate *g, const struct call *call, uint64_t now_ns)
+struct admit_view gate_view(const struct gate *g, const struct task *task, uint64_t now_ns)
 {
     return (struct admit_view){
         .now_ns = now_ns,
         .waiting = gate_station_depth(g->options.station),
         .bound = g->bound,
-        .wait_ns = gate_wait_of(g, call ? expected_ns(g, call) : g->line.backlog_ns + g->out_ns),
-        .cost_ns = call ? call->wait.cost_ns : 0,
+        .wait_ns = gate_wait_of(g, task ? expected_ns(g, task) : g->line.backlog_ns + g->out_ns),
+        .cost_ns = task ? task->wait.cost_ns : 0,
         .mean_ns = costs_mean(g->options.costs),
         .target_ns = g->target_ns,
     };
@@ -144,22 +144,22 @@ static int64_t retry_ms(const struct gate *g)
     return (int64_t)(ms < RETRY_MOST ? ms : RETRY_MOST);
 }
 
-void gate_overloaded(const struct gate *g, struct call *call)
+void gate_overloaded(const struct gate *g, struct task *task)
 {
-    call->reply.kind = REPLY_OVERLOADED;
-    call->reply.number = retry_ms(g);
+    task->call.reply.kind = REPLY_OVERLOADED;
+    task->call.reply.number = retry_ms(g);
 }
 
-void gate_set_aside(struct gate *g, struct call *call)
+void gate_set_aside(struct gate *g, struct task *task)
 {
-    call->next = NULL;
-    *(g->last_answered ? &g->last_answered->next : &g->first_answered) = call;
-    g->last_answered = call;
+    task->next = NULL;
+    *(g->last_answered ? &g->last_answered->next : &g->first_answered) = task;
+    g->last_answered = task;
 }
 
-struct call *gate_answered(struct gate *g)
+struct task *gate_answered(struct gate *g)
 {
-    struct call *first = g->first_answered;
+    struct task *first = g->first_answered;
     g->first_answered = g->last_answered = NULL;
     return first;
 }

@@ -77,7 +77,7 @@ struct gate {
     uint32_t offered, served; /* in this interval */
     uint32_t excess;          /* offered per served, in 4096ths: a moving average */
 
-    struct call *first_answered, *last_answered;
+    struct task *first_answered, *last_answered;
     uint64_t run_wait_ns, run_service_ns; /* calls that came back alike, not yet in the histograms */
     uint32_t run_calls;
 };
@@ -86,35 +86,35 @@ struct gate {
 
 void gate_init(struct gate *g, const struct gate_options *options);
 /* Hands the calls that still wait to `drop`. */
-void gate_free(struct gate *g, void (*drop)(struct call *call));
+void gate_free(struct gate *g, void (*drop)(struct task *task));
 
 /* The rules from now on; nothing that waits is touched by a change. */
 void gate_tune(struct gate *g, const struct admit_policy *policy, uint32_t bound, uint64_t target_ns);
 
 /* At the door, with the header or with all of the request here; the request's priority is no longer the default.
  * Fills in the reply with GATE_REFUSE. Changes nothing that waits. */
-enum gate_verdict gate_judge(struct gate *g, struct call *call, uint64_t now_ns);
+enum gate_verdict gate_judge(struct gate *g, struct task *task, uint64_t now_ns);
 
 /* After GATE_LINE, once the call owns its bytes: into the line. GATE_HOLD or GATE_REFUSE where that did not work
  * out, because other threads took the last places, or for lack of memory. */
-enum gate_verdict gate_enter(struct gate *g, struct call *call, uint64_t now_ns);
+enum gate_verdict gate_enter(struct gate *g, struct task *task, uint64_t now_ns);
 
 /* The next call for the backend, out of the line now; NULL: there is none, or the backend has enough. */
-struct call *gate_next(struct gate *g, uint64_t now_ns);
+struct task *gate_next(struct gate *g, uint64_t now_ns);
 
 /* The backend has got it: after GATE_PASS or gate_next. Not with in_place. */
-void gate_sent(struct gate *g, struct call *call);
+void gate_sent(struct gate *g, struct task *task);
 
 /* It came back. */
-void gate_returned(struct gate *g, struct call *call, uint64_t now_ns);
+void gate_returned(struct gate *g, struct task *task, uint64_t now_ns);
 
 /* in_place: they were executed here together, from taken_ns to done_ns of each, and cost this turn's budget. */
-void gate_executed(struct gate *g, struct call *const *calls, size_t count, uint64_t now_ns);
+void gate_executed(struct gate *g, struct task *const *tasks, size_t count, uint64_t now_ns);
 /* in_place: a new turn begins. */
 void gate_begin_turn(struct gate *g);
 
 /* Calls that were answered without having been executed, linked by call->next, oldest first; NULL: none. */
-struct call *gate_answered(struct gate *g);
+struct task *gate_answered(struct gate *g);
 
 /* True when gate_next may have more to give without anything coming back first. */
 bool gate_has_more(const struct gate *g);

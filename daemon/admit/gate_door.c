@@ -14,81 +14,83 @@ static bool has_room(const struct gate *g)
 }
 
 /* Will its own deadline have passed when its turn comes, as far as that can be told? */
-static bool will_be_late(const struct gate *g, const struct call *call, uint64_t now_ns)
+static bool will_be_late(const struct gate *g, const struct task *task, uint64_t now_ns)
 {
-    if (call->request.deadline_ms == 0) return false;
-    return gate_waited(call, now_ns) + gate_wait_of(g, gate_ahead_ns(g, call)) >
-           call->request.deadline_ms * 1000000U;
+    if (task->call.request.deadline_ms == 0) return false;
+    return gate_waited(task, now_ns) + gate_wait_of(g, gate_ahead_ns(g, task)) >
+           task->call.request.deadline_ms * 1000000U;
 }
 
 /* Among equals only one with more waiting than the newcomer would have, so that it has as much left. NULL: nobody.
  */
-static struct call *newest_for(const struct gate *g, const struct call *call)
+static struct task *newest_for(const struct gate *g, const struct task *task)
 {
-    uint64_t mine_ns = line_backlog_of(&g->line, call->conn) + call->wait.cost_ns;
-    return line_greediest(&g->line, call->request.priority, GREED_CALLS, mine_ns * GREED_HALVES / 2, LINE_NEWEST);
+    uint64_t mine_ns = line_backlog_of(&g->line, task->conn) + task->wait.cost_ns;
+    return line_greediest(&g->line, task->call.request.priority, GREED_CALLS, mine_ns * GREED_HALVES / 2,
+                          LINE_NEWEST);
 }
 
 /* The same where the oldest goes. Where nobody has more: of its own connection's, or if it has none there, of all.
  */
-static struct call *oldest_for(const struct gate *g, const struct call *call)
+static struct task *oldest_for(const struct gate *g, const struct task *task)
 {
     const struct line *l = &g->line;
-    uint64_t own_ns = line_backlog_of(l, call->conn);
-    struct call *greedy =
-        line_greediest(l, call->request.priority, GREED_CALLS, own_ns * GREED_HALVES / 2, LINE_OLDEST);
+    uint64_t own_ns = line_backlog_of(l, task->conn);
+    struct task *greedy =
+        line_greediest(l, task->call.request.priority, GREED_CALLS, own_ns * GREED_HALVES / 2, LINE_OLDEST);
     if (greedy) return greedy;
-    struct call *oldest = own_ns > 0 ? line_first_of(l, call->conn) : line_oldest_of(l, call->request.priority);
-    return oldest && oldest->request.priority >= call->request.priority ? oldest : NULL;
+    struct task *oldest =
+        own_ns > 0 ? line_first_of(l, task->conn) : line_oldest_of(l, task->call.request.priority);
+    return oldest && oldest->call.request.priority >= task->call.request.priority ? oldest : NULL;
 }
 
 /* May it, being critical, wait longer than others? */
-static bool is_patient(struct gate *g, const struct call *call, struct admit_view v)
+static bool is_patient(struct gate *g, const struct task *task, struct admit_view v)
 {
-    if (call->request.priority != PRIORITY_CRITICAL) return false;
+    if (task->call.request.priority != PRIORITY_CRITICAL) return false;
     v.wait_ns /= PATIENCE;
     v.cost_ns /= PATIENCE;
     return !g->policy->full(&g->state, &v);
 }
 
 /* Whom it finds among equals; and, if nothing of its connection waits, among those of a higher class as well. */
-static struct call *greedy_for(const struct gate *g, const struct call *call)
+static struct task *greedy_for(const struct gate *g, const struct task *task)
 {
-    struct call *greedy = g->policy->when_full == ADMIT_SUPPLANT ? oldest_for(g, call) : newest_for(g, call);
-    if (greedy || line_backlog_of(&g->line, call->conn) > 0) return greedy;
+    struct task *greedy = g->policy->when_full == ADMIT_SUPPLANT ? oldest_for(g, task) : newest_for(g, task);
+    if (greedy || line_backlog_of(&g->line, task->conn) > 0) return greedy;
     return line_greediest(&g->line, PRIORITY_CRITICAL, MANY_CALLS, 0, LINE_NEWEST);
 }
 
 /* Does the policy let it in, or can it have somebody's place (`*victim`)? Of somebody of a lower class first; a
  * critical call that finds nobody there may wait longer than others; then of who has much waiting. */
-static bool finds_room(struct gate *g, const struct call *call, uint64_t now_ns, struct call **victim)
+static bool finds_room(struct gate *g, const struct task *task, uint64_t now_ns, struct task **victim)
 {
     bool oldest = g->policy->when_full == ADMIT_SUPPLANT;
-    enum priority priority = call->request.priority;
-    struct admit_view v = gate_view(g, call, now_ns);
+    enum priority priority = task->call.request.priority;
+    struct admit_view v = gate_view(g, task, now_ns);
     *victim = NULL;
     if (!g->policy->full(&g->state, &v)) return true;
     if (g->policy->when_full == ADMIT_HOLD) return false;
     *victim = oldest ? line_oldest_below(&g->line, priority) : line_newest_below(&g->line, priority);
     if (*victim) return true;
-    if (is_patient(g, call, v)) return true;
-    *victim = greedy_for(g, call);
+    if (is_patient(g, task, v)) return true;
+    *victim = greedy_for(g, task);
     return *victim != NULL;
 }
 
-static enum gate_verdict refuse(struct gate *g, struct call *call)
+static enum gate_verdict refuse(struct gate *g, struct task *task)
 {
     g->offered++;
-    gate_overloaded(g, call);
+    gate_overloaded(g, task);
     return GATE_REFUSE;
 }
 
 /* A call goes straight to the backend: to the policy, one that waited for no time at all. */
-static void note_pass(struct gate *g, const struct call *call, uint64_t now_ns)
+static void note_pass(struct gate *g, const struct task *task, uint64_t now_ns)
 {
     if (!g->policy->stale) return;
     struct admit_view v = gate_view(g, NULL, now_ns);
-    g->policy->stale(&g->state, &v, gate_waited(call, now_ns));
+    g->policy->stale(&g->state, &v, gate_waited(task, now_ns));
 }
 
 /*
@@ -112,32 +114,32 @@ uint64_t gate_others_starved(struct gate *g)
     return atomic_fetch_and(&station->starved, own) & ~own;
 }
 
-static enum gate_verdict turn_back(struct gate *g, struct call *call)
+static enum gate_verdict turn_back(struct gate *g, struct task *task)
 {
-    return g->policy->when_full == ADMIT_HOLD ? hold(g) : refuse(g, call);
+    return g->policy->when_full == ADMIT_HOLD ? hold(g) : refuse(g, task);
 }
 
-enum gate_verdict gate_judge(struct gate *g, struct call *call, uint64_t now_ns)
+enum gate_verdict gate_judge(struct gate *g, struct task *task, uint64_t now_ns)
 {
-    call->wait.cost_ns = costs_of(g->options.costs, call);
+    task->wait.cost_ns = costs_of(g->options.costs, &task->call);
     gate_count_rates(g, now_ns);
-    if (!line_favours(&g->line, call)) call->request.priority = PRIORITY_NORMAL;
-    if (will_be_late(g, call, now_ns)) {
-        call->reply.kind = REPLY_LATE;
+    if (!line_favours(&g->line, task)) task->call.request.priority = PRIORITY_NORMAL;
+    if (will_be_late(g, task, now_ns)) {
+        task->call.reply.kind = REPLY_LATE;
         counter_add(&g->options.stats->late, 1);
         return GATE_REFUSE;
     }
-    bool passes = g->line.count == 0 && gate_wants_more(g, call->request.priority);
+    bool passes = g->line.count == 0 && gate_wants_more(g, task->call.request.priority);
     if (passes && (g->options.in_place || has_room(g))) {
-        note_pass(g, call, now_ns);
-        call->wait.estimate_ns = g->out_ns;
-        call->wait.entered_ns = now_ns;
-        call->wait.overtaken = call->wait.yields = false;
+        note_pass(g, task, now_ns);
+        task->wait.estimate_ns = g->out_ns;
+        task->wait.entered_ns = now_ns;
+        task->wait.overtaken = task->wait.yields = false;
         g->offered++;
         return GATE_PASS;
     }
-    struct call *victim;
-    return finds_room(g, call, now_ns, &victim) ? GATE_LINE : turn_back(g, call);
+    struct task *victim;
+    return finds_room(g, task, now_ns, &victim) ? GATE_LINE : turn_back(g, task);
 }
 
 /* A place for one more in the lines of all gates. */
@@ -151,15 +153,15 @@ static bool reserve(struct gate *g)
 
 /* Has its connection something waiting, and twice as much as others have on average, or are there no others? Then
  * those that come later go before it. */
-static bool has_more_than_others(const struct gate *g, const struct call *call)
+static bool has_more_than_others(const struct gate *g, const struct task *task)
 {
-    uint64_t own_ns = line_backlog_of(&g->line, call->conn), cost_ns = call->wait.cost_ns;
+    uint64_t own_ns = line_backlog_of(&g->line, task->conn), cost_ns = task->wait.cost_ns;
     if (own_ns == 0) return false;
     uint64_t flows = g->line.flow_count;
     return flows == 1 || (own_ns + cost_ns) * flows > 2 * (g->line.backlog_ns + cost_ns);
 }
 
-static void supplant(struct gate *g, struct call *victim)
+static void supplant(struct gate *g, struct task *victim)
 {
     gate_leave(g, victim, false);
     gate_overloaded(g, victim);
@@ -167,22 +169,22 @@ static void supplant(struct gate *g, struct call *victim)
     counter_add(&g->options.stats->supplanted, 1);
 }
 
-enum gate_verdict gate_enter(struct gate *g, struct call *call, uint64_t now_ns)
+enum gate_verdict gate_enter(struct gate *g, struct task *task, uint64_t now_ns)
 {
-    struct call *victim;
-    bool room = finds_room(g, call, now_ns, &victim);
+    struct task *victim;
+    bool room = finds_room(g, task, now_ns, &victim);
     if (victim) supplant(g, victim);
     while (!room || !reserve(g)) { /* other threads took the last places */
-        enum gate_verdict verdict = turn_back(g, call);
+        enum gate_verdict verdict = turn_back(g, task);
         if (verdict != GATE_LINE) return verdict;
         room = true;
     }
-    call->wait.estimate_ns = gate_ahead_ns(g, call);
-    call->wait.entered_ns = now_ns;
-    call->wait.overtaken = has_more_than_others(g, call);
-    if (!line_add(&g->line, call)) {
+    task->wait.estimate_ns = gate_ahead_ns(g, task);
+    task->wait.entered_ns = now_ns;
+    task->wait.overtaken = has_more_than_others(g, task);
+    if (!line_add(&g->line, task)) {
         atomic_fetch_sub_explicit(&g->options.station->lined, 1, memory_order_relaxed);
-        reply_error(&call->reply, ERR_OUT_OF_MEMORY, "no memory for this request just now; not executed");
+        reply_error(&task->call.reply, ERR_OUT_OF_MEMORY, "no memory for this request just now; not executed");
         return GATE_REFUSE;
     }
     g->offered++;

@@ -56,28 +56,28 @@ static bool would_idle(const struct gate *g)
 
 /* How long it has waited, as policies see it: they are to have more patience with a critical call than with others,
  * and less with a sheddable one. */
-static uint64_t felt(const struct call *call, uint64_t now_ns)
+static uint64_t felt(const struct task *task, uint64_t now_ns)
 {
-    uint64_t waited_ns = gate_waited(call, now_ns);
-    if (call->request.priority == PRIORITY_CRITICAL) return waited_ns / PATIENCE;
-    return call->request.priority == PRIORITY_SHEDDABLE ? waited_ns * 2 : waited_ns;
+    uint64_t waited_ns = gate_waited(task, now_ns);
+    if (task->call.request.priority == PRIORITY_CRITICAL) return waited_ns / PATIENCE;
+    return task->call.request.priority == PRIORITY_SHEDDABLE ? waited_ns * 2 : waited_ns;
 }
 
 /* Of the oldest calls of each class, the one that has waited longest in the policy's eyes. */
-static struct call *stalest(const struct gate *g, uint64_t now_ns)
+static struct task *stalest(const struct gate *g, uint64_t now_ns)
 {
-    struct call *result = NULL;
+    struct task *result = NULL;
     for (int i = PRIORITY_CRITICAL; i <= PRIORITY_SHEDDABLE; i++) {
-        struct call *call = line_oldest_of(&g->line, (enum priority)i);
-        if (call && (!result || felt(call, now_ns) > felt(result, now_ns))) result = call;
+        struct task *task = line_oldest_of(&g->line, (enum priority)i);
+        if (task && (!result || felt(task, now_ns) > felt(result, now_ns))) result = task;
     }
     return result;
 }
 
-static void turn_away(struct gate *g, struct call *call)
+static void turn_away(struct gate *g, struct task *task)
 {
-    gate_leave(g, call, false);
-    gate_set_aside(g, call);
+    gate_leave(g, task, false);
+    gate_set_aside(g, task);
 }
 
 /*
@@ -88,38 +88,38 @@ static void turn_away(struct gate *g, struct call *call)
 static bool shed_stale(struct gate *g, uint64_t now_ns)
 {
     if (!g->policy->stale || g->line.count == 0) return false;
-    struct call *call = stalest(g, now_ns);
+    struct task *task = stalest(g, now_ns);
     struct admit_view v = gate_view(g, NULL, now_ns);
-    if (!g->policy->stale(&g->state, &v, felt(call, now_ns)) || would_idle(g)) return false;
-    gate_overloaded(g, call);
+    if (!g->policy->stale(&g->state, &v, felt(task, now_ns)) || would_idle(g)) return false;
+    gate_overloaded(g, task);
     counter_add(&g->options.stats->stale, 1);
-    turn_away(g, call);
+    turn_away(g, task);
     return true;
 }
 
 /* It will be taken when the backend is done with what it has been given before. */
-static bool is_late(const struct gate *g, const struct call *call, uint64_t now_ns)
+static bool is_late(const struct gate *g, const struct task *task, uint64_t now_ns)
 {
-    uint64_t deadline_ns = call->request.deadline_ms * 1000000U;
-    return deadline_ns && gate_waited(call, now_ns) + g->out_ns > deadline_ns;
+    uint64_t deadline_ns = task->call.request.deadline_ms * 1000000U;
+    return deadline_ns && gate_waited(task, now_ns) + g->out_ns > deadline_ns;
 }
 
-struct call *gate_next(struct gate *g, uint64_t now_ns)
+struct task *gate_next(struct gate *g, uint64_t now_ns)
 {
     if (!g->options.in_place) adjust_window(g);
     for (int i = 0; i < STALE_MOST; i++) {
         if (gate_wants_more(g, PRIORITY_NORMAL) && shed_stale(g, now_ns)) continue;
-        struct call *call = line_peek(&g->line);
-        if (!call || !gate_wants_more(g, call->request.priority)) return NULL;
-        if (!is_late(g, call, now_ns)) {
-            call->wait.yields = line_yields(&g->line, call);
-            call->wait.overtaken = call->wait.overtaken || call->wait.yields;
-            gate_leave(g, call, true);
-            return call;
+        struct task *task = line_peek(&g->line);
+        if (!task || !gate_wants_more(g, task->call.request.priority)) return NULL;
+        if (!is_late(g, task, now_ns)) {
+            task->wait.yields = line_yields(&g->line, task);
+            task->wait.overtaken = task->wait.overtaken || task->wait.yields;
+            gate_leave(g, task, true);
+            return task;
         }
-        call->reply.kind = REPLY_LATE;
+        task->call.reply.kind = REPLY_LATE;
         counter_add(&g->options.stats->late, 1);
-        turn_away(g, call);
+        turn_away(g, task);
     }
     return NULL;
 }
@@ -129,34 +129,34 @@ bool gate_has_more(const struct gate *g)
     return g->line.count > 0 && (g->options.in_place || g->out < g->window);
 }
 
-void gate_sent(struct gate *g, struct call *call)
+void gate_sent(struct gate *g, struct task *task)
 {
     g->out++;
-    g->out_ns += call->wait.cost_ns;
-    if (call->wait.yields) g->out_yielding_ns += call->wait.cost_ns;
+    g->out_ns += task->wait.cost_ns;
+    if (task->wait.yields) g->out_yielding_ns += task->wait.cost_ns;
 }
 
 /* How estimates of waiting turned out. Short ones say nothing, and those of who was overtaken only when they were
  * too high. */
-static void learn_stretch(struct gate *g, const struct call *call)
+static void learn_stretch(struct gate *g, const struct task *task)
 {
-    uint64_t estimate_ns = call->wait.estimate_ns;
+    uint64_t estimate_ns = task->wait.estimate_ns;
     if (gate_wait_of(g, estimate_ns) < LEARN_SERVICES * costs_mean(g->options.costs)) return;
     /* Not from its arrival: who waited long for this thread would make it refuse, and the backend idle. */
-    uint64_t waited_ns = call->taken_ns > call->wait.entered_ns ? call->taken_ns - call->wait.entered_ns : 0;
+    uint64_t waited_ns = task->taken_ns > task->wait.entered_ns ? task->taken_ns - task->wait.entered_ns : 0;
     uint64_t ratio = waited_ns * UNIT / estimate_ns;
     if (ratio > STRETCH_MOST) ratio = STRETCH_MOST;
-    if (call->wait.overtaken && ratio > g->stretch) return;
+    if (task->wait.overtaken && ratio > g->stretch) return;
     g->stretch = (uint32_t)((g->stretch * 127ULL + ratio + 64) / 128);
     if (g->stretch < UNIT) g->stretch = UNIT; /* it was shorter only because others were turned away */
 }
 
 /* How long the line made it wait. Who was overtaken, by those who ask for less, would have waited as long as was
  * estimated but for them. */
-static uint64_t line_wait(const struct gate *g, const struct call *call, uint64_t waited_ns)
+static uint64_t line_wait(const struct gate *g, const struct task *task, uint64_t waited_ns)
 {
-    uint64_t estimate_ns = gate_wait_of(g, call->wait.estimate_ns);
-    return call->wait.overtaken && estimate_ns < waited_ns ? estimate_ns : waited_ns;
+    uint64_t estimate_ns = gate_wait_of(g, task->wait.estimate_ns);
+    return task->wait.overtaken && estimate_ns < waited_ns ? estimate_ns : waited_ns;
 }
 
 /* Puts the calls that came back alike into the histograms. */
@@ -170,14 +170,14 @@ static void record_run(struct gate *g)
 }
 
 /* `times` calls like this one were executed. */
-static void note_executed(struct gate *g, const struct call *call, uint32_t times, uint64_t now_ns)
+static void note_executed(struct gate *g, const struct task *task, uint32_t times, uint64_t now_ns)
 {
-    uint64_t waited_ns = gate_waited(call, call->taken_ns);
-    uint64_t service_ns = call->done_ns > call->taken_ns ? call->done_ns - call->taken_ns : 0;
-    learn_stretch(g, call);
+    uint64_t waited_ns = gate_waited(task, task->taken_ns);
+    uint64_t service_ns = task->done_ns > task->taken_ns ? task->done_ns - task->taken_ns : 0;
+    learn_stretch(g, task);
     if (g->policy->executed) {
         struct admit_view v = gate_view(g, NULL, now_ns);
-        g->policy->executed(&g->state, &v, line_wait(g, call, waited_ns), times);
+        g->policy->executed(&g->state, &v, line_wait(g, task, waited_ns), times);
     }
     if (waited_ns != g->run_wait_ns || service_ns != g->run_service_ns) {
         if (g->run_calls) record_run(g);
@@ -188,41 +188,41 @@ static void note_executed(struct gate *g, const struct call *call, uint32_t time
 }
 
 /* Of calls that were executed together: did they also come together, and neither had to wait for others? */
-static bool are_alike(const struct call *a, const struct call *b)
+static bool are_alike(const struct task *a, const struct task *b)
 {
     return a->arrived_ns == b->arrived_ns && a->wait.estimate_ns == 0 && b->wait.estimate_ns == 0 &&
            a->wait.overtaken == b->wait.overtaken;
 }
 
-void gate_executed(struct gate *g, struct call *const *calls, size_t count, uint64_t now_ns)
+void gate_executed(struct gate *g, struct task *const *tasks, size_t count, uint64_t now_ns)
 {
     uint32_t alike = 1;
     for (size_t i = 0; i < count; i++) {
-        g->budget_ns -= (int64_t)calls[i]->wait.cost_ns;
-        if (i + 1 < count && are_alike(calls[i], calls[i + 1])) {
+        g->budget_ns -= (int64_t)tasks[i]->wait.cost_ns;
+        if (i + 1 < count && are_alike(tasks[i], tasks[i + 1])) {
             alike++;
             continue;
         }
-        note_executed(g, calls[i], alike, now_ns);
+        note_executed(g, tasks[i], alike, now_ns);
         alike = 1;
     }
     g->served += (uint32_t)count;
 }
 
-void gate_returned(struct gate *g, struct call *call, uint64_t now_ns)
+void gate_returned(struct gate *g, struct task *task, uint64_t now_ns)
 {
     assert(g->out > 0);
     g->out--;
-    g->out_ns -= call->wait.cost_ns;
-    if (call->wait.yields) g->out_yielding_ns -= call->wait.cost_ns;
+    g->out_ns -= task->wait.cost_ns;
+    if (task->wait.yields) g->out_yielding_ns -= task->wait.cost_ns;
     g->returned = true;
-    if (call->taken_ns == 0) return;
-    if (call->reply.kind == REPLY_LATE) {
+    if (task->taken_ns == 0) return;
+    if (task->call.reply.kind == REPLY_LATE) {
         counter_add(&g->options.stats->late, 1);
         counter_add(&g->options.stats->expired, 1);
         return;
     }
-    gate_executed(g, &call, 1, now_ns);
+    gate_executed(g, &task, 1, now_ns);
 }
 
 void gate_begin_turn(struct gate *g)

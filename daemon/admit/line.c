@@ -30,15 +30,15 @@ void line_free(struct line *l)
     l->flows = NULL;
 }
 
-static uint32_t slot_of(const struct call *call)
+static uint32_t slot_of(const struct task *task)
 {
-    return (uint32_t)call->conn;
+    return (uint32_t)task->conn;
 }
 
-static struct line_class *class_of(struct line *l, const struct call *call)
+static struct line_class *class_of(struct line *l, const struct task *task)
 {
-    assert(call->request.priority >= PRIORITY_CRITICAL && call->request.priority <= PRIORITY_SHEDDABLE);
-    return &l->classes[call->request.priority - PRIORITY_CRITICAL];
+    assert(task->call.request.priority >= PRIORITY_CRITICAL && task->call.request.priority <= PRIORITY_SHEDDABLE);
+    return &l->classes[task->call.request.priority - PRIORITY_CRITICAL];
 }
 
 /* ---- ranks: logarithmic, four to a doubling, from about 4 microseconds to a second ---- */
@@ -100,7 +100,7 @@ static bool is_deep(const struct line *l, const struct line_flow *f)
 
 static enum line_ring ring_of(const struct line *l, const struct line_flow *f)
 {
-    enum priority priority = f->first->request.priority;
+    enum priority priority = f->first->call.request.priority;
     if (priority == PRIORITY_CRITICAL) return RING_CRITICAL;
     return priority == PRIORITY_SHEDDABLE || is_deep(l, f) ? RING_LAST : RING_OTHERS;
 }
@@ -158,7 +158,7 @@ static void count_turn(struct line *l, enum line_ring served)
         l->in_a_row[ring] = 0;
 }
 
-struct call *line_peek(struct line *l)
+struct task *line_peek(struct line *l)
 {
     if (l->count == 0) return NULL;
     uint32_t *turn = &l->turns[next_ring(l)];
@@ -195,10 +195,10 @@ static uint64_t favour_limit(const struct line *l)
     return l->favour_ns + FAVOUR_CALLS * (uint64_t)quantum(l);
 }
 
-bool line_favours(const struct line *l, const struct call *call)
+bool line_favours(const struct line *l, const struct task *task)
 {
-    uint32_t slot = slot_of(call);
-    if (call->request.priority != PRIORITY_CRITICAL || slot >= l->flow_room || l->count == 0) return true;
+    uint32_t slot = slot_of(task);
+    if (task->call.request.priority != PRIORITY_CRITICAL || slot >= l->flow_room || l->count == 0) return true;
     return l->flows[slot].favoured_ns <= favour_limit(l);
 }
 
@@ -210,23 +210,23 @@ static void use_favour(const struct line *l, struct line_flow *f, uint64_t cost_
     f->favoured_ns = (used_ns < limit_ns ? used_ns : limit_ns) + cost_ns;
 }
 
-bool line_add(struct line *l, struct call *call)
+bool line_add(struct line *l, struct task *task)
 {
-    uint32_t slot = slot_of(call);
+    uint32_t slot = slot_of(task);
     if (!make_room(l, slot)) return false;
     struct line_flow *f = &l->flows[slot];
-    struct line_class *class = class_of(l, call);
-    struct call_wait *w = &call->wait;
+    struct line_class *class = class_of(l, task);
+    struct task_wait *w = &task->wait;
     w->ticket = l->tickets++;
     w->flow_next = w->class_next = NULL;
     w->flow_prev = f->last;
     w->class_prev = class->last;
-    *(f->last ? &f->last->wait.flow_next : &f->first) = call;
-    *(class->last ? &class->last->wait.class_next : &class->first) = call;
-    f->last = class->last = call;
+    *(f->last ? &f->last->wait.flow_next : &f->first) = task;
+    *(class->last ? &class->last->wait.class_next : &class->first) = task;
+    f->last = class->last = task;
     l->count++;
     l->backlog_ns += w->cost_ns;
-    if (call->request.priority == PRIORITY_CRITICAL) use_favour(l, f, w->cost_ns);
+    if (task->call.request.priority == PRIORITY_CRITICAL) use_favour(l, f, w->cost_ns);
     f->backlog_ns += w->cost_ns;
     if (f->count++ > 0) {
         rank_update(l, slot);
@@ -240,9 +240,9 @@ bool line_add(struct line *l, struct call *call)
     return true;
 }
 
-static void unlink_call(struct line_flow *f, struct line_class *class, struct call *call)
+static void unlink_call(struct line_flow *f, struct line_class *class, struct task *task)
 {
-    struct call_wait *w = &call->wait;
+    struct task_wait *w = &task->wait;
     *(w->flow_prev ? &w->flow_prev->wait.flow_next : &f->first) = w->flow_next;
     *(w->flow_next ? &w->flow_next->wait.flow_prev : &f->last) = w->flow_prev;
     *(w->class_prev ? &w->class_prev->wait.class_next : &class->first) = w->class_next;
@@ -257,19 +257,19 @@ static void pay(const struct line *l, struct line_flow *f, uint64_t cost_ns)
     if (f->deficit_ns < most) f->deficit_ns = most;
 }
 
-void line_remove(struct line *l, struct call *call, bool served)
+void line_remove(struct line *l, struct task *task, bool served)
 {
-    uint32_t slot = slot_of(call);
+    uint32_t slot = slot_of(task);
     struct line_flow *f = &l->flows[slot];
-    unlink_call(f, class_of(l, call), call);
+    unlink_call(f, class_of(l, task), task);
     if (served) {
-        pay(l, f, call->wait.cost_ns);
+        pay(l, f, task->wait.cost_ns);
         count_turn(l, f->ring);
-        l->favour_ns += call->wait.cost_ns / FAVOUR_PART;
+        l->favour_ns += task->wait.cost_ns / FAVOUR_PART;
     }
     l->count--;
-    l->backlog_ns -= call->wait.cost_ns;
-    f->backlog_ns -= call->wait.cost_ns;
+    l->backlog_ns -= task->wait.cost_ns;
+    f->backlog_ns -= task->wait.cost_ns;
     if (--f->count > 0) {
         rank_update(l, slot);
         turn_update(l, slot);
@@ -282,17 +282,17 @@ void line_remove(struct line *l, struct call *call, bool served)
 
 /* ---- who has to leave ---- */
 
-struct call *line_oldest(const struct line *l)
+struct task *line_oldest(const struct line *l)
 {
-    struct call *oldest = NULL;
+    struct task *oldest = NULL;
     for (int i = 0; i < LINE_CLASSES; i++) {
-        struct call *first = l->classes[i].first;
+        struct task *first = l->classes[i].first;
         if (first && (!oldest || first->wait.ticket < oldest->wait.ticket)) oldest = first;
     }
     return oldest;
 }
 
-struct call *line_oldest_of(const struct line *l, enum priority priority)
+struct task *line_oldest_of(const struct line *l, enum priority priority)
 {
     return l->classes[priority - PRIORITY_CRITICAL].first;
 }
@@ -305,24 +305,24 @@ static const struct line_class *class_below(const struct line *l, enum priority 
     return NULL;
 }
 
-struct call *line_oldest_below(const struct line *l, enum priority priority)
+struct task *line_oldest_below(const struct line *l, enum priority priority)
 {
     const struct line_class *class = class_below(l, priority);
     return class ? class->first : NULL;
 }
 
-struct call *line_newest_below(const struct line *l, enum priority priority)
+struct task *line_newest_below(const struct line *l, enum priority priority)
 {
     const struct line_class *class = class_below(l, priority);
     return class ? class->last : NULL;
 }
 
-bool line_yields(const struct line *l, const struct call *call)
+bool line_yields(const struct line *l, const struct task *task)
 {
-    return l->flows[slot_of(call)].ring == RING_LAST;
+    return l->flows[slot_of(task)].ring == RING_LAST;
 }
 
-struct call *line_first_of(const struct line *l, uint64_t conn)
+struct task *line_first_of(const struct line *l, uint64_t conn)
 {
     uint32_t slot = (uint32_t)conn;
     return slot < l->flow_room && l->flows[slot].count > 0 ? l->flows[slot].first : NULL;
@@ -334,16 +334,16 @@ uint64_t line_backlog_of(const struct line *l, uint64_t conn)
     return slot < l->flow_room && l->flows[slot].count > 0 ? l->flows[slot].backlog_ns : 0;
 }
 
-struct call *line_greediest(const struct line *l, enum priority priority, uint32_t least, uint64_t least_ns,
+struct task *line_greediest(const struct line *l, enum priority priority, uint32_t least, uint64_t least_ns,
                             enum line_end end)
 {
     if (l->ranks_used == 0) return NULL;
     const struct line_flow *f = &l->flows[l->ranks[63 - __builtin_clzll(l->ranks_used)]];
     if (f->count <= least || f->backlog_ns <= least_ns) return NULL;
-    struct call *call = end == LINE_OLDEST ? f->first : f->last;
-    for (int i = 0; call && i < LOOK_AT; i++) {
-        if (call->request.priority >= priority) return call;
-        call = end == LINE_OLDEST ? call->wait.flow_next : call->wait.flow_prev;
+    struct task *task = end == LINE_OLDEST ? f->first : f->last;
+    for (int i = 0; task && i < LOOK_AT; i++) {
+        if (task->call.request.priority >= priority) return task;
+        task = end == LINE_OLDEST ? task->wait.flow_next : task->wait.flow_prev;
     }
     return NULL;
 }

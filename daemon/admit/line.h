@@ -19,7 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "proto/call.h"
+#include "daemon/queue/task.h"
 
 #define LINE_CLASSES 3  /* PRIORITY_CRITICAL, PRIORITY_NORMAL, PRIORITY_SHEDDABLE */
 #define LINE_RANKS   64 /* a rank's flows differ by about a quarter at most in what they have waiting */
@@ -33,7 +33,7 @@ enum line_ring {
 };
 
 struct line_flow {
-    struct call *first, *last;
+    struct task *first, *last;
     uint32_t count;
     uint32_t rank;
     enum line_ring ring;
@@ -45,7 +45,7 @@ struct line_flow {
 };
 
 struct line_class {
-    struct call *first, *last;
+    struct task *first, *last;
 };
 
 struct line {
@@ -70,34 +70,34 @@ void line_free(struct line *l); /* gives back the line's own memory; the calls i
 
 /* Appends the call to its connection's flow. call->wait.cost_ns and the request's priority (not the default) must
  * be set. False when memory is out. */
-bool line_add(struct line *l, struct call *call);
+bool line_add(struct line *l, struct task *task);
 
 /* False: it is critical, but is to count as a normal one. Of what the line serves, one connection's critical calls
  * go first for a quarter; beyond that and some, they take their turn. (Else one that sends nothing but critical
  * calls, and as many as it can, would leave nothing to others.) */
-bool line_favours(const struct line *l, const struct call *call);
+bool line_favours(const struct line *l, const struct task *task);
 
 /* The call whose turn it is; NULL when the line is empty. It stays in the line. */
-struct call *line_peek(struct line *l);
+struct task *line_peek(struct line *l);
 
 /* Takes a call out, whichever it is. `served`: its connection pays for it. */
-void line_remove(struct line *l, struct call *call, bool served);
+void line_remove(struct line *l, struct task *task, bool served);
 
 /* The call that came first; NULL when the line is empty. */
-struct call *line_oldest(const struct line *l);
+struct task *line_oldest(const struct line *l);
 
 /* The same, of one class. */
-struct call *line_oldest_of(const struct line *l, enum priority priority);
+struct task *line_oldest_of(const struct line *l, enum priority priority);
 
 /* The oldest and the newest call of the lowest class that has any, if that is below `priority`; else NULL. */
-struct call *line_oldest_below(const struct line *l, enum priority priority);
-struct call *line_newest_below(const struct line *l, enum priority priority);
+struct task *line_oldest_below(const struct line *l, enum priority priority);
+struct task *line_newest_below(const struct line *l, enum priority priority);
 
 /* Do the flows of others go before that of this call, which is in the line? */
-bool line_yields(const struct line *l, const struct call *call);
+bool line_yields(const struct line *l, const struct task *task);
 
 /* The call of the connection `conn` that came first; NULL: it has none here. */
-struct call *line_first_of(const struct line *l, uint64_t conn);
+struct task *line_first_of(const struct line *l, uint64_t conn);
 
 /* What the connection `conn` has waiting. */
 uint64_t line_backlog_of(const struct line *l, uint64_t conn);
@@ -106,7 +106,7 @@ enum line_end { LINE_OLDEST, LINE_NEWEST };
 
 /* The oldest or newest call, of a class not above `priority`, of a flow with the most waiting (within a quarter);
  * NULL when that has no such call at that end, or not more than `least` calls that cost more than `least_ns`. */
-struct call *line_greediest(const struct line *l, enum priority priority, uint32_t least, uint64_t least_ns,
+struct task *line_greediest(const struct line *l, enum priority priority, uint32_t least, uint64_t least_ns,
                             enum line_end end);
 
 #endif

@@ -8,9 +8,9 @@
 
 #define FLOWS_FIRST 64
 
-static uint32_t slot_of(const struct call *call)
+static uint32_t slot_of(const struct task *task)
 {
-    return (uint32_t)call->conn;
+    return (uint32_t)task->conn;
 }
 
 void order_free(struct order *o)
@@ -19,9 +19,9 @@ void order_free(struct order *o)
     *o = (struct order){0};
 }
 
-uint32_t order_station(const struct order *o, const struct call *call, uint32_t best)
+uint32_t order_station(const struct order *o, const struct task *task, uint32_t best)
 {
-    uint32_t slot = slot_of(call);
+    uint32_t slot = slot_of(task);
     return slot < o->room && o->flows[slot].out > 0 ? o->flows[slot].station : best;
 }
 
@@ -39,20 +39,20 @@ static bool make_room(struct order *o, uint32_t slot)
     return true;
 }
 
-bool order_enter(struct order *o, const struct call *call)
+bool order_enter(struct order *o, const struct task *task)
 {
-    uint32_t slot = slot_of(call);
+    uint32_t slot = slot_of(task);
     if (slot >= o->room && !make_room(o, slot)) return false;
     struct order_flow *f = &o->flows[slot];
-    assert(f->out == 0 || f->station == call->wait.station);
-    f->station = call->wait.station;
+    assert(f->out == 0 || f->station == task->wait.station);
+    f->station = task->wait.station;
     f->out++;
     return true;
 }
 
-void order_leave(struct order *o, const struct call *call)
+void order_leave(struct order *o, const struct task *task)
 {
-    struct order_flow *f = &o->flows[slot_of(call)];
-    assert(f->out > 0 && f->station == call->wait.station);
+    struct order_flow *f = &o->flows[slot_of(task)];
+    assert(f->out > 0 && f->station == task->wait.station);
     f->out--;
 }

@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "proto/call.h"
+#include "daemon/queue/task.h"
 
 struct order_flow {
     uint32_t out;     /* calls let in and not done */
@@ -32,12 +32,12 @@ struct order {
 void order_free(struct order *o); /* all zero is an empty one */
 
 /* The station for a call of this connection; `best` suits it best. */
-uint32_t order_station(const struct order *o, const struct call *call, uint32_t best);
+uint32_t order_station(const struct order *o, const struct task *task, uint32_t best);
 
 /* It is let in, for call->wait.station. False: no memory. */
-bool order_enter(struct order *o, const struct call *call);
+bool order_enter(struct order *o, const struct task *task);
 
 /* It is done: executed and back, answered in the waiting line, or not let in after all. */
-void order_leave(struct order *o, const struct call *call);
+void order_leave(struct order *o, const struct task *task);
 
 #endif

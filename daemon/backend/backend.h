@@ -24,7 +24,7 @@
 #include "daemon/queue/costs.h"
 #include "daemon/queue/mailbox.h"
 #include "daemon/queue/ring.h"
-#include "proto/call.h"
+#include "daemon/queue/task.h"
 #include "proto/facts.h"
 
 enum backend_submit { BACKEND_DONE, BACKEND_QUEUED, BACKEND_FULL };
@@ -89,18 +89,18 @@ struct backend_design {
     /* NULL on failure, with a text for people in *error (static). */
     struct backend *(*start)(const struct backend_options *options, const char **error);
     /* With more than one station, call->wait.station says which one gets it. */
-    enum backend_submit (*submit)(struct backend *b, struct call *call);
+    enum backend_submit (*submit)(struct backend *b, struct task *task);
     /* True when submit may keep the call: then its bytes must be its own (call_own) first. */
     bool (*queues)(const struct backend *b);
     /* Where nothing is queued (no stations, or `here`): executes calls of one lane, in this order, on the calling
      * thread. As submit of each, but cheaper. NULL: this design always queues. */
-    void (*run)(struct backend *b, struct call **calls, size_t count);
+    void (*run)(struct backend *b, struct task **tasks, size_t count);
     /* What `call` would meet. */
-    struct backend_load (*load)(const struct backend *b, const struct call *call);
+    struct backend_load (*load)(const struct backend *b, const struct task *task);
     /* The threads that execute what is queued, by number: how many (0: submit executes on the calling thread), and
      * which one a call is for. Calls of one connection are for one of them, unless the design `spreads` them. */
     uint32_t (*stations)(const struct backend *b);
-    uint32_t (*station_of)(const struct backend *b, const struct call *call);
+    uint32_t (*station_of)(const struct backend *b, const struct task *task);
     /* Does station_of say only who suits best? Then any station may be given the call, and who wants the calls of a
      * connection to take effect in order gives them to one as long as some are under way. NULL: no. */
     bool (*spreads)(const struct backend *b);
@@ -113,7 +113,7 @@ struct backend_design {
     const struct costs *(*costs)(const struct backend *b, uint32_t station);
     const struct ring *(*ring)(const struct backend *b, uint32_t station);
     /* After BACKEND_FULL: asks for lanes.room(lane). Then submit once more, as room may have come meanwhile. */
-    void (*want_room)(struct backend *b, const struct call *call);
+    void (*want_room)(struct backend *b, const struct task *task);
     /* End of the lane's batch of submits: wakes sleeping backend threads. */
     void (*flush)(struct backend *b, uint32_t lane);
     /* Any thread: fills in what the backend knows of its sessions. */

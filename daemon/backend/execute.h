@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/queue/task.h"
 #include "daemon/store/databases.h"
-#include "proto/call.h"
 
 struct execute_rules {
     uint64_t ttl_default_ms;      /* UINT64_MAX: never */
@@ -58,10 +58,10 @@ void execute(struct execute_rules *rules, struct databases *d, uint64_t hash, st
  * the table is asked of the cache for all of them before the first one runs. At most EXECUTE_BATCH_MAX. */
 #define EXECUTE_BATCH_MAX 64
 void execute_batch(struct execute_rules *rules, struct databases *d, const struct execute_load *load,
-                   struct call **calls, size_t count, uint64_t now_ms);
+                   struct task **tasks, size_t count, uint64_t now_ms);
 
 /* The same for operations on one session each whose keys have these hashes, without their work. */
-void execute_hashed(struct execute_rules *rules, struct databases *d, struct call **calls, const uint64_t *hashes,
+void execute_hashed(struct execute_rules *rules, struct databases *d, struct task **tasks, const uint64_t *hashes,
                     size_t count, uint64_t now_ms);
 
 /*

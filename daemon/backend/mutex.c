@@ -11,11 +11,11 @@
 
 #include "daemon/backend/mutex_impl.h"
 
-static void pool_run(void *ctx, struct call **calls, size_t count, uint64_t now_ms)
+static void pool_run(void *ctx, struct task **tasks, size_t count, uint64_t now_ms)
 {
     struct pool *p = ctx;
     for (size_t i = 0; i < count; i++)
-        if (calls[i]->reply.kind == REPLY_NONE) pool_execute(p, calls[i], now_ms);
+        if (tasks[i]->call.reply.kind == REPLY_NONE) pool_execute(p, tasks[i], now_ms);
 }
 
 /* ---- the sweeper ---- */
@@ -128,26 +128,26 @@ static struct backend *pool_start(const struct backend_options *options, const c
 /* ---- submitting ---- */
 
 /* Connections are numbered from 0 on each lane, so this deals them out in turn. */
-static uint32_t pool_station_of(const struct backend *b, const struct call *call)
+static uint32_t pool_station_of(const struct backend *b, const struct task *task)
 {
     const struct pool *p = (const struct pool *)b;
-    uint32_t slot = (uint32_t)call->conn;
-    return (uint32_t)(((uint64_t)slot * p->lane_count + call->lane) % p->worker_count);
+    uint32_t slot = (uint32_t)task->conn;
+    return (uint32_t)(((uint64_t)slot * p->lane_count + task->lane) % p->worker_count);
 }
 
-static struct worker *worker_of(const struct pool *p, const struct call *call)
+static struct worker *worker_of(const struct pool *p, const struct task *task)
 {
-    return p->workers[pool_station_of(&p->base, call)];
+    return p->workers[pool_station_of(&p->base, task)];
 }
 
-static enum backend_submit pool_submit(struct backend *b, struct call *call)
+static enum backend_submit pool_submit(struct backend *b, struct task *task)
 {
     struct pool *p = (struct pool *)b;
     if (p->worker_count == 0) {
-        pool_execute(p, call, call_start_ns(call) / 1000000U);
+        pool_execute(p, task, task_start_ns(task) / 1000000U);
         return BACKEND_DONE;
     }
-    return station_submit(worker_station(worker_of(p, call)), call) ? BACKEND_QUEUED : BACKEND_FULL;
+    return station_submit(worker_station(worker_of(p, task)), task) ? BACKEND_QUEUED : BACKEND_FULL;
 }
 
 static bool pool_queues(const struct backend *b)
@@ -155,11 +155,11 @@ static bool pool_queues(const struct backend *b)
     return ((const struct pool *)b)->worker_count > 0;
 }
 
-static struct backend_load pool_load(const struct backend *b, const struct call *call)
+static struct backend_load pool_load(const struct backend *b, const struct task *task)
 {
     const struct pool *p = (const struct pool *)b;
     if (p->worker_count == 0) return (struct backend_load){0, 0, 0};
-    return station_load(worker_station(worker_of(p, call)));
+    return station_load(worker_station(worker_of(p, task)));
 }
 
 static uint32_t pool_stations(const struct backend *b)
@@ -177,9 +177,9 @@ static const struct ring *pool_ring(const struct backend *b, uint32_t station)
     return worker_station(((const struct pool *)b)->workers[station])->ring;
 }
 
-static void pool_want_room(struct backend *b, const struct call *call)
+static void pool_want_room(struct backend *b, const struct task *task)
 {
-    station_want_room(worker_station(worker_of((struct pool *)b, call)), call->lane);
+    station_want_room(worker_station(worker_of((struct pool *)b, task)), task->lane);
 }
 
 static void pool_flush(struct backend *b, uint32_t lane)

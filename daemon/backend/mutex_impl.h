@@ -21,8 +21,8 @@ struct pool {
 };
 
 /* Any thread: takes the locks that the call needs, executes it. */
-void pool_execute(struct pool *p, struct call *call, uint64_t now_ms);
+void pool_execute(struct pool *p, struct task *task, uint64_t now_ms);
 /* The same of calls that a lane executes itself (backend_design.run). */
-void pool_run_here(struct backend *b, struct call **calls, size_t count);
+void pool_run_here(struct backend *b, struct task **tasks, size_t count);
 
 #endif

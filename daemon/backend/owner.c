@@ -34,9 +34,9 @@ static bool is_alone(const struct owners *o)
 
 /* ---- life cycle ---- */
 
-static void run(void *ctx, struct call **calls, size_t count, uint64_t now_ms)
+static void run(void *ctx, struct task **tasks, size_t count, uint64_t now_ms)
 {
-    owner_execute(ctx, calls, count, now_ms);
+    owner_execute(ctx, tasks, count, now_ms);
 }
 
 static uint64_t keep_house(void *ctx, uint64_t now_ms)
@@ -160,24 +160,24 @@ static bool first_key(const struct call *call, struct slice *key)
 }
 
 /* Who executes it: the owner of its first key, or, as it has none, one that is not far. */
-static uint32_t owners_station_of(const struct backend *b, const struct call *call)
+static uint32_t owners_station_of(const struct backend *b, const struct task *task)
 {
     const struct shards *s = &owners_in(b)->shards;
     struct slice key;
-    return first_key(call, &key) ? execute_shard(shards_hash(s, key), s->count) : call->lane % s->count;
+    return first_key(&task->call, &key) ? execute_shard(shards_hash(s, key), s->count) : task->lane % s->count;
 }
 
 /* In place: executes what a lane has for its own shard. */
-static void owners_run_here(struct backend *b, struct call **calls, size_t count)
+static void owners_run_here(struct backend *b, struct task **tasks, size_t count)
 {
     struct owners *o = owners_of(b);
-    struct owner *own = &o->owners[o->shards.count == 1 ? 0 : calls[0]->lane];
+    struct owner *own = &o->owners[o->shards.count == 1 ? 0 : tasks[0]->lane];
     for (size_t at = 0, n; at < count; at += n) {
         n = count - at < EXECUTE_BATCH_MAX ? count - at : EXECUTE_BATCH_MAX;
         for (size_t i = at; i < at + n; i++)
-            if (call_start_ns(calls[i]) / 1000000U > own->time_ms)
-                own->time_ms = call_start_ns(calls[i]) / 1000000U;
-        owner_execute(own, calls + at, n, own->time_ms);
+            if (task_start_ns(tasks[i]) / 1000000U > own->time_ms)
+                own->time_ms = task_start_ns(tasks[i]) / 1000000U;
+        owner_execute(own, tasks + at, n, own->time_ms);
     }
 }
 
@@ -186,23 +186,23 @@ static bool owners_here(const struct backend *b, uint32_t lane, uint32_t station
     return owners_in(b)->in_place && lane == station;
 }
 
-static enum backend_submit submit_to_one_of(struct owners *o, struct call *call)
+static enum backend_submit submit_to_one_of(struct owners *o, struct task *task)
 {
-    uint32_t station = call->wait.station;
-    if (is_alone(o) || owners_here(&o->base, call->lane, station)) {
-        owners_run_here(&o->base, &call, 1);
+    uint32_t station = task->wait.station;
+    if (is_alone(o) || owners_here(&o->base, task->lane, station)) {
+        owners_run_here(&o->base, &task, 1);
         return BACKEND_DONE;
     }
-    if (!ring_push(o->rings[station], call)) return BACKEND_FULL;
-    o->touched[call->lane].owners |= 1ULL << station;
+    if (!ring_push(o->rings[station], task)) return BACKEND_FULL;
+    o->touched[task->lane].owners |= 1ULL << station;
     return BACKEND_QUEUED;
 }
 
-static enum backend_submit owners_submit(struct backend *b, struct call *call)
+static enum backend_submit owners_submit(struct backend *b, struct task *task)
 {
     struct owners *o = owners_of(b);
-    if (!o->only_ring) return submit_to_one_of(o, call);
-    return ring_push(o->only_ring, call) ? BACKEND_QUEUED : BACKEND_FULL;
+    if (!o->only_ring) return submit_to_one_of(o, task);
+    return ring_push(o->only_ring, task) ? BACKEND_QUEUED : BACKEND_FULL;
 }
 
 static bool owners_serve(struct backend *b, uint32_t lane)
@@ -235,9 +235,9 @@ static struct station *station_at(const struct backend *b, uint32_t number)
     return owners_in(b)->owners[number].station;
 }
 
-static struct backend_load owners_load(const struct backend *b, const struct call *call)
+static struct backend_load owners_load(const struct backend *b, const struct task *task)
 {
-    const struct station *station = station_at(b, call->wait.station);
+    const struct station *station = station_at(b, task->wait.station);
     return station ? station_load(station) : (struct backend_load){0, 0, 0};
 }
 
@@ -261,9 +261,9 @@ static const struct ring *owners_ring(const struct backend *b, uint32_t station)
     return owners_in(b)->rings[station];
 }
 
-static void owners_want_room(struct backend *b, const struct call *call)
+static void owners_want_room(struct backend *b, const struct task *task)
 {
-    station_want_room(station_at(b, call->wait.station), call->lane);
+    station_want_room(station_at(b, task->wait.station), task->lane);
 }
 
 static void owners_flush(struct backend *b, uint32_t lane)

@@ -23,18 +23,18 @@ static void disturb(struct owners *o, uint32_t number)
 }
 
 /* One operation on several sessions. */
-static void execute_several(struct owner *own, struct call *call, uint64_t now_ms)
+static void execute_several(struct owner *own, struct task *task, uint64_t now_ms)
 {
     struct owners *o = own->all;
     struct shards_set calm;
-    if (!shards_execute(&o->shards, call, &o->shards.work, now_ms, &calm)) return;
+    if (!shards_execute(&o->shards, &task->call, &o->shards.work, now_ms, &calm)) return;
     for (uint32_t i = 0; i < o->shards.count; i++)
         if (i != own->number && shards_has(&calm, i)) disturb(o, i);
 }
 
 /* Calls that follow each other, each on one session, and what is known of them. */
 struct stretch {
-    struct call **calls;
+    struct task **tasks;
     uint64_t hashes[EXECUTE_BATCH_MAX];
     size_t count;
 };
@@ -46,10 +46,10 @@ static void execute_on(struct owner *own, uint32_t number, const struct stretch 
     struct shards *shards = &own->all->shards;
     struct shard *shard = &shards->all[number];
     for (size_t i = at; i < at + count; i++)
-        if (s->calls[i]->reply.kind == REPLY_NONE) execute_work(execute_load_of(&shards->work, s->hashes[i]));
+        if (s->tasks[i]->call.reply.kind == REPLY_NONE) execute_work(execute_load_of(&shards->work, s->hashes[i]));
     shards_lock(shards, number, false);
     now_ms = shard_time(shard, false, shards_time_inside(shards, now_ms));
-    execute_hashed(&shards->rules, &shard->databases, s->calls + at, s->hashes + at, count, now_ms);
+    execute_hashed(&shards->rules, &shard->databases, s->tasks + at, s->hashes + at, count, now_ms);
     bool was_calm = shard_note_change(shard);
     shards_unlock(shards, number);
     if (was_calm && number != own->number) disturb(own->all, number); /* of its own this thread will think itself */
@@ -59,7 +59,7 @@ static void execute_stretch(struct owner *own, struct stretch *s, uint64_t now_m
 {
     const struct shards *shards = &own->all->shards;
     for (size_t i = 0; i < s->count; i++)
-        s->hashes[i] = shards_hash(shards, s->calls[i]->request.key);
+        s->hashes[i] = shards_hash(shards, s->tasks[i]->call.request.key);
     for (size_t at = 0, n; at < s->count; at += n) {
         uint32_t number = execute_shard(s->hashes[at], shards->count);
         for (n = 1; at + n < s->count && execute_shard(s->hashes[at + n], shards->count) == number;)
@@ -69,30 +69,30 @@ static void execute_stretch(struct owner *own, struct stretch *s, uint64_t now_m
 }
 
 /* Calls from the front that are on one session each. */
-static size_t count_single(struct call **calls, size_t count)
+static size_t count_single(struct task **tasks, size_t count)
 {
     size_t n = 0;
-    while (n < count && op_has_one_key(calls[n]->request.op))
+    while (n < count && op_has_one_key(tasks[n]->call.request.op))
         n++;
     return n;
 }
 
-void owner_execute(struct owner *own, struct call **calls, size_t count, uint64_t now_ms)
+void owner_execute(struct owner *own, struct task **tasks, size_t count, uint64_t now_ms)
 {
     struct shards *s = &own->all->shards;
     if (s->count == 1) {
-        execute_batch(&s->rules, s->databases[0], &s->work, calls, count, now_ms);
+        execute_batch(&s->rules, s->databases[0], &s->work, tasks, count, now_ms);
         return;
     }
     counter_add(&own->executed, count);
     for (size_t at = 0, n; at < count; at += n) {
-        n = count_single(calls + at, count - at);
+        n = count_single(tasks + at, count - at);
         if (n > 0) {
-            struct stretch stretch = {.calls = calls + at, .count = n};
+            struct stretch stretch = {.tasks = tasks + at, .count = n};
             execute_stretch(own, &stretch, now_ms);
         } else {
             n = 1;
-            if (calls[at]->reply.kind == REPLY_NONE) execute_several(own, calls[at], now_ms);
+            if (tasks[at]->call.reply.kind == REPLY_NONE) execute_several(own, tasks[at], now_ms);
         }
     }
 }

@@ -38,7 +38,7 @@ struct owners {
 };
 
 /* The owner's thread: executes its calls, in order. */
-void owner_execute(struct owner *own, struct call **calls, size_t count, uint64_t now_ms);
+void owner_execute(struct owner *own, struct task **tasks, size_t count, uint64_t now_ms);
 
 /* Its thread: a slice of housekeeping; returns when the next one is worth it (as sweep_slice). */
 uint64_t owner_keep_house(struct owner *own, uint64_t now_ms);

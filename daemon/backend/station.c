@@ -49,12 +49,12 @@ void station_tell_room(struct station *s, size_t places)
     if (lanes) atomic_fetch_or(&s->starved, lanes);
 }
 
-static void deliver(struct station *s, struct call **calls, size_t count)
+static void deliver(struct station *s, struct task **tasks, size_t count)
 {
     uint64_t touched = 0;
     for (size_t i = 0; i < count; i++) {
-        touched |= 1ULL << calls[i]->lane;
-        mail_batch_add(&s->outgoing[calls[i]->lane], calls[i]);
+        touched |= 1ULL << tasks[i]->lane;
+        mail_batch_add(&s->outgoing[tasks[i]->lane], &tasks[i]->mail);
     }
     while (touched) {
         uint32_t lane = (uint32_t)__builtin_ctzll(touched);
@@ -65,19 +65,19 @@ static void deliver(struct station *s, struct call **calls, size_t count)
 
 /* Notes when the calls' execution begins (0: they will not be executed). Those whose own deadline is past then, or
  * will be by estimate when those before them in the batch are done, are answered here; returns how many. */
-static size_t begin(struct call **calls, size_t count, uint64_t start_ns)
+static size_t begin(struct task **tasks, size_t count, uint64_t start_ns)
 {
     size_t late = 0;
     uint64_t own_start_ns = start_ns;
     for (size_t i = 0; i < count; i++) {
-        struct call *call = calls[i];
-        uint64_t deadline_ns = call->request.deadline_ms * 1000000U;
-        call->taken_ns = start_ns;
-        if (deadline_ns == 0 || own_start_ns <= call->arrived_ns + deadline_ns) {
-            own_start_ns += call->wait.cost_ns;
+        struct task *task = tasks[i];
+        uint64_t deadline_ns = task->call.request.deadline_ms * 1000000U;
+        task->taken_ns = start_ns;
+        if (deadline_ns == 0 || own_start_ns <= task->arrived_ns + deadline_ns) {
+            own_start_ns += task->wait.cost_ns;
             continue;
         }
-        call->reply.kind = REPLY_LATE;
+        task->call.reply.kind = REPLY_LATE;
         late++;
     }
     return late;
@@ -85,8 +85,8 @@ static size_t begin(struct call **calls, size_t count, uint64_t start_ns)
 
 uint64_t station_run_batch(struct station *s, uint64_t start_ns)
 {
-    struct call *calls[STATION_BATCH_MAX];
-    size_t count = ring_pop(s->ring, (void **)calls, batch_limit(s));
+    struct task *tasks[STATION_BATCH_MAX];
+    size_t count = ring_pop(s->ring, (void **)tasks, batch_limit(s));
     if (count == 0) return 0;
     uint64_t depth = count + ring_depth(s->ring); /* places that came free may be taken again already */
     counter_max(&s->deepest, depth < ring_bound(s->ring) ? depth : ring_bound(s->ring));
@@ -94,23 +94,23 @@ uint64_t station_run_batch(struct station *s, uint64_t start_ns)
     if (start_ns == 0) start_ns = clock_ns(s->options.clock);
     /* That may have been before they came, if this thread was held up since: nothing runs in its own past. */
     for (size_t i = 0; i < count; i++)
-        if (calls[i]->arrived_ns > start_ns) start_ns = calls[i]->arrived_ns;
+        if (tasks[i]->arrived_ns > start_ns) start_ns = tasks[i]->arrived_ns;
     s->began_ns = start_ns;
     bool abandoned = atomic_load_explicit(&s->abandoned, memory_order_relaxed);
-    size_t late = begin(calls, count, abandoned ? 0 : start_ns);
-    if (!abandoned && late < count) s->options.run(s->options.ctx, calls, count, start_ns / 1000000U);
+    size_t late = begin(tasks, count, abandoned ? 0 : start_ns);
+    if (!abandoned && late < count) s->options.run(s->options.ctx, tasks, count, start_ns / 1000000U);
     uint64_t end_ns = clock_ns(s->options.clock);
     for (size_t i = 0; i < count; i++)
-        calls[i]->done_ns = end_ns;
-    if (late == 0) costs_note(&s->costs, calls, count, end_ns - start_ns);
-    deliver(s, calls, count);
+        tasks[i]->done_ns = end_ns;
+    if (late == 0) costs_note(&s->costs, tasks, count, end_ns - start_ns);
+    deliver(s, tasks, count);
     histogram_record(&s->batches, count);
     return end_ns;
 }
 
-bool station_submit(struct station *s, struct call *call)
+bool station_submit(struct station *s, struct task *task)
 {
-    return ring_push(s->ring, call);
+    return ring_push(s->ring, task);
 }
 
 void station_want_room(struct station *s, uint32_t lane)

@@ -23,7 +23,7 @@ struct station_options {
     const struct clock *clock;
     const struct backend_lanes *lanes; /* copied */
     /* Executes the calls in order, all but those that have a reply already; now_ms is the batch's time. */
-    void (*run)(void *ctx, struct call **calls, size_t count, uint64_t now_ms);
+    void (*run)(void *ctx, struct task **tasks, size_t count, uint64_t now_ms);
     void *ctx;
 };
 
@@ -59,7 +59,7 @@ uint64_t station_run_batch(struct station *s, uint64_t start_ns);
 void station_tell_room(struct station *s, size_t places);
 
 /* Any lane. False: the ring is full. */
-bool station_submit(struct station *s, struct call *call);
+bool station_submit(struct station *s, struct task *task);
 /* Any lane: lanes.room(lane) is called once there is room: of the lanes that wait, one for each place that a batch
  * gives back, in turn, and all when the ring is empty. */
 void station_want_room(struct station *s, uint32_t lane);

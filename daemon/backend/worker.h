@@ -17,7 +17,7 @@
 /* What the design does with its thread's time. Called on the worker's thread only. */
 struct worker_job {
     /* Executes the calls in order, all but those that have a reply already; now_ms is the batch's time. */
-    void (*run)(void *ctx, struct call **calls, size_t count, uint64_t now_ms);
+    void (*run)(void *ctx, struct task **tasks, size_t count, uint64_t now_ms);
     /* Housekeeping: does a bounded slice and returns the time in ms from which on it wants the next one: now_ms
      * means at once, UINT64_MAX means not before a call has run. NULL: none. */
     uint64_t (*housekeep)(void *ctx, uint64_t now_ms);

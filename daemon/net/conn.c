@@ -27,9 +27,9 @@ static void drop_calls(struct conn *c)
     if (c->held) loop_call_free(c->loop, c->held);
     c->receiving = c->held = NULL;
     while (c->first) {
-        struct call *call = c->first;
-        c->first = call->pipe_next;
-        if (call->answered || !op_needs_table(call->request.op)) loop_call_free(c->loop, call);
+        struct task *task = c->first;
+        c->first = task->pipe_next;
+        if (task->answered || !op_needs_table(task->call.request.op)) loop_call_free(c->loop, task);
     }
     c->last = NULL;
 }
@@ -162,16 +162,16 @@ uint64_t conn_check_deadline(struct conn *c, uint64_t now_ms)
     if (due == 0 || due > now_ms) return due;
     uint64_t request_due = request_due_ms(c, now_ms);
     bool slow_request = request_due && request_due <= now_ms;
-    struct call *call = slow_request ? loop_call_new(c->loop) : NULL;
-    if (!call) {
+    struct task *task = slow_request ? loop_call_new(c->loop) : NULL;
+    if (!task) {
         conn_close(c, CLOSE_IDLE);
         return 0;
     }
-    reply_error(&call->reply, ERR_TIMEOUT, "the request was not completed within limits.request_timeout");
-    call->answered = true;
+    reply_error(&task->call.reply, ERR_TIMEOUT, "the request was not completed within limits.request_timeout");
+    task->answered = true;
     conn_end_input(c);
     c->reason = CLOSE_REQUEST_TIMEOUT;
-    conn_pipeline_add(c, call);
+    conn_pipeline_add(c, task);
     conn_flush(c);
     conn_update(c);
     if (c->state == CONN_CLOSED) return 0;

@@ -19,8 +19,8 @@
 #include "daemon/net/deadlines.h"
 #include "daemon/net/loop.h"
 #include "daemon/net/loop_stats.h"
+#include "daemon/queue/task.h"
 #include "proto/buffer.h"
-#include "proto/call.h"
 #include "proto/codec.h"
 
 enum conn_state { CONN_OPEN, CONN_FINISHING, CONN_LINGERING, CONN_CLOSED };
@@ -45,11 +45,11 @@ struct conn {
     const struct codec *codec;
     struct decoder decoder;
 
-    struct call *receiving; /* its value is on the way */
+    struct task *receiving; /* its value is on the way */
     size_t body_left;       /* bytes of that value still to come */
-    struct call *held;      /* found no room; not in the pipeline yet */
-    struct call *first; /* the pipeline: calls not yet encoded, in request order behind refusals that overtake */
-    struct call *last;
+    struct task *held;      /* found no room; not in the pipeline yet */
+    struct task *first; /* the pipeline: calls not yet encoded, in request order behind refusals that overtake */
+    struct task *last;
 
     struct buffer in;  /* received, not decoded */
     struct buffer out; /* encoded, not sent: only when the socket would not take it */
@@ -89,12 +89,12 @@ bool conn_retry_held(struct conn *c); /* false: still no room */
 
 /* conn_submit.c: executes or queues it (service.submit), unless this peer may not ask for it; tells facts about
  * this connection if the reply wants them. */
-enum service_verdict conn_submit(struct conn *c, struct call *call);
+enum service_verdict conn_submit(struct conn *c, struct task *task);
 
 /* conn_write.c */
-void conn_pipeline_add(struct conn *c, struct call *call); /* answered or not */
-void conn_answered(struct conn *c, struct call *call);     /* a call of the pipeline came back */
-void conn_reply_now(struct conn *c, struct call *call);    /* encodes and frees it: empty pipeline, or overtaking */
+void conn_pipeline_add(struct conn *c, struct task *task); /* answered or not */
+void conn_answered(struct conn *c, struct task *task);     /* a call of the pipeline came back */
+void conn_reply_now(struct conn *c, struct task *task);    /* encodes and frees it: empty pipeline, or overtaking */
 bool conn_waits(const struct conn *c);                     /* nothing to write: its first call is not answered */
 void conn_encode(struct conn *c);                          /* encodes what is answered */
 void conn_write(struct conn *c);                           /* encodes what is answered, sends; may close */

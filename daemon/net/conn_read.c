@@ -15,37 +15,38 @@
 #define TURN_REQUESTS 256
 #define TURN_BODY     (256 * 1024) /* bytes of a large value read in one turn */
 
-static void out_of_memory(struct conn *c, struct call *call)
+static void out_of_memory(struct conn *c, struct task *task)
 {
-    if (call) loop_call_free(c->loop, call);
+    if (task) loop_call_free(c->loop, task);
     conn_close(c, CLOSE_ERROR);
 }
 
 /* Puts a call into the pipeline that borrows from the input: it must own its bytes there. */
-static void enqueue_owned(struct conn *c, struct call *call)
+static void enqueue_owned(struct conn *c, struct task *task)
 {
-    if (call_own(call))
-        conn_pipeline_add(c, call);
+    if (call_own(&task->call))
+        conn_pipeline_add(c, task);
     else
-        out_of_memory(c, call);
+        out_of_memory(c, task);
 }
 
 /* A call whose reply is known: encoded at once, or after those before it, unless it overtakes them. */
-static void take_reply(struct conn *c, struct call *call)
+static void take_reply(struct conn *c, struct task *task)
 {
-    call->answered = true;
-    if (!c->first || call_overtakes(call)) {
-        conn_reply_now(c, call);
+    task->answered = true;
+    if (!c->first || call_overtakes(&task->call)) {
+        conn_reply_now(c, task);
         return;
     }
-    call->request.key.len = call->request.value.len = 0; /* of the request, only the tag is still needed */
-    enqueue_owned(c, call);
+    task->call.request.key.len = task->call.request.value.len =
+        0; /* of the request, only the tag is still needed */
+    enqueue_owned(c, task);
 }
 
 /* Ends the conversation with a reply: nothing after it is executed. */
-static void answer_and_end(struct conn *c, struct call *call, enum close_reason reason)
+static void answer_and_end(struct conn *c, struct task *task, enum close_reason reason)
 {
-    take_reply(c, call);
+    take_reply(c, task);
     if (c->state == CONN_CLOSED) return;
     conn_end_input(c);
     c->state = CONN_FINISHING;
@@ -55,36 +56,36 @@ static void answer_and_end(struct conn *c, struct call *call, enum close_reason 
 /* ---- requests ---- */
 
 /* Gives a whole request to the service, or keeps it when there is no room. */
-static void submit(struct conn *c, struct call *call)
+static void submit(struct conn *c, struct task *task)
 {
     struct loop *loop = c->loop;
-    bool local = !op_needs_table(call->request.op);
+    bool local = !op_needs_table(task->call.request.op);
     if (local && c->first) { /* answered when all before it are (conn_write.c) */
-        enqueue_owned(c, call);
+        enqueue_owned(c, task);
         return;
     }
-    switch (conn_submit(c, call)) {
+    switch (conn_submit(c, task)) {
     case SERVICE_ANSWERED:
     case SERVICE_ADMITTED:
         loop->submitted = loop->submitted || !local;
-        take_reply(c, call);
+        take_reply(c, task);
         return;
     case SERVICE_QUEUED:
         loop->submitted = true;
         loop->queued++;
-        conn_pipeline_add(c, call);
+        conn_pipeline_add(c, task);
         return;
     case SERVICE_HERE:
         if (loop->batch_count == LOOP_BATCH) {
             loop_batch_run(loop);
             conn_encode(c);
         }
-        conn_pipeline_add(c, call);
+        conn_pipeline_add(c, task);
         c->borrows = true;
-        loop_batch_add(loop, call);
+        loop_batch_add(loop, task);
         return;
     case SERVICE_HOLD:
-        c->held = call;
+        c->held = task;
         c->pauses |= PAUSE_HELD;
         loop_list_add(loop, LIST_HELD, c);
         return;
@@ -100,62 +101,64 @@ static void note_value(struct loop *loop, uint64_t size)
         ;
 }
 
-static void take_request(struct conn *c, struct call *call)
+static void take_request(struct conn *c, struct task *task)
 {
     c->request_ms = 0;
-    note_value(c->loop, call->request.value.len);
-    call->arrived_ns = c->arrived_ns;
-    if (call->request.op == OP_QUIT) {
-        call->reply.kind = REPLY_BYE;
-        answer_and_end(c, call, CLOSE_PEER);
+    note_value(c->loop, task->call.request.value.len);
+    task->arrived_ns = c->arrived_ns;
+    if (task->call.request.op == OP_QUIT) {
+        task->call.reply.kind = REPLY_BYE;
+        answer_and_end(c, task, CLOSE_PEER);
         return;
     }
-    submit(c, call);
+    submit(c, task);
 }
 
 /* A header whose value is still on its way: decides now whether the value is worth keeping. */
-static void begin_body(struct conn *c, struct call *call)
+static void begin_body(struct conn *c, struct task *task)
 {
     struct loop *loop = c->loop;
-    call->arrived_ns = c->arrived_ns;
-    c->body_left = call->request.value.len;
-    c->receiving = call;
-    if (loop->options.service.admit(loop->options.service.ctx, call, loop_now_ns(loop)) != SERVICE_ANSWERED &&
-        call_own(call))
+    task->arrived_ns = c->arrived_ns;
+    c->body_left = task->call.request.value.len;
+    c->receiving = task;
+    if (loop->options.service.admit(loop->options.service.ctx, task, loop_now_ns(loop)) != SERVICE_ANSWERED &&
+        call_own(&task->call))
         return;
-    if (call->reply.kind == REPLY_NONE)
-        reply_error(&call->reply, ERR_OUT_OF_MEMORY, "no memory for a value of this size just now; not stored");
+    if (task->call.reply.kind == REPLY_NONE)
+        reply_error(&task->call.reply, ERR_OUT_OF_MEMORY,
+                    "no memory for a value of this size just now; not stored");
     /* Refused: the value passes by, and of the request only the tag is kept. */
-    call->request.key.len = call->request.value.len = 0;
-    bool owned = call_own(call);
+    task->call.request.key.len = task->call.request.value.len = 0;
+    bool owned = call_own(&task->call);
     assert(owned); /* a tag always fits the call's inline storage */
 }
 
 static bool body_is_kept(const struct conn *c)
 {
-    return c->receiving->reply.kind == REPLY_NONE;
+    return c->receiving->call.reply.kind == REPLY_NONE;
 }
 
 /* Takes what `in` holds of the value and its end. Returns the bytes used. */
 static size_t continue_body(struct conn *c, const char *in, size_t len)
 {
-    struct call *call = c->receiving;
+    struct task *task = c->receiving;
     size_t used = c->body_left < len ? c->body_left : len;
-    if (body_is_kept(c)) memcpy(call_value_room(call) + (call->request.value.len - c->body_left), in, used);
+    if (body_is_kept(c))
+        memcpy(call_value_room(&task->call) + (task->call.request.value.len - c->body_left), in, used);
     c->body_left -= used;
     if (c->body_left > 0) return used;
     size_t end_used = 0;
     bool kept = body_is_kept(c);
-    enum decode_status status = c->codec->decode_end(&c->decoder, in + used, len - used, &end_used, call);
+    enum decode_status status = c->codec->decode_end(&c->decoder, in + used, len - used, &end_used, &task->call);
     if (status == DECODE_MORE) return used + end_used;
     c->receiving = NULL;
     c->request_ms = 0;
     if (status == DECODE_CLOSE)
-        answer_and_end(c, call, CLOSE_PROTOCOL);
+        answer_and_end(c, task, CLOSE_PROTOCOL);
     else if (kept && status == DECODE_REQUEST)
-        take_request(c, call);
+        take_request(c, task);
     else
-        take_reply(c, call);
+        take_reply(c, task);
     return used + end_used;
 }
 
@@ -168,30 +171,30 @@ static size_t step(struct conn *c, const char *in, size_t len, bool *go_on)
         *go_on = c->state == CONN_OPEN && !c->receiving;
         return used;
     }
-    struct call *call = loop_call_new(loop);
-    if (!call) {
+    struct task *task = loop_call_new(loop);
+    if (!task) {
         out_of_memory(c, NULL);
         *go_on = false;
         return 0;
     }
-    call->conn = c->id;
+    task->conn = c->id;
     size_t used = 0;
     *go_on = true;
-    switch (c->codec->decode(&c->decoder, &loop->options.limits, in, len, &used, call)) {
+    switch (c->codec->decode(&c->decoder, &loop->options.limits, in, len, &used, &task->call)) {
     case DECODE_MORE:
-        loop_call_free(loop, call);
+        loop_call_free(loop, task);
         *go_on = false;
         break;
     case DECODE_REQUEST:
-        call->followed = used < len;
-        take_request(c, call);
+        task->followed = used < len;
+        take_request(c, task);
         break;
-    case DECODE_BODY: begin_body(c, call); break;
+    case DECODE_BODY: begin_body(c, task); break;
     case DECODE_ANSWERED:
         c->request_ms = 0;
-        take_reply(c, call);
+        take_reply(c, task);
         break;
-    case DECODE_CLOSE: answer_and_end(c, call, CLOSE_PROTOCOL); break;
+    case DECODE_CLOSE: answer_and_end(c, task, CLOSE_PROTOCOL); break;
     }
     return used;
 }
@@ -265,9 +268,10 @@ static bool read_failed(struct conn *c, ssize_t n, size_t room)
 /* The value's bytes go straight from the socket to the call. */
 static void read_body(struct conn *c)
 {
-    struct call *call = c->receiving;
+    struct task *task = c->receiving;
     size_t want = c->body_left < TURN_BODY ? c->body_left : TURN_BODY;
-    ssize_t n = c->transport->recv(c->fd, call_value_room(call) + (call->request.value.len - c->body_left), want);
+    ssize_t n = c->transport->recv(
+        c->fd, call_value_room(&task->call) + (task->call.request.value.len - c->body_left), want);
     if (read_failed(c, n, want)) return;
     c->body_left -= (size_t)n;
 }
@@ -364,10 +368,10 @@ void conn_resume(struct conn *c)
 
 bool conn_retry_held(struct conn *c)
 {
-    struct call *call = c->held;
+    struct task *task = c->held;
     c->held = NULL;
     c->pauses &= (uint8_t)~PAUSE_HELD;
-    submit(c, call);
+    submit(c, task);
     if (c->held) return false;
     if (c->state == CONN_CLOSED) return true;
     /* The rest waits for its turn: every held connection gets its place before anybody's second request. */

@@ -73,20 +73,20 @@ static bool peer_is_trusted(const struct conn *c)
 
 /* ---- submitting ---- */
 
-enum service_verdict conn_submit(struct conn *c, struct call *call)
+enum service_verdict conn_submit(struct conn *c, struct task *task)
 {
     const struct service *service = &c->loop->options.service;
-    bool is_simple = call->request.op < OP_BATCH; /* it concerns sessions, and nothing else */
-    if (is_simple) return service->submit(service->ctx, call, loop_now_ns(c->loop));
-    if (needs_trust(call) && !peer_is_trusted(c)) {
-        reply_error(&call->reply, ERR_UNAUTHORIZED,
+    bool is_simple = task->call.request.op < OP_BATCH; /* it concerns sessions, and nothing else */
+    if (is_simple) return service->submit(service->ctx, task, loop_now_ns(c->loop));
+    if (needs_trust(&task->call) && !peer_is_trusted(c)) {
+        reply_error(&task->call.reply, ERR_UNAUTHORIZED,
                     "settings are changed from this machine only: over the loopback address or a Unix socket");
         return SERVICE_ANSWERED;
     }
-    bool has_facts = call->request.op == OP_FACTS || call->request.op == OP_BATCH;
-    enum service_verdict verdict = service->submit(service->ctx, call, loop_now_ns(c->loop));
+    bool has_facts = task->call.request.op == OP_FACTS || task->call.request.op == OP_BATCH;
+    enum service_verdict verdict = service->submit(service->ctx, task, loop_now_ns(c->loop));
     /* What needs no table is answered by now, in a batch too; of a queued one the parts are the backend's already.
      */
-    if (has_facts && verdict != SERVICE_QUEUED && verdict != SERVICE_HOLD) describe(c, call);
+    if (has_facts && verdict != SERVICE_QUEUED && verdict != SERVICE_HOLD) describe(c, &task->call);
     return verdict;
 }

@@ -33,7 +33,7 @@ static bool values_might_overflow(const struct conn *c)
     size_t replies = c->answered + unsent(c);
     if (c->gets == 0 && replies == 0) return false;
     size_t largest =
-        atomic_load_explicit(c->loop->options.largest_value, memory_order_relaxed) + sizeof(struct call);
+        atomic_load_explicit(c->loop->options.largest_value, memory_order_relaxed) + sizeof(struct task);
     return replies + (c->gets + 1) * largest >= c->loop->options.output_hard;
 }
 
@@ -57,9 +57,9 @@ static size_t values_of(const struct call *call)
     return n;
 }
 
-static size_t awaited_values(const struct call *call)
+static size_t awaited_values(const struct task *task)
 {
-    return call->answered ? 0 : values_of(call);
+    return task->answered ? 0 : values_of(&task->call);
 }
 
 /* Bytes that the replies refer to. */
@@ -71,48 +71,48 @@ static size_t held_bytes(const struct call *call)
     return n;
 }
 
-static inline void book(struct conn *c, struct call *call, size_t body)
+static inline void book(struct conn *c, struct task *task, size_t body)
 {
-    size_t bytes = call_bytes(call) + body;
-    c->charge += bytes - call->charge;
-    if (call->answered) c->answered += bytes;
-    call->charge = bytes;
+    size_t bytes = task_bytes(task) + body;
+    c->charge += bytes - task->charge;
+    if (task->answered) c->answered += bytes;
+    task->charge = bytes;
 }
 
-void conn_pipeline_add(struct conn *c, struct call *call)
+void conn_pipeline_add(struct conn *c, struct task *task)
 {
-    call->pipe_next = NULL;
-    call->pipe_prev = c->last;
+    task->pipe_next = NULL;
+    task->pipe_prev = c->last;
     if (c->last)
-        c->last->pipe_next = call;
+        c->last->pipe_next = task;
     else
-        c->first = call;
-    c->last = call;
-    book(c, call, 0);
-    c->gets += awaited_values(call);
-    if (call->answered) loop_list_add(c->loop, LIST_DIRTY, c);
+        c->first = task;
+    c->last = task;
+    book(c, task, 0);
+    c->gets += awaited_values(task);
+    if (task->answered) loop_list_add(c->loop, LIST_DIRTY, c);
 }
 
 /* Out of its place, to the front: it is sent next. */
-static void overtake(struct conn *c, struct call *call)
+static void overtake(struct conn *c, struct task *task)
 {
-    if (call == c->first) return;
-    call->pipe_prev->pipe_next = call->pipe_next;
-    if (call->pipe_next)
-        call->pipe_next->pipe_prev = call->pipe_prev;
+    if (task == c->first) return;
+    task->pipe_prev->pipe_next = task->pipe_next;
+    if (task->pipe_next)
+        task->pipe_next->pipe_prev = task->pipe_prev;
     else
-        c->last = call->pipe_prev;
-    call->pipe_next = c->first;
-    c->first->pipe_prev = call;
-    c->first = call;
+        c->last = task->pipe_prev;
+    task->pipe_next = c->first;
+    c->first->pipe_prev = task;
+    c->first = task;
 }
 
-void conn_answered(struct conn *c, struct call *call)
+void conn_answered(struct conn *c, struct task *task)
 {
-    c->gets -= values_of(call); /* awaited until now */
-    call->answered = true;
-    if (call_overtakes(call)) overtake(c, call);
-    book(c, call, held_bytes(call));
+    c->gets -= values_of(&task->call); /* awaited until now */
+    task->answered = true;
+    if (call_overtakes(&task->call)) overtake(c, task);
+    book(c, task, held_bytes(&task->call));
     loop_list_add(c->loop, LIST_DIRTY, c);
 }
 
@@ -123,17 +123,17 @@ static struct buffer *output_of(struct conn *c)
     return c->out.len > 0 ? &c->out : &c->loop->output;
 }
 
-void conn_reply_now(struct conn *c, struct call *call)
+void conn_reply_now(struct conn *c, struct task *task)
 {
-    c->codec->encode(output_of(c), call);
-    loop_stats_reply(c->loop->stats, call, 0);
-    loop_call_free(c->loop, call);
+    c->codec->encode(output_of(c), &task->call);
+    loop_stats_reply(c->loop->stats, task, 0);
+    loop_call_free(c->loop, task);
 }
 
 /* Answered, or answered as soon as all before it are. */
-static bool is_answerable(const struct call *call)
+static bool is_answerable(const struct task *task)
 {
-    return call->answered || !op_needs_table(call->request.op);
+    return task->answered || !op_needs_table(task->call.request.op);
 }
 
 bool conn_waits(const struct conn *c)
@@ -144,10 +144,11 @@ bool conn_waits(const struct conn *c)
 /* What is answered and cannot be encoded yet stays for longer than the input from which it may borrow. */
 static void keep_rest(struct conn *c)
 {
-    for (struct call *call = c->first; call; call = call->pipe_next) {
-        if (!call->answered) continue;
-        call->request.key.len = call->request.value.len = 0; /* of the request, only the tag is still needed */
-        if (call_own(call)) continue;
+    for (struct task *task = c->first; task; task = task->pipe_next) {
+        if (!task->answered) continue;
+        task->call.request.key.len = task->call.request.value.len =
+            0; /* of the request, only the tag is still needed */
+        if (call_own(&task->call)) continue;
         conn_close(c, CLOSE_ERROR);
         return;
     }
@@ -159,17 +160,17 @@ void conn_encode(struct conn *c)
     struct loop *loop = c->loop;
     /* Until enough is unsent. */
     while (c->first && is_answerable(c->first) && unsent(c) < loop->options.output_soft) {
-        struct call *call = c->first;
-        if (call->answered)
-            c->answered -= call->charge;
+        struct task *task = c->first;
+        if (task->answered)
+            c->answered -= task->charge;
         else
-            conn_submit(c, call);
-        c->codec->encode(output_of(c), call);
-        loop_stats_reply(loop->stats, call, loop_now_ns(loop));
-        c->first = call->pipe_next;
+            conn_submit(c, task);
+        c->codec->encode(output_of(c), &task->call);
+        loop_stats_reply(loop->stats, task, loop_now_ns(loop));
+        c->first = task->pipe_next;
         if (!c->first) c->last = NULL;
-        c->charge -= call->charge;
-        loop_call_free(loop, call);
+        c->charge -= task->charge;
+        loop_call_free(loop, task);
     }
     if (!c->borrows || loop->batch_count > 0) return;
     if (c->first)

@@ -55,26 +55,30 @@ static void retry_held(struct loop *loop)
 }
 
 /* Calls that have their replies, linked by `next`, go back to their connections. */
-static void hand_back(struct loop *loop, struct call *call)
+static void hand_back(struct loop *loop, struct task *task)
 {
-    while (call) {
-        struct call *next = call->next;
-        call->next = NULL;
-        loop_call_back(loop, call);
-        call = next;
+    while (task) {
+        struct task *next = task->next;
+        task->next = NULL;
+        loop_call_back(loop, task);
+        task = next;
     }
 }
 
 static bool collect_completions(struct loop *loop)
 {
     const struct service *service = &loop->options.service;
-    struct call *calls = mailbox_take(&loop->mailbox);
-    if (!calls) return false;
+    struct mail *mail = mailbox_take(&loop->mailbox);
+    if (!mail) return false;
     loop->now_ns = 0; /* they were completed after this turn's time was read */
-    for (struct call *call = calls; call; call = call->next)
-        service->returned(service->ctx, call, loop_now_ns(loop));
+    for (struct mail *m = mail; m; m = m->next)
+        service->returned(service->ctx, task_of_mail(m), loop_now_ns(loop));
     loop->submitted = true;
-    hand_back(loop, calls);
+    while (mail) {
+        struct task *task = task_of_mail(mail);
+        mail = mail->next;
+        loop_call_back(loop, task);
+    }
     return true;
 }
 
@@ -395,15 +399,15 @@ void loop_join(struct loop *loop)
 
 void loop_free(struct loop *loop)
 {
-    for (struct call *call = mailbox_take(&loop->mailbox); call;) {
-        struct call *next = call->next;
-        loop_call_free(loop, call);
-        call = next;
+    for (struct mail *mail = mailbox_take(&loop->mailbox); mail;) {
+        struct mail *next = mail->next;
+        loop_call_free(loop, task_of_mail(mail));
+        mail = next;
     }
     while (loop->free_calls) {
-        struct call *call = loop->free_calls;
-        loop->free_calls = call->next;
-        free(call);
+        struct task *task = loop->free_calls;
+        loop->free_calls = task->next;
+        free(task);
     }
     uv_loop_close(&loop->uv);
     bell_close(&loop->bell);

@@ -16,19 +16,19 @@
 #define WRITES_PER_LOOK \
     8 /* connections written between two looks at the clock: replies leave when they are written */
 
-void loop_call_back(struct loop *loop, struct call *call)
+void loop_call_back(struct loop *loop, struct task *task)
 {
-    struct conn *c = loop_find(loop, call->conn);
+    struct conn *c = loop_find(loop, task->conn);
     if (c)
-        conn_answered(c, call);
+        conn_answered(c, task);
     else
-        loop_call_free(loop, call);
+        loop_call_free(loop, task);
 }
 
-void loop_batch_add(struct loop *loop, struct call *call)
+void loop_batch_add(struct loop *loop, struct task *task)
 {
     assert(loop->batch_count < LOOP_BATCH);
-    loop->batch[loop->batch_count++] = call;
+    loop->batch[loop->batch_count++] = task;
 }
 
 void loop_batch_run(struct loop *loop)

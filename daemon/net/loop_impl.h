@@ -67,7 +67,7 @@ struct loop {
     bool more;           /* the service has work left that it does on this thread */
 
     /* Calls that wait to be executed on this thread (loop_batch.c), in the order they came. */
-    struct call *batch[LOOP_BATCH];
+    struct task *batch[LOOP_BATCH];
     size_t batch_count;
     size_t unwritten;  /* calls executed since the connections were written last */
     size_t input_used; /* bytes at the front of `input` that all of these borrow */
@@ -76,7 +76,7 @@ struct loop {
     char *input;
     size_t input_size; /* behind input_used: the longest unfinished line, its line end, and a read */
     struct buffer output;
-    struct call *free_calls;
+    struct task *free_calls;
     uint32_t free_count;
 
     uint64_t now_ns;        /* 0: not yet read in this turn */
@@ -101,8 +101,8 @@ static inline uint64_t loop_now_ms(struct loop *loop)
 }
 
 /* An empty call of this loop, or NULL when memory is out; and its way back. */
-struct call *loop_call_new(struct loop *loop);
-void loop_call_free(struct loop *loop, struct call *call);
+struct task *loop_call_new(struct loop *loop);
+void loop_call_free(struct loop *loop, struct task *task);
 
 /*
  * A connection was read. When many calls were, or for long, the backend is given them now and what has come back
@@ -112,10 +112,10 @@ void loop_call_free(struct loop *loop, struct call *call);
 void loop_was_read(struct loop *loop);
 
 /* A call has its reply: back to its connection, or nowhere if that has gone. */
-void loop_call_back(struct loop *loop, struct call *call);
+void loop_call_back(struct loop *loop, struct task *task);
 
 /* The batch must not be full (LOOP_BATCH): loop_batch_run first. */
-void loop_batch_add(struct loop *loop, struct call *call);
+void loop_batch_add(struct loop *loop, struct task *task);
 /* Executes the batch: its calls are answered, their connections on LIST_DIRTY. */
 void loop_batch_run(struct loop *loop);
 /* The same, and writes every connection of LIST_DIRTY. loop->output must be empty. */

@@ -30,33 +30,33 @@ uint64_t loop_arrival_ns(struct loop *loop)
     return loop->last_turn_ns < now_ns ? loop->last_turn_ns : now_ns;
 }
 
-struct call *loop_call_new(struct loop *loop)
+struct task *loop_call_new(struct loop *loop)
 {
-    struct call *call = loop->free_calls;
-    if (call) {
-        loop->free_calls = call->next;
+    struct task *task = loop->free_calls;
+    if (task) {
+        loop->free_calls = task->next;
         loop->free_count--;
-        call->next = NULL;
+        task->next = NULL;
     } else {
-        call = fault_hit(FAULT_CALL_ALLOC) ? NULL : malloc(sizeof *call);
-        if (!call) return NULL;
-        call_init(call);
-        counter_add(&loop->stats->call_bytes, sizeof *call);
+        task = fault_hit(FAULT_CALL_ALLOC) ? NULL : malloc(sizeof *task);
+        if (!task) return NULL;
+        task_init(task);
+        counter_add(&loop->stats->call_bytes, sizeof *task);
     }
-    call->lane = loop->options.lane;
-    return call;
+    task->lane = loop->options.lane;
+    return task;
 }
 
-void loop_call_free(struct loop *loop, struct call *call)
+void loop_call_free(struct loop *loop, struct task *task)
 {
-    call_clear(call);
+    task_clear(task);
     if (loop->free_count == SPARE_CALLS) {
-        counter_set(&loop->stats->call_bytes, counter_get(&loop->stats->call_bytes) - sizeof *call);
-        free(call);
+        counter_set(&loop->stats->call_bytes, counter_get(&loop->stats->call_bytes) - sizeof *task);
+        free(task);
         return;
     }
-    call->next = loop->free_calls;
-    loop->free_calls = call;
+    task->next = loop->free_calls;
+    loop->free_calls = task;
     loop->free_count++;
 }
 

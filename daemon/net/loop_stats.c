@@ -36,23 +36,23 @@ static void count_parts(struct loop_stats *s, const struct call *call)
     }
 }
 
-void loop_stats_reply(struct loop_stats *s, const struct call *call, uint64_t now_ns)
+void loop_stats_reply(struct loop_stats *s, const struct task *task, uint64_t now_ns)
 {
-    enum op op = call->request.op;
-    if (is_malformed(&call->reply)) {
+    enum op op = task->call.request.op;
+    if (is_malformed(&task->call.reply)) {
         counter_add(&s->malformed, 1);
         return;
     }
-    counter_add(&s->operations[op][outcome_of(&call->reply)], 1);
-    if (call->reply.kind == REPLY_PARTS) count_parts(s, call);
+    counter_add(&s->operations[op][outcome_of(&task->call.reply)], 1);
+    if (task->call.reply.kind == REPLY_PARTS) count_parts(s, &task->call);
     if (!op_needs_table(op)) return;
-    bool refused = call->reply.kind == REPLY_OVERLOADED || call->reply.kind == REPLY_LATE;
+    bool refused = task->call.reply.kind == REPLY_OVERLOADED || task->call.reply.kind == REPLY_LATE;
     int which = refused ? LATENCY_REFUSED : (int)op;
     if (now_ns) {
-        histogram_run_add(&s->alike[which], &s->latency[which], now_ns - call->arrived_ns);
+        histogram_run_add(&s->alike[which], &s->latency[which], now_ns - task->arrived_ns);
     } else {
         s->batch[which]++;
-        s->batch_arrived_ns = call->arrived_ns;
+        s->batch_arrived_ns = task->arrived_ns;
     }
 }
 

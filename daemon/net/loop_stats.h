@@ -4,7 +4,7 @@
 
 #include "daemon/base/longest.h"
 #include "daemon/base/metrics.h"
-#include "proto/call.h"
+#include "daemon/queue/task.h"
 #include "proto/facts.h"
 
 /* How an operation ended, as STATS names it. */
@@ -53,7 +53,7 @@ bool loop_stats_register(struct loop_stats *s, struct metrics *m);
 
 /* Counts a reply that leaves at now_ns, or, with 0, at the time that the next loop_stats_batch says: one clock
  * read serves all replies of a batch that was read at once. Latencies become visible then, too. */
-void loop_stats_reply(struct loop_stats *s, const struct call *call, uint64_t now_ns);
+void loop_stats_reply(struct loop_stats *s, const struct task *task, uint64_t now_ns);
 void loop_stats_batch(struct loop_stats *s, uint64_t now_ns);
 
 /* Any thread: adds what was counted. */

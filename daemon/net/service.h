@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/queue/task.h"
 #include "proto/buffer.h"
-#include "proto/call.h"
 
 enum service_verdict {
     SERVICE_ANSWERED, /* the reply is in the call */
@@ -21,7 +21,7 @@ enum service_verdict {
 
 /* What the end of a batch brings. */
 struct service_batch {
-    struct call *answered; /* queued calls that have their reply now, linked by call->next */
+    struct task *answered; /* queued calls that have their reply now, linked by call->next */
     bool room;             /* held calls may find room now */
     uint64_t wake_ms;      /* flush again at this time at the latest; UINT64_MAX: never */
     bool more;             /* there is work left for this thread: flush again, after a look at the sockets */
@@ -31,14 +31,14 @@ struct service {
     void *ctx;
     /* May this call enter? Asked when only its header is here, before its value is copied. SERVICE_ANSWERED:
      * refused; SERVICE_ADMITTED otherwise. */
-    enum service_verdict (*admit)(void *ctx, struct call *call, uint64_t now_ns);
+    enum service_verdict (*admit)(void *ctx, struct task *task, uint64_t now_ns);
     /* Executes or queues it; an operation that needs no table is answered at once. */
-    enum service_verdict (*submit)(void *ctx, struct call *call, uint64_t now_ns);
+    enum service_verdict (*submit)(void *ctx, struct task *task, uint64_t now_ns);
     /* Executes calls of which submit said SERVICE_HERE, in this order: then their replies are in them. Until then
      * their bytes must stay where they are. All of them, before the next flush. */
-    void (*run)(void *ctx, struct call **calls, size_t count, uint64_t now_ns);
+    void (*run)(void *ctx, struct task **tasks, size_t count, uint64_t now_ns);
     /* A queued call has come back through loop_complete. It is only looked at. */
-    void (*returned)(void *ctx, struct call *call, uint64_t now_ns);
+    void (*returned)(void *ctx, struct task *task, uint64_t now_ns);
     /* Executes a batch of what other lanes have for this one's thread; they are told. True: there was some. Asked
      * for whenever the thread collects what came from others, and woken for (server_wake). NULL: there never is
      * any. */

@@ -50,13 +50,13 @@ static void note_one(struct costs *c, const struct call *call, struct outcome *o
     counter_set(&c->operation_ns[op], counter_get(&c->operation_ns[op]) ? blend(c, expected, share) : share + 1);
 }
 
-void costs_note(struct costs *c, struct call *const *calls, size_t count, uint64_t elapsed_ns)
+void costs_note(struct costs *c, struct task *const *tasks, size_t count, uint64_t elapsed_ns)
 {
     struct outcome o = {.elapsed_ns = elapsed_ns, .expected_ns = 1};
     for (size_t i = 0; i < count; i++)
-        o.expected_ns += costs_of(c, calls[i]);
+        o.expected_ns += costs_of(c, &tasks[i]->call);
     for (size_t i = 0; i < count; i++)
-        note_one(c, calls[i], &o);
+        note_one(c, &tasks[i]->call, &o);
     counter_set(&c->mean_ns, blend(c, costs_mean(c), elapsed_ns / count + 1));
     if (c->noted < FIRST) c->noted++;
 }

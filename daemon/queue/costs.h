@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "daemon/base/metrics.h"
-#include "proto/call.h"
+#include "daemon/queue/task.h"
 
 #define COSTS_FIRST_NS 50000 /* of an operation, until one was measured */
 
@@ -24,7 +24,7 @@ struct costs {                               /* of one executing thread */
 void costs_init(struct costs *c);
 
 /* The executing thread: these calls took `elapsed_ns` together. */
-void costs_note(struct costs *c, struct call *const *calls, size_t count, uint64_t elapsed_ns);
+void costs_note(struct costs *c, struct task *const *tasks, size_t count, uint64_t elapsed_ns);
 
 static inline uint64_t costs_mean(const struct costs *c)
 {

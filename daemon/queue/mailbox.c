@@ -5,46 +5,46 @@
  *     poster B: b1 -------------'-> compare-and-swap    taken and reversed: a1 -> a2 -> a3 -> b1
  *
  * A compare-and-swap on a recycled address does no harm here: all it needs is that the chain it pushes ends at
- * what is now the newest call.
+ * what is now the newest mail.
  */
 #include "daemon/queue/mailbox.h"
 
 #include <assert.h>
 #include <stddef.h>
 
-void mail_batch_add(struct mail_batch *batch, struct call *call)
+void mail_batch_add(struct mail_batch *batch, struct mail *mail)
 {
     assert((batch->newest == NULL) == (batch->oldest == NULL));
-    call->next = batch->newest;
-    batch->newest = call;
-    if (batch->oldest == NULL) batch->oldest = call;
+    mail->next = batch->newest;
+    batch->newest = mail;
+    if (batch->oldest == NULL) batch->oldest = mail;
 }
 
 void mailbox_post(struct mailbox *box, struct mail_batch *batch)
 {
     if (batch->newest == NULL) return;
-    struct call *newest = batch->newest;
-    struct call *oldest = batch->oldest;
+    struct mail *newest = batch->newest;
+    struct mail *oldest = batch->oldest;
     *batch = (struct mail_batch){0};
-    struct call *below = atomic_load_explicit(&box->newest, memory_order_relaxed);
+    struct mail *below = atomic_load_explicit(&box->newest, memory_order_relaxed);
     do {
         oldest->next = below;
     } while (!atomic_compare_exchange_weak_explicit(&box->newest, &below, newest, memory_order_release,
                                                     memory_order_relaxed));
 }
 
-struct call *mailbox_take(struct mailbox *box)
+struct mail *mailbox_take(struct mailbox *box)
 {
     if (atomic_load_explicit(&box->newest, memory_order_relaxed) == NULL)
         return NULL; /* looking is cheaper than exchanging, and a consumer mostly looks in vain */
     /* Acquire: every post is a read-modify-write, so the newest one vouches for all those below it. */
-    struct call *call = atomic_exchange_explicit(&box->newest, NULL, memory_order_acquire);
-    struct call *oldest_first = NULL;
-    while (call != NULL) {
-        struct call *older = call->next;
-        call->next = oldest_first;
-        oldest_first = call;
-        call = older;
+    struct mail *mail = atomic_exchange_explicit(&box->newest, NULL, memory_order_acquire);
+    struct mail *oldest_first = NULL;
+    while (mail != NULL) {
+        struct mail *older = mail->next;
+        mail->next = oldest_first;
+        oldest_first = mail;
+        mail = older;
     }
     return oldest_first;
 }
