@@ -19,7 +19,7 @@
 struct call {
     struct request request;
     struct reply reply;
-    uint32_t form;          /* the codec's: how it wants to render the reply */
+    uint32_t form; /* the codec's: how it wants to render the reply */
     uint32_t part_count;
     struct call *parts; /* of a BATCH: owned, in order, linked by part_next */
     struct call *last_part;

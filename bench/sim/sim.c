@@ -11,25 +11,25 @@
 
 /* ---- I/O threads ---- */
 
-static void give(struct sim *s, struct sim_lane *lane, struct call *call)
+static void give(struct sim *s, struct sim_lane *lane, struct task *task)
 {
-    bool pushed = ring_push(s->ring, call);
+    bool pushed = ring_push(s->ring, task);
     assert(pushed);
     (void)pushed;
-    gate_sent(&lane->gate, call);
+    gate_sent(&lane->gate, task);
 }
 
 /* A request is at the door. */
 static void judge(struct sim *s, struct sim_lane *lane, struct sim_call *c)
 {
-    struct call *call = &c->call;
-    enum gate_verdict verdict = gate_judge(&lane->gate, call, s->now_ns);
-    if (verdict == GATE_LINE) verdict = gate_enter(&lane->gate, call, s->now_ns);
+    struct task *task = &c->task;
+    enum gate_verdict verdict = gate_judge(&lane->gate, task, s->now_ns);
+    if (verdict == GATE_LINE) verdict = gate_enter(&lane->gate, task, s->now_ns);
     assert(verdict != GATE_HOLD); /* clients that wait to be read would have to be modelled */
     if (verdict == GATE_REFUSE)
         sim_answer(s, c);
     else if (verdict == GATE_PASS)
-        give(s, lane, call);
+        give(s, lane, task);
     uint32_t depth = gate_station_depth(&s->station);
     if (depth > s->result->deepest) s->result->deepest = depth;
 }
@@ -37,14 +37,14 @@ static void judge(struct sim *s, struct sim_lane *lane, struct sim_call *c)
 /* Gives the backend what it wants of the line. */
 static void serve(struct sim *s, struct sim_lane *lane)
 {
-    struct call *call;
+    struct task *task;
     do {
-        while ((call = gate_next(&lane->gate, s->now_ns)) != NULL)
-            give(s, lane, call);
-        for (call = gate_answered(&lane->gate); call;) {
-            struct call *next = call->next;
-            sim_answer(s, (struct sim_call *)call);
-            call = next;
+        while ((task = gate_next(&lane->gate, s->now_ns)) != NULL)
+            give(s, lane, task);
+        for (task = gate_answered(&lane->gate); task;) {
+            struct task *next = task->next;
+            sim_answer(s, (struct sim_call *)task);
+            task = next;
         }
     } while (gate_has_more(&lane->gate));
     sim_batch_begin(s);
@@ -52,7 +52,7 @@ static void serve(struct sim *s, struct sim_lane *lane)
 
 static void arrive(struct sim *s, struct sim_call *c)
 {
-    struct sim_lane *lane = &s->lanes[c->call.lane];
+    struct sim_lane *lane = &s->lanes[c->task.lane];
     if (lane->away) {
         sim_list_add(&lane->unread, c);
         return;
@@ -67,7 +67,7 @@ static void take_turn(struct sim *s, struct sim_lane *lane)
     lane->turn_ns = SIM_NEVER;
     for (struct sim_call *c = sim_list_take(&lane->returned); c;) {
         struct sim_call *next = c->next;
-        gate_returned(&lane->gate, &c->call, s->now_ns);
+        gate_returned(&lane->gate, &c->task, s->now_ns);
         sim_answer(s, c);
         c = next;
     }
@@ -180,9 +180,9 @@ static bool open_all(struct sim *s)
     return sim_clients_open(s);
 }
 
-static void drop(struct call *call)
+static void drop(struct task *task)
 {
-    free(call);
+    free(task);
 }
 
 static void close_all(struct sim *s)

@@ -30,38 +30,39 @@ void sim_batch_begin(struct sim *s)
     s->batch_from_ns = s->batch_end_ns = s->now_ns;
     uint64_t own_start_ns = s->now_ns; /* by estimate */
     for (size_t i = 0; i < s->batch_count; i++) {
-        struct call *call = &s->batch[i]->call;
-        uint64_t deadline_ns =
-            call->request.deadline_ms ? call->arrived_ns + call->request.deadline_ms * 1000000U : SIM_NEVER;
-        call->taken_ns = s->now_ns;
+        struct task *task = &s->batch[i]->task;
+        uint64_t deadline_ns = task->call.request.deadline_ms
+                                   ? task->arrived_ns + task->call.request.deadline_ms * 1000000U
+                                   : SIM_NEVER;
+        task->taken_ns = s->now_ns;
         if (own_start_ns > deadline_ns) {
-            call->reply.kind = REPLY_LATE;
+            task->call.reply.kind = REPLY_LATE;
             s->result->expired++;
             continue;
         }
-        own_start_ns += call->wait.cost_ns;
+        own_start_ns += task->wait.cost_ns;
         uint64_t took_ns = service_ns(s);
         if (s->batch_end_ns > deadline_ns) s->result->wasted_ns += took_ns;
         s->batch_end_ns += took_ns;
-        call->reply.kind = REPLY_OK;
+        task->call.reply.kind = REPLY_OK;
     }
 }
 
 void sim_batch_end(struct sim *s)
 {
     uint64_t took_ns = s->batch_end_ns - s->batch_from_ns;
-    struct call *calls[SIM_BATCH];
+    struct task *tasks[SIM_BATCH];
     bool late = false;
     for (size_t i = 0; i < s->batch_count; i++) {
         struct sim_call *c = s->batch[i];
-        struct sim_lane *lane = &s->lanes[c->call.lane];
-        calls[i] = &c->call;
-        late = late || c->call.reply.kind == REPLY_LATE;
-        c->call.done_ns = s->now_ns;
+        struct sim_lane *lane = &s->lanes[c->task.lane];
+        tasks[i] = &c->task;
+        late = late || c->task.call.reply.kind == REPLY_LATE;
+        c->task.done_ns = s->now_ns;
         sim_list_add(&lane->returned, c);
         if (lane->turn_ns == SIM_NEVER) lane->turn_ns = s->now_ns + s->o->refill_ns;
     }
-    if (!late) costs_note(&s->costs, calls, s->batch_count, took_ns);
+    if (!late) costs_note(&s->costs, tasks, s->batch_count, took_ns);
     s->result->all_busy_ns += took_ns;
     for (size_t w = 0; w < s->o->window_count; w++)
         if (sim_in_window(s, w, s->now_ns)) s->result->busy_ns[w] += took_ns;

@@ -14,7 +14,7 @@ bool sim_in_window(const struct sim *s, size_t window, uint64_t at_ns)
 
 static void count_answer(struct sim *s, const struct sim_call *c, struct sim_count *n, bool now, bool then)
 {
-    enum reply_kind kind = c->call.reply.kind;
+    enum reply_kind kind = c->task.call.reply.kind;
     uint64_t took_ns = s->now_ns - c->sent_ns;
     if (now && kind == REPLY_OVERLOADED) n->overloaded++;
     if (now && kind == REPLY_LATE) n->late++;
@@ -37,7 +37,7 @@ static void count_piece(struct sim *s, const struct sim_call *c)
     if (i >= s->result->piece_count) return;
     struct sim_piece *piece = &s->result->pieces[i];
     uint64_t took_ns = s->now_ns - c->sent_ns;
-    if (c->call.reply.kind != REPLY_OK) {
+    if (c->task.call.reply.kind != REPLY_OK) {
         piece->refused++;
         return;
     }
@@ -49,7 +49,7 @@ static void count_piece(struct sim *s, const struct sim_call *c)
 
 static struct sim_pipe *pipe_of(struct sim *s, const struct sim_call *c)
 {
-    return &s->pipes[c->call.conn];
+    return &s->pipes[c->task.conn];
 }
 
 static struct sim_call *new_call(struct sim *s, uint32_t stream, uint32_t conn)
@@ -60,12 +60,12 @@ static struct sim_call *new_call(struct sim *s, uint32_t stream, uint32_t conn)
     } else {
         c = malloc(sizeof *c);
         if (!c) abort();
-        call_init(&c->call);
+        task_init(&c->task);
     }
     c->stream = stream;
     c->attempt = 0;
-    c->call.conn = s->first_conn[stream] + conn;
-    c->call.lane = (uint32_t)c->call.conn % s->o->gates;
+    c->task.conn = s->first_conn[stream] + conn;
+    c->task.lane = (uint32_t)c->task.conn % s->o->gates;
     return c;
 }
 
@@ -73,16 +73,16 @@ static struct sim_call *sent(struct sim *s, struct sim_call *c)
 {
     const struct sim_stream *stream = &s->o->streams[c->stream];
     struct sim_pipe *pipe = pipe_of(s, c);
-    struct call *call = &c->call;
-    uint64_t conn = call->conn;
-    uint32_t lane = call->lane;
-    call_clear(call);
-    call->conn = conn;
-    call->lane = lane;
-    call->arrived_ns = c->sent_ns = s->now_ns;
-    call->request.op = OP_GET;
-    call->request.priority = stream->priority ? stream->priority : PRIORITY_NORMAL;
-    call->request.deadline_ms = stream->deadline_ms;
+    struct task *task = &c->task;
+    uint64_t conn = task->conn;
+    uint32_t lane = task->lane;
+    task_clear(task);
+    task->conn = conn;
+    task->lane = lane;
+    task->arrived_ns = c->sent_ns = s->now_ns;
+    task->call.request.op = OP_GET;
+    task->call.request.priority = stream->priority ? stream->priority : PRIORITY_NORMAL;
+    task->call.request.deadline_ms = stream->deadline_ms;
     c->answered = false;
     c->pipe_next = NULL;
     c->pipe_prev = pipe->last;
@@ -129,7 +129,7 @@ static void deliver(struct sim *s, struct sim_call *c)
 {
     const struct sim_stream *stream = &s->o->streams[c->stream];
     struct sim_pipe *pipe = pipe_of(s, c);
-    const struct reply *reply = &c->call.reply;
+    const struct reply *reply = &c->task.call.reply;
     *(c->pipe_prev ? &c->pipe_prev->pipe_next : &pipe->first) = c->pipe_next;
     *(c->pipe_next ? &c->pipe_next->pipe_prev : &pipe->last) = c->pipe_prev;
     count_answer(s, c, &s->result->total[c->stream], true, true);
@@ -155,7 +155,7 @@ void sim_answer(struct sim *s, struct sim_call *c)
 {
     struct sim_pipe *pipe = pipe_of(s, c);
     c->answered = true;
-    if (s->o->overtake && c->call.reply.kind != REPLY_OK) deliver(s, c);
+    if (s->o->overtake && c->task.call.reply.kind != REPLY_OK) deliver(s, c);
     while (pipe->first && pipe->first->answered)
         deliver(s, pipe->first);
 }

@@ -11,7 +11,7 @@
 #define SIM_BATCH    64 /* calls, as the backend's worker takes them */
 
 struct sim_call {
-    struct call call; /* first: the gate hands these back */
+    struct task task; /* first: the gate hands these back */
     struct sim_call *next;
     struct sim_call *pipe_next, *pipe_prev; /* under way on its connection, in the order of the requests */
     uint32_t stream, attempt;

@@ -9,14 +9,14 @@
 /* ---- one call ---- */
 
 /* Waits until the queue has room and the backend has taken the call (or done it). */
-static enum backend_submit submit_patiently(struct driver *d, struct call *call)
+static enum backend_submit submit_patiently(struct driver *d, struct task *task)
 {
     struct backend *b = d->plan->backend;
     for (;;) {
-        b->design->want_room(b, call);
-        enum backend_submit result = b->design->submit(b, call);
+        b->design->want_room(b, task);
+        enum backend_submit result = b->design->submit(b, task);
         if (result != BACKEND_FULL) return result;
-        b->design->flush(b, call->lane); /* what fills the queue may not have been rung for */
+        b->design->flush(b, task->lane); /* what fills the queue may not have been rung for */
         d->tally.waits++;
         lane_room(d->lane);
     }
@@ -25,14 +25,14 @@ static enum backend_submit submit_patiently(struct driver *d, struct call *call)
 /* The call borrows key and value: they outlive it. */
 static void question(struct driver *d, struct flight *f, enum op op)
 {
-    struct call *call = &f->call;
-    f->began_ns = call->arrived_ns = d->now_ns;
-    call->request.op = op;
+    struct task *task = &f->task;
+    f->began_ns = task->arrived_ns = d->now_ns;
+    task->call.request.op = op;
     if (op == OP_LEN) return;
-    call->request.key = d->plan->names[f->key];
+    task->call.request.key = d->plan->names[f->key];
     if (op != OP_PUT) return;
     memcpy(f->value, &f->key, sizeof f->key);
-    call->request.value = slice_of(f->value, d->plan->value_size);
+    task->call.request.value = slice_of(f->value, d->plan->value_size);
 }
 
 static bool is_value_of(const struct driver *d, struct slice body, uint64_t key)
@@ -43,8 +43,8 @@ static bool is_value_of(const struct driver *d, struct slice body, uint64_t key)
 static void check(struct driver *d, const struct flight *f)
 {
     struct tally *t = &d->tally;
-    const struct reply *reply = &f->call.reply;
-    enum op op = f->call.request.op;
+    const struct reply *reply = &f->task.call.reply;
+    enum op op = f->task.call.request.op;
     t->served++;
     if (op == OP_GET && reply->kind == REPLY_VALUE && is_value_of(d, reply->body, f->key))
         t->hits++;
@@ -68,24 +68,23 @@ static void check(struct driver *d, const struct flight *f)
 }
 
 /* Ready for the next question. What a question sets anew or never sets may stay. */
-static void call_reset(struct call *call)
+static void task_reset(struct task *task)
 {
-    call->next = NULL;
-    if (call->reply.release != NULL || call->data != call->room) {
-        uint32_t lane = call->lane;
-        call_clear(call);
-        call->lane = lane;
-        call->conn = lane;
+    if (task->call.reply.release != NULL || task->call.data != task->call.room) {
+        uint32_t lane = task->lane;
+        task_clear(task);
+        task->lane = lane;
+        task->conn = lane;
         return;
     }
-    call->reply = (struct reply){0};
-    call->request.key = slice_of(NULL, 0);
-    call->request.value = slice_of(NULL, 0);
+    task->call.reply = (struct reply){0};
+    task->call.request.key = slice_of(NULL, 0);
+    task->call.request.value = slice_of(NULL, 0);
 }
 
 static void put_back(struct driver *d, struct flight *f)
 {
-    call_reset(&f->call);
+    task_reset(&f->task);
     f->next_idle = d->idle;
     d->idle = f;
 }
@@ -105,26 +104,26 @@ static void collect(struct driver *d)
 {
     struct backend *b = d->plan->backend;
     b->design->flush(b, d->lane->number);
-    struct call *call = lane_answer(d->lane);
+    struct mail *mail = lane_answer(d->lane);
     d->now_ns = clock_ns(d->plan->clock);
-    while (call) {
-        struct call *next = call->next;
+    while (mail) {
+        struct mail *next = mail->next;
         d->under_way--;
-        finish(d, (struct flight *)((char *)call - offsetof(struct flight, call)));
-        call = next;
+        finish(d, (struct flight *)((char *)task_of_mail(mail) - offsetof(struct flight, task)));
+        mail = next;
     }
 }
 
 /* To the thread that owns the session; `alone`, to the caller itself where that can execute it. */
-static enum backend_submit submit(struct driver *d, struct call *call, bool alone)
+static enum backend_submit submit(struct driver *d, struct task *task, bool alone)
 {
     struct backend *b = d->plan->backend;
     if ((alone || d->plan->here) && d->lane->owns)
-        call->wait.station = d->lane->number;
+        task->wait.station = d->lane->number;
     else if (b->design->stations(b) > 1)
-        call->wait.station = b->design->station_of(b, call);
-    enum backend_submit result = b->design->submit(b, call);
-    return result == BACKEND_FULL && !d->plan->refuse ? submit_patiently(d, call) : result;
+        task->wait.station = b->design->station_of(b, task);
+    enum backend_submit result = b->design->submit(b, task);
+    return result == BACKEND_FULL && !d->plan->refuse ? submit_patiently(d, task) : result;
 }
 
 /* Asks; there must be an idle flight. Returns false when it was refused. The clock is read once: the end of this
@@ -136,7 +135,7 @@ static bool operate(struct driver *d, enum op op, uint64_t key, bool alone)
     f->key = key;
     question(d, f, op);
     d->tally.sent++;
-    enum backend_submit result = submit(d, &f->call, alone);
+    enum backend_submit result = submit(d, &f->task, alone);
     if (result == BACKEND_QUEUED) {
         d->under_way++;
         if (d->idle && !alone)
@@ -211,9 +210,9 @@ static bool make_flights(struct driver *d)
     d->flights = calloc(d->plan->depth, sizeof *d->flights);
     for (uint32_t i = 0; d->flights && i < d->plan->depth; i++) {
         struct flight *f = &d->flights[i];
-        call_init(&f->call);
-        f->call.lane = lane;
-        f->call.conn = lane; /* so that a pool's threads share the lanes evenly */
+        task_init(&f->task);
+        f->task.lane = lane;
+        f->task.conn = lane; /* so that a pool's threads share the lanes evenly */
         f->value = malloc(d->plan->value_size);
         if (!f->value) return false;
         memset(f->value, 'v', d->plan->value_size);
@@ -246,7 +245,7 @@ void drivers_destroy(struct driver *drivers, uint32_t count)
 {
     for (uint32_t i = 0; drivers && i < count; i++) {
         for (uint32_t k = 0; drivers[i].flights && k < drivers[i].plan->depth; k++) {
-            if (drivers[i].flights[k].value) call_clear(&drivers[i].flights[k].call);
+            if (drivers[i].flights[k].value) task_clear(&drivers[i].flights[k].task);
             free(drivers[i].flights[k].value);
         }
         free(drivers[i].flights);

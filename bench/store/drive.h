@@ -48,7 +48,7 @@ struct tally {
 
 /* A call and what it asked for. */
 struct flight {
-    struct call call;
+    struct task task;
     uint64_t key;
     char *value; /* plan->value_size bytes */
     uint64_t began_ns;

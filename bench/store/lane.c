@@ -86,34 +86,34 @@ bool lane_serve(struct lane *lane)
 }
 
 /* Looks for the answer without sleeping; NULL: it took too long. */
-static struct call *answer_awake(struct lane *lane)
+static struct mail *answer_awake(struct lane *lane)
 {
-    struct call *call = NULL;
+    struct mail *mail = NULL;
     uint32_t looks = lane->wait == LANE_SPIN ? SPINS : lane->wait == LANE_YIELD ? YIELDS : 0;
     for (; looks > 0; looks--) {
-        call = mailbox_take(&lane->box);
-        if (call != NULL) break;
+        mail = mailbox_take(&lane->box);
+        if (mail != NULL) break;
         if (lane_serve(lane)) continue;
         if (lane->wait == LANE_SPIN)
             spin_pause();
         else
             sched_yield();
     }
-    return call;
+    return mail;
 }
 
-struct call *lane_answer(struct lane *lane)
+struct mail *lane_answer(struct lane *lane)
 {
-    struct call *call = answer_awake(lane);
-    if (call != NULL) return call;
+    struct mail *mail = answer_awake(lane);
+    if (mail != NULL) return mail;
     for (;;) {
         bell_arm(&lane->bell);
-        call = mailbox_take(&lane->box);
-        if (call != NULL) break;
+        mail = mailbox_take(&lane->box);
+        if (mail != NULL) break;
         if (!lane_serve(lane)) bell_wait(&lane->bell, UINT64_MAX);
     }
     bell_disarm(&lane->bell);
-    return call;
+    return mail;
 }
 
 void lane_room(struct lane *lane)

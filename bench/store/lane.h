@@ -50,7 +50,7 @@ void lanes_destroy(struct lane *lanes, uint32_t count);
 struct backend_lanes lanes_callbacks(struct lane *lanes, uint32_t count);
 
 /* Waits for answers to calls that are under way, and returns those calls, oldest first. */
-struct call *lane_answer(struct lane *lane);
+struct mail *lane_answer(struct lane *lane);
 
 /* Works off a batch of what others have for this lane. False: there was none, or the lane owns nothing. */
 bool lane_serve(struct lane *lane);

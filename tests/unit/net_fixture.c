@@ -19,110 +19,110 @@
 
 /* ---- the service, on I/O threads ---- */
 
-static char letter_of(const struct call *call)
+static char letter_of(const struct task *task)
 {
-    return call->request.key.len ? call->request.key.ptr[0] : 'n';
+    return task->call.request.key.len ? task->call.request.key.ptr[0] : 'n';
 }
 
-static int number_of(const struct call *call)
+static int number_of(const struct task *task)
 {
     int n = 0;
-    for (size_t i = 1; i < call->request.key.len; i++)
-        n = n * 10 + (call->request.key.ptr[i] - '0');
+    for (size_t i = 1; i < task->call.request.key.len; i++)
+        n = n * 10 + (task->call.request.key.ptr[i] - '0');
     return n;
 }
 
-static void answer(struct net *n, struct call *call, uint64_t number)
+static void answer(struct net *n, struct task *task, uint64_t number)
 {
-    if (call->request.op != OP_GET) {
-        call->reply.kind = REPLY_STORED;
-        call->reply.version = number;
+    if (task->call.request.op != OP_GET) {
+        task->call.reply.kind = REPLY_STORED;
+        task->call.reply.version = number;
         return;
     }
     char *value = malloc(n->value_size + 1);
     memset(value, 'v', n->value_size + 1);
-    call->reply.kind = REPLY_VALUE;
-    call->reply.version = number;
-    call->reply.number = -1;
-    call->reply.body = slice_of(value, n->value_size);
-    call->reply.held = value;
-    call->reply.release = free;
+    task->call.reply.kind = REPLY_VALUE;
+    task->call.reply.version = number;
+    task->call.reply.number = -1;
+    task->call.reply.body = slice_of(value, n->value_size);
+    task->call.reply.held = value;
+    task->call.reply.release = free;
 }
 
-static void refuse(struct call *call, enum reply_kind kind, int64_t number)
+static void refuse(struct task *task, enum reply_kind kind, int64_t number)
 {
-    call->reply.kind = kind;
-    call->reply.number = number;
+    task->call.reply.kind = kind;
+    task->call.reply.number = number;
 }
 
-static enum service_verdict queue(struct net *n, struct call *call)
+static enum service_verdict queue(struct net *n, struct task *task)
 {
-    int number = number_of(call);
+    int number = number_of(task);
     char key[32];
-    if (!call_own(call)) abort();
-    snprintf(key, sizeof key, "%.*s ", (int)call->request.key.len, call->request.key.ptr);
+    if (!call_own(&task->call)) abort();
+    snprintf(key, sizeof key, "%.*s ", (int)task->call.request.key.len, task->call.request.key.ptr);
     if (strlen(n->order) + strlen(key) < sizeof n->order) strcat(n->order, key);
     if (number >= NET_QUEUED_MAX || n->queued[number]) abort();
-    n->queued[number] = call;
+    n->queued[number] = task;
     n->queued_count++;
     return SERVICE_QUEUED;
 }
 
-static enum service_verdict hold(struct net *n, struct call *call)
+static enum service_verdict hold(struct net *n, struct task *task)
 {
-    if (!n->full) return queue(n, call);
-    if (!call_own(call)) abort();
+    if (!n->full) return queue(n, task);
+    if (!call_own(&task->call)) abort();
     n->holds++;
     return SERVICE_HOLD;
 }
 
-static enum service_verdict stick(struct net *n, struct call *call)
+static enum service_verdict stick(struct net *n, struct task *task)
 {
     n->stuck++;
     pthread_cond_broadcast(&n->changed);
     while (n->sticks)
         pthread_cond_wait(&n->changed, &n->lock);
     n->stuck--;
-    answer(n, call, 0);
+    answer(n, task, 0);
     return SERVICE_ANSWERED;
 }
 
-static enum service_verdict submit(void *ctx, struct call *call, uint64_t now_ns)
+static enum service_verdict submit(void *ctx, struct task *task, uint64_t now_ns)
 {
     struct net *n = ctx;
     (void)now_ns;
     enum service_verdict verdict = SERVICE_ANSWERED;
-    if (call->request.op == OP_PING) {
-        call->reply.kind = REPLY_PONG;
+    if (task->call.request.op == OP_PING) {
+        task->call.reply.kind = REPLY_PONG;
         return verdict;
     }
     pthread_mutex_lock(&n->lock);
     n->submits++;
-    switch (letter_of(call)) {
-    case 'q': verdict = queue(n, call); break;
-    case 'h': verdict = hold(n, call); break;
-    case 's': verdict = stick(n, call); break;
+    switch (letter_of(task)) {
+    case 'q': verdict = queue(n, task); break;
+    case 'h': verdict = hold(n, task); break;
+    case 's': verdict = stick(n, task); break;
     case 'b': verdict = SERVICE_HERE; break;
-    case 'o': refuse(call, REPLY_OVERLOADED, 7); break;
-    default: answer(n, call, 0); break;
+    case 'o': refuse(task, REPLY_OVERLOADED, 7); break;
+    default: answer(n, task, 0); break;
     }
     pthread_cond_broadcast(&n->changed);
     pthread_mutex_unlock(&n->lock);
     return verdict;
 }
 
-static void run(void *ctx, struct call **calls, size_t count, uint64_t now_ns)
+static void run(void *ctx, struct task **tasks, size_t count, uint64_t now_ns)
 {
     struct net *n = ctx;
     (void)now_ns;
     pthread_mutex_lock(&n->lock);
     n->runs++;
     for (size_t i = 0; i < count; i++)
-        answer(n, calls[i], (uint64_t)number_of(calls[i]));
+        answer(n, tasks[i], (uint64_t)number_of(tasks[i]));
     pthread_mutex_unlock(&n->lock);
 }
 
-static enum service_verdict admit(void *ctx, struct call *call, uint64_t now_ns)
+static enum service_verdict admit(void *ctx, struct task *task, uint64_t now_ns)
 {
     struct net *n = ctx;
     (void)now_ns;
@@ -130,13 +130,13 @@ static enum service_verdict admit(void *ctx, struct call *call, uint64_t now_ns)
     bool refuses = n->refuses;
     pthread_mutex_unlock(&n->lock);
     if (!refuses) return SERVICE_ADMITTED;
-    refuse(call, REPLY_OVERLOADED, 7);
+    refuse(task, REPLY_OVERLOADED, 7);
     return SERVICE_ANSWERED;
 }
 
-static void returned(void *ctx, struct call *call, uint64_t now_ns)
+static void returned(void *ctx, struct task *task, uint64_t now_ns)
 {
-    (void)ctx, (void)call, (void)now_ns;
+    (void)ctx, (void)task, (void)now_ns;
 }
 
 static struct service_batch flush(void *ctx, uint32_t lane, uint64_t now_ns)
@@ -362,15 +362,15 @@ static void give_back(struct net *n, enum reply_kind kind, const int *numbers, s
     struct mail_batch batches[64] = {{0}};
     pthread_mutex_lock(&n->lock);
     for (size_t i = 0; i < count; i++) {
-        struct call *call = n->queued[numbers[i]];
-        if (!call) abort();
+        struct task *task = n->queued[numbers[i]];
+        if (!task) abort();
         n->queued[numbers[i]] = NULL;
         n->queued_count--;
         if (kind == REPLY_NONE)
-            answer(n, call, (uint64_t)numbers[i]);
+            answer(n, task, (uint64_t)numbers[i]);
         else
-            refuse(call, kind, numbers[i]);
-        mail_batch_add(&batches[call->lane], call);
+            refuse(task, kind, numbers[i]);
+        mail_batch_add(&batches[task->lane], &task->mail);
     }
     pthread_mutex_unlock(&n->lock);
     for (uint32_t lane = 0; lane < 64; lane++)

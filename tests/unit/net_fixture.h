@@ -53,7 +53,7 @@ struct net {
 
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    struct call *queued[NET_QUEUED_MAX]; /* [n]: the call whose key says n */
+    struct task *queued[NET_QUEUED_MAX]; /* [n]: the call whose key says n */
     size_t queued_count;
     uint64_t submits; /* of all kinds, tries included */
     unsigned holds;

@@ -149,7 +149,7 @@ struct store *store_open(const struct store_config *config, const struct store_o
     pthread_cond_init(&s->changed, NULL);
     for (uint32_t i = 0; i < STORE_LANES; i++)
         bell_init(&s->lanes[i].bell);
-    call_init(&s->scratch);
+    task_init(&s->scratch);
     struct backend_options backend = {
         .clock = &s->clock.clock,
         .ttl_default_ms = or_else(o->ttl_default_ms, UINT64_MAX),
@@ -188,7 +188,7 @@ void store_free(struct store *s)
         bell_close(&s->lanes[i].bell);
         order_free(&s->lanes[i].order);
     }
-    call_clear(&s->scratch);
+    task_clear(&s->scratch);
     fake_clock_destroy(&s->clock);
     pthread_mutex_destroy(&s->lock);
     pthread_cond_destroy(&s->changed);
@@ -203,7 +203,7 @@ void store_close(struct store *s)
 
 /* ---- many calls ---- */
 
-void store_fill(struct call *call, const struct ask *ask, uint32_t lane, uint64_t conn)
+void store_fill_call(struct call *call, const struct ask *ask)
 {
     struct request *r = &call->request;
     r->op = ask->op;
@@ -214,26 +214,31 @@ void store_fill(struct call *call, const struct ask *ask, uint32_t lane, uint64_
     r->key = slice_text(ask->key ? ask->key : "");
     const char *value = ask->value ? ask->value : "";
     r->value = slice_of(value, ask->value_len ? ask->value_len : strlen(value));
-    call->lane = lane;
-    call->conn = conn;
     if (!call_own(call)) abort();
 }
 
-void store_place(struct store *s, struct call *call)
+void store_fill(struct task *task, const struct ask *ask, uint32_t lane, uint64_t conn)
+{
+    task->lane = lane;
+    task->conn = conn;
+    store_fill_call(&task->call, ask);
+}
+
+void store_place(struct store *s, struct task *task)
 {
     const struct backend_design *design = s->config->design;
     if (design->stations(s->backend) < 2) return;
-    call->wait.station = design->station_of(s->backend, call);
+    task->wait.station = design->station_of(s->backend, task);
     if (s->config->shards > 1)
-        call->wait.station = order_station(&s->lanes[call->lane].order, call, call->wait.station);
+        task->wait.station = order_station(&s->lanes[task->lane].order, task, task->wait.station);
 }
 
-enum backend_submit store_submit(struct store *s, struct call *call)
+enum backend_submit store_submit(struct store *s, struct task *task)
 {
-    call->arrived_ns = atomic_load(&s->clock.ns);
-    store_place(s, call);
-    enum backend_submit outcome = s->backend->design->submit(s->backend, call);
-    if (outcome == BACKEND_QUEUED && s->config->shards > 1) order_enter(&s->lanes[call->lane].order, call);
+    task->arrived_ns = atomic_load(&s->clock.ns);
+    store_place(s, task);
+    enum backend_submit outcome = s->backend->design->submit(s->backend, task);
+    if (outcome == BACKEND_QUEUED && s->config->shards > 1) order_enter(&s->lanes[task->lane].order, task);
     return outcome;
 }
 
@@ -242,9 +247,9 @@ void store_flush(struct store *s, uint32_t lane)
     s->backend->design->flush(s->backend, lane);
 }
 
-void store_want_room(struct store *s, struct call *call)
+void store_want_room(struct store *s, struct task *task)
 {
-    s->backend->design->want_room(s->backend, call);
+    s->backend->design->want_room(s->backend, task);
 }
 
 unsigned store_rooms(struct store *s, uint32_t lane)
@@ -252,46 +257,46 @@ unsigned store_rooms(struct store *s, uint32_t lane)
     return atomic_load(&s->lanes[lane].rooms);
 }
 
-struct call *store_take(struct store *s, uint32_t lane)
+struct mail *store_take(struct store *s, uint32_t lane)
 {
-    struct call *calls = mailbox_take(&s->lanes[lane].box);
-    for (const struct call *call = calls; call && s->config->shards > 1; call = call->next)
-        order_leave(&s->lanes[lane].order, call);
-    return calls;
+    struct mail *taken = mailbox_take(&s->lanes[lane].box);
+    for (struct mail *mail = taken; mail && s->config->shards > 1; mail = mail->next)
+        order_leave(&s->lanes[lane].order, task_of_mail(mail));
+    return taken;
 }
 
-struct call *store_wait(struct store *s, uint32_t lane, unsigned rooms)
+struct mail *store_wait(struct store *s, uint32_t lane, unsigned rooms)
 {
     struct store_lane *l = &s->lanes[lane];
-    struct call *calls;
+    struct mail *taken;
     for (;;) {
         bell_arm(&l->bell);
-        calls = store_take(s, lane);
-        if (calls || atomic_load(&l->rooms) > rooms) break;
+        taken = store_take(s, lane);
+        if (taken || atomic_load(&l->rooms) > rooms) break;
         bell_wait(&l->bell, UINT64_MAX);
     }
     bell_disarm(&l->bell);
-    return calls;
+    return taken;
 }
 
 /* ---- one call at a time ---- */
 
 const struct reply *store_ask(struct store *s, const struct ask *ask)
 {
-    struct call *call = &s->scratch;
-    call_clear(call);
-    store_fill(call, ask, 0, 1ULL << 32);
-    switch (store_submit(s, call)) {
+    struct task *task = &s->scratch;
+    task_clear(task);
+    store_fill(task, ask, 0, 1ULL << 32);
+    switch (store_submit(s, task)) {
     case BACKEND_DONE: break;
     case BACKEND_QUEUED:
         store_flush(s, 0);
-        assert_ptr_equal(store_wait(s, 0, UINT32_MAX), call);
-        assert_null(call->next);
+        assert_ptr_equal(store_wait(s, 0, UINT32_MAX), &task->mail);
+        assert_null(task->mail.next);
         break;
     case BACKEND_FULL: fail_msg("full, with one call at a time"); break;
     }
-    assert_int_not_equal(call->reply.kind, REPLY_NONE);
-    return &call->reply;
+    assert_int_not_equal(task->call.reply.kind, REPLY_NONE);
+    return &task->call.reply;
 }
 
 void store_expect_kind(const struct reply *reply, enum reply_kind kind)

@@ -66,7 +66,7 @@ struct store {
     struct fake_clock clock;
     uint32_t lane_count;
     struct store_lane lanes[STORE_LANES];
-    struct call scratch; /* of store_ask */
+    struct task scratch; /* of store_ask */
     /* While blocked, backend threads wait at the end of `complete`. */
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -116,19 +116,20 @@ void store_expect_conflict(const struct reply *reply, uint64_t version);
 
 /* ---- many calls, any lane ---- */
 
-/* Makes `call` (after call_init) the operation, with bytes of its own. */
-void store_fill(struct call *call, const struct ask *ask, uint32_t lane, uint64_t conn);
+/* Makes `task` (after task_init) the operation, with bytes of its own; or a part of one. */
+void store_fill(struct task *task, const struct ask *ask, uint32_t lane, uint64_t conn);
+void store_fill_call(struct call *call, const struct ask *ask);
 /* Says where it goes, as admission would; store_submit does it too. */
-void store_place(struct store *s, struct call *call);
+void store_place(struct store *s, struct task *task);
 /* Submits at the fake clock's time. */
-enum backend_submit store_submit(struct store *s, struct call *call);
+enum backend_submit store_submit(struct store *s, struct task *task);
 void store_flush(struct store *s, uint32_t lane);
-void store_want_room(struct store *s, struct call *call);
-/* Completed calls of the lane, oldest first; NULL: none now. */
-struct call *store_take(struct store *s, uint32_t lane);
+void store_want_room(struct store *s, struct task *task);
+/* Completed tasks of the lane, oldest first; NULL: none now. */
+struct mail *store_take(struct store *s, uint32_t lane);
 /* The same, waiting until there is one, or until `room` has been called more than `rooms` times (then perhaps
  * NULL). */
-struct call *store_wait(struct store *s, uint32_t lane, unsigned rooms);
+struct mail *store_wait(struct store *s, uint32_t lane, unsigned rooms);
 unsigned store_rooms(struct store *s, uint32_t lane);
 
 /* Lets the next backend thread that completes calls stay in there, until unblocked. */

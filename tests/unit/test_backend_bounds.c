@@ -23,50 +23,50 @@ static uint32_t bound_of(const struct store_config *config)
     return config->workers ? (config->bound + config->workers - 1) / config->workers : config->bound;
 }
 
-static struct call *make_calls(size_t count)
+static struct task *make_calls(size_t count)
 {
-    struct call *calls = calloc(count, sizeof *calls);
-    assert_non_null(calls);
+    struct task *tasks = calloc(count, sizeof *tasks);
+    assert_non_null(tasks);
     for (size_t i = 0; i < count; i++) {
         char value[16];
         snprintf(value, sizeof value, "%zu", i);
-        call_init(&calls[i]);
-        store_fill(&calls[i], &(struct ask){.op = OP_PUT, .key = "k", .value = value}, 0, CONN);
+        task_init(&tasks[i]);
+        store_fill(&tasks[i], &(struct ask){.op = OP_PUT, .key = "k", .value = value}, 0, CONN);
     }
-    return calls;
+    return tasks;
 }
 
-static void free_calls(struct call *calls, size_t count)
+static void free_calls(struct task *tasks, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        call_clear(&calls[i]);
-    free(calls);
+        task_clear(&tasks[i]);
+    free(tasks);
 }
 
 /* Takes what has come; all of it must be executed, once, in order from calls[from] on. Returns the end of it. */
-static size_t take_in_order(struct store *s, struct call *calls, size_t from, struct call *batch)
+static size_t take_in_order(struct store *s, struct task *tasks, size_t from, struct mail *batch)
 {
     (void)s;
     for (; batch; batch = batch->next) {
-        assert_ptr_equal(batch, &calls[from]);
-        assert_int_equal(batch->reply.kind, REPLY_STORED);
-        assert_true(from == 0 || batch->reply.version > calls[from - 1].reply.version);
+        assert_ptr_equal(task_of_mail(batch), &tasks[from]);
+        assert_int_equal(tasks[from].call.reply.kind, REPLY_STORED);
+        assert_true(from == 0 || tasks[from].call.reply.version > tasks[from - 1].call.reply.version);
         from++;
     }
     return from;
 }
 
-static struct backend_load load_of(struct store *s, struct call *call)
+static struct backend_load load_of(struct store *s, struct task *task)
 {
-    store_place(s, call);
-    return s->backend->design->load(s->backend, call);
+    store_place(s, task);
+    return s->backend->design->load(s->backend, task);
 }
 
 /* Holds the thread that serves CONN: calls[0] is done, and what comes now must wait. */
-static void hold_worker(struct store *s, struct call *calls)
+static void hold_worker(struct store *s, struct task *tasks)
 {
     store_block(s);
-    assert_int_equal(store_submit(s, &calls[0]), BACKEND_QUEUED);
+    assert_int_equal(store_submit(s, &tasks[0]), BACKEND_QUEUED);
     store_flush(s, 0);
     store_await_blocked(s);
 }
@@ -76,36 +76,36 @@ static void full_at_exactly_the_bound(void **state)
     const struct store_config *config = *state;
     struct store *s = store_open(config, NULL);
     uint32_t bound = bound_of(config);
-    struct call *calls = make_calls(CALLS_MAX);
+    struct task *tasks = make_calls(CALLS_MAX);
     assert_true(s->backend->design->queues(s->backend));
-    hold_worker(s, calls);
+    hold_worker(s, tasks);
     for (uint32_t i = 1; i <= bound; i++) {
-        struct backend_load load = load_of(s, &calls[i]);
+        struct backend_load load = load_of(s, &tasks[i]);
         assert_int_equal(load.bound, bound);
         assert_int_equal(load.depth, i - 1);
-        assert_int_equal(store_submit(s, &calls[i]), BACKEND_QUEUED);
+        assert_int_equal(store_submit(s, &tasks[i]), BACKEND_QUEUED);
     }
-    struct call *extra = &calls[bound + 1];
+    struct task *extra = &tasks[bound + 1];
     assert_int_equal(load_of(s, extra).depth, bound);
     for (int tries = 0; tries < 3; tries++) {
         assert_int_equal(store_submit(s, extra), BACKEND_FULL);
-        assert_int_equal(extra->reply.kind, REPLY_NONE);
-        assert_true(slice_equal(extra->request.key, slice_text("k"))); /* untouched */
+        assert_int_equal(extra->call.reply.kind, REPLY_NONE);
+        assert_true(slice_equal(extra->call.request.key, slice_text("k"))); /* untouched */
     }
     store_flush(s, 0);
     assert_int_equal(store_rooms(s, 0), 0); /* nobody asked */
     store_unblock(s);
     size_t done = 0;
     while (done < bound + 1)
-        done = take_in_order(s, calls, done, store_wait(s, 0, UINT32_MAX));
+        done = take_in_order(s, tasks, done, store_wait(s, 0, UINT32_MAX));
     assert_int_equal(load_of(s, extra).depth, 0);
     assert_int_equal(store_submit(s, extra), BACKEND_QUEUED);
     store_flush(s, 0);
-    assert_int_equal(take_in_order(s, calls, done, store_wait(s, 0, UINT32_MAX)), done + 1);
+    assert_int_equal(take_in_order(s, tasks, done, store_wait(s, 0, UINT32_MAX)), done + 1);
     assert_int_equal(store_rooms(s, 0), 0);
     assert_true(store_metric(s, "queue.ring_max") >= bound);
     store_close(s);
-    free_calls(calls, CALLS_MAX);
+    free_calls(tasks, CALLS_MAX);
 }
 
 static void room_is_announced_to_who_asked(void **state)
@@ -113,11 +113,11 @@ static void room_is_announced_to_who_asked(void **state)
     const struct store_config *config = *state;
     struct store *s = store_open(config, &(struct store_options){.lanes = 2});
     uint32_t bound = bound_of(config);
-    struct call *calls = make_calls(CALLS_MAX);
-    hold_worker(s, calls);
+    struct task *tasks = make_calls(CALLS_MAX);
+    hold_worker(s, tasks);
     for (uint32_t i = 1; i <= bound; i++)
-        assert_int_equal(store_submit(s, &calls[i]), BACKEND_QUEUED);
-    struct call *extra = &calls[bound + 1];
+        assert_int_equal(store_submit(s, &tasks[i]), BACKEND_QUEUED);
+    struct task *extra = &tasks[bound + 1];
     assert_int_equal(store_submit(s, extra), BACKEND_FULL);
     store_want_room(s, extra);
     assert_int_equal(store_submit(s, extra), BACKEND_FULL);
@@ -126,15 +126,15 @@ static void room_is_announced_to_who_asked(void **state)
     store_unblock(s);
     size_t done = 0;
     while (store_rooms(s, 0) == 0)
-        done = take_in_order(s, calls, done, store_wait(s, 0, 0));
+        done = take_in_order(s, tasks, done, store_wait(s, 0, 0));
     assert_int_equal(store_submit(s, extra), BACKEND_QUEUED);
     store_flush(s, 0);
     while (done < bound + 2)
-        done = take_in_order(s, calls, done, store_wait(s, 0, UINT32_MAX));
+        done = take_in_order(s, tasks, done, store_wait(s, 0, UINT32_MAX));
     assert_int_equal(store_rooms(s, 0), 1); /* asked once, told once */
     assert_int_equal(store_rooms(s, 1), 0);
     store_close(s);
-    free_calls(calls, CALLS_MAX);
+    free_calls(tasks, CALLS_MAX);
 }
 
 /* ---- stop ---- */
@@ -145,16 +145,16 @@ static void stop_completes_what_is_queued(void **state)
     for (int flushed = 0; flushed < 2; flushed++) {
         struct store *s = store_open(config, NULL);
         uint32_t bound = bound_of(config);
-        struct call *calls = make_calls(CALLS_MAX);
-        hold_worker(s, calls);
+        struct task *tasks = make_calls(CALLS_MAX);
+        hold_worker(s, tasks);
         for (uint32_t i = 1; i <= bound; i++)
-            assert_int_equal(store_submit(s, &calls[i]), BACKEND_QUEUED);
+            assert_int_equal(store_submit(s, &tasks[i]), BACKEND_QUEUED);
         if (flushed) store_flush(s, 0);
         store_unblock(s);
         store_stop(s);
-        assert_int_equal(take_in_order(s, calls, 0, store_take(s, 0)), bound + 1);
+        assert_int_equal(take_in_order(s, tasks, 0, store_take(s, 0)), bound + 1);
         store_free(s);
-        free_calls(calls, CALLS_MAX);
+        free_calls(tasks, CALLS_MAX);
     }
 }
 
@@ -162,12 +162,12 @@ static void stop_completes_what_is_queued(void **state)
 static void stop_completes_what_was_not_rung_for(void **state)
 {
     struct store *s = store_open(*state, NULL);
-    struct call *calls = make_calls(2);
-    assert_int_equal(store_submit(s, &calls[0]), BACKEND_QUEUED);
+    struct task *tasks = make_calls(2);
+    assert_int_equal(store_submit(s, &tasks[0]), BACKEND_QUEUED);
     store_stop(s);
-    assert_int_equal(take_in_order(s, calls, 0, store_take(s, 0)), 1);
+    assert_int_equal(take_in_order(s, tasks, 0, store_take(s, 0)), 1);
     store_free(s);
-    free_calls(calls, 2);
+    free_calls(tasks, 2);
 }
 
 /* ---- the race for the last place ---- */
@@ -178,14 +178,14 @@ struct racer {
     uint64_t submitted, completed, waits;
 };
 
-static void count_completed(struct racer *racer, struct call *batch)
+static void count_completed(struct racer *racer, struct mail *batch)
 {
     while (batch) {
-        struct call *next = batch->next;
-        racer->completed += batch->reply.kind == REPLY_NOT_FOUND;
-        call_clear(batch);
-        free(batch);
-        batch = next;
+        struct task *task = task_of_mail(batch);
+        batch = batch->next;
+        racer->completed += task->call.reply.kind == REPLY_NOT_FOUND;
+        task_clear(task);
+        free(task);
     }
 }
 
@@ -195,14 +195,14 @@ static void *race(void *arg)
     struct racer *racer = arg;
     struct store *s = racer->store;
     for (int round = 0; round < RACE_ROUNDS; round++) {
-        struct call *call = malloc(sizeof *call);
-        call_init(call);
-        store_fill(call, &(struct ask){.op = OP_GET, .key = "k"}, racer->lane, CONN);
+        struct task *task = malloc(sizeof *task);
+        task_init(task);
+        store_fill(task, &(struct ask){.op = OP_GET, .key = "k"}, racer->lane, CONN);
         for (;;) {
-            if (store_submit(s, call) == BACKEND_QUEUED) break;
+            if (store_submit(s, task) == BACKEND_QUEUED) break;
             unsigned rooms = store_rooms(s, racer->lane);
-            store_want_room(s, call);
-            if (store_submit(s, call) == BACKEND_QUEUED) break;
+            store_want_room(s, task);
+            if (store_submit(s, task) == BACKEND_QUEUED) break;
             store_flush(s, racer->lane);
             racer->waits++;
             while (store_rooms(s, racer->lane) == rooms)
@@ -242,18 +242,18 @@ static void room_is_never_lost(void **state)
 static void without_a_queue_nothing_is_full(void **state)
 {
     struct store *s = store_open(*state, NULL);
-    struct call *calls = make_calls(CALLS_MAX);
+    struct task *tasks = make_calls(CALLS_MAX);
     assert_false(s->backend->design->queues(s->backend));
     for (size_t i = 0; i < CALLS_MAX; i++) {
-        assert_int_equal(store_submit(s, &calls[i]), BACKEND_DONE);
-        assert_int_equal(calls[i].reply.kind, REPLY_STORED);
+        assert_int_equal(store_submit(s, &tasks[i]), BACKEND_DONE);
+        assert_int_equal(tasks[i].call.reply.kind, REPLY_STORED);
     }
-    assert_int_equal(load_of(s, &calls[0]).bound, 0);
-    assert_int_equal(load_of(s, &calls[0]).depth, 0);
+    assert_int_equal(load_of(s, &tasks[0]).bound, 0);
+    assert_int_equal(load_of(s, &tasks[0]).depth, 0);
     store_flush(s, 0);
     assert_null(store_take(s, 0));
     store_close(s);
-    free_calls(calls, CALLS_MAX);
+    free_calls(tasks, CALLS_MAX);
 }
 
 int main(void)

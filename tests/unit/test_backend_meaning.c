@@ -200,7 +200,8 @@ static void small_values_are_copies(void **state)
     const struct reply *reply = ASK(s, .op = OP_GET, .key = "a");
     assert_null(reply->held);
     assert_null(reply->release);
-    assert_true(reply->body.ptr >= s->scratch.data && reply->body.ptr < s->scratch.data + s->scratch.capacity);
+    assert_true(reply->body.ptr >= s->scratch.call.data &&
+                reply->body.ptr < s->scratch.call.data + s->scratch.call.capacity);
     store_close(s);
 }
 
@@ -218,7 +219,7 @@ static void large_values_outlive_their_session(void **state)
         assert_non_null(reply->held);
         call_init(&kept[i]);
         kept[i].reply = *reply; /* takes the reference over */
-        s->scratch.reply.release = NULL;
+        s->scratch.call.reply.release = NULL;
     }
     store_expect_kind(ASK(s, .op = OP_DELETE, .key = "big"), REPLY_OK);
     memset(bytes, 'z', LARGE);

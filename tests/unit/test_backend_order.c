@@ -39,7 +39,7 @@ struct conn {
 
 /* A call in flight with what was asked. */
 struct flight {
-    struct call call;
+    struct task task;
     struct flight *next_free;
     struct conn *conn;
     uint32_t sequence;
@@ -107,7 +107,7 @@ static void check_get(struct lane *lane, const struct model *model, const struct
 static void check_reply(struct lane *lane, const struct flight *f)
 {
     struct model *model = &f->conn->models[f->key];
-    const struct reply *reply = &f->call.reply;
+    const struct reply *reply = &f->task.call.reply;
     if (f->ask.op == OP_LEN) {
         REQUIRE(lane,
                 reply->kind == REPLY_LEN && reply->number >= 0 && reply->number <= STORE_LANES * CONNS * KEYS);
@@ -137,18 +137,18 @@ static void take_back(struct lane *lane, struct flight *f)
     REQUIRE(lane, f->sequence == f->conn->completed);
     f->conn->completed++;
     check_reply(lane, f);
-    call_clear(&f->call);
+    task_clear(&f->task);
     f->next_free = lane->free;
     lane->free = f;
     lane->in_flight--;
 }
 
-static void take_back_all(struct lane *lane, struct call *calls)
+static void take_back_all(struct lane *lane, struct mail *mail)
 {
-    while (calls) {
-        struct call *next = calls->next;
-        take_back(lane, (struct flight *)calls); /* its first member */
-        calls = next;
+    while (mail) {
+        struct mail *next = mail->next;
+        take_back(lane, (struct flight *)task_of_mail(mail)); /* its first member */
+        mail = next;
     }
 }
 
@@ -183,10 +183,10 @@ static void send(struct lane *lane, struct flight *f)
     struct store *s = lane->store;
     for (;;) {
         unsigned rooms = store_rooms(s, lane->index);
-        enum backend_submit outcome = store_submit(s, &f->call);
+        enum backend_submit outcome = store_submit(s, &f->task);
         if (outcome == BACKEND_FULL) {
-            store_want_room(s, &f->call);
-            outcome = store_submit(s, &f->call);
+            store_want_room(s, &f->task);
+            outcome = store_submit(s, &f->task);
         }
         if (outcome == BACKEND_DONE) take_back(lane, f);
         if (outcome != BACKEND_FULL) return;
@@ -210,7 +210,7 @@ static void *lane_main(void *arg)
         lane->in_flight++;
         make_ask(lane, f, key);
         f->sequence = f->conn->submitted++;
-        store_fill(&f->call, &f->ask, lane->index, f->conn->id);
+        store_fill(&f->task, &f->ask, lane->index, f->conn->id);
         send(lane, f);
         if (next_random(lane) % 16 == 0) store_flush(s, lane->index);
         if (next_random(lane) % 8 == 0) take_back_all(lane, store_take(s, lane->index));
@@ -236,7 +236,7 @@ static void run_lanes(struct store *s, uint32_t count, uint64_t seed)
         for (uint32_t c = 0; c < CONNS; c++)
             lane->conns[c].id = (uint64_t)(7 + c) << 32 | c; /* as the loops number them */
         for (int f = 0; f < WINDOW; f++) {
-            call_init(&lane->flights[f].call);
+            task_init(&lane->flights[f].task);
             lane->flights[f].next_free = lane->free;
             lane->free = &lane->flights[f];
         }

@@ -67,7 +67,7 @@ struct lane {
     pthread_t thread;
     struct mailbox box;
     _Atomic unsigned woken;
-    struct call call;
+    struct task task;
     unsigned torn; /* replies that saw something half done */
     unsigned wrong;
     uint64_t random;
@@ -115,7 +115,7 @@ static struct place *place_open(uint32_t bound)
         p->lanes[i].place = p;
         p->lanes[i].number = i;
         p->lanes[i].random = i + 1;
-        call_init(&p->lanes[i].call);
+        task_init(&p->lanes[i].task);
     }
     return p;
 }
@@ -124,7 +124,7 @@ static void place_free(struct place *p)
 {
     metrics_destroy(p->metrics);
     for (uint32_t i = 0; i < LANES; i++)
-        call_clear(&p->lanes[i].call);
+        task_clear(&p->lanes[i].task);
     fake_clock_destroy(&p->clock);
     free(p);
 }
@@ -148,32 +148,32 @@ static void execute_at(struct lane *l, uint32_t station)
 {
     struct backend *b = l->place->backend;
     enum backend_submit outcome;
-    l->call.wait.station = station;
-    l->call.arrived_ns = atomic_load(&l->place->clock.ns);
-    while ((outcome = backend_owner.submit(b, &l->call)) == BACKEND_FULL) {
+    l->task.wait.station = station;
+    l->task.arrived_ns = atomic_load(&l->place->clock.ns);
+    while ((outcome = backend_owner.submit(b, &l->task)) == BACKEND_FULL) {
         backend_owner.flush(b, l->number);
         if (!backend_owner.serve(b, l->number)) sched_yield();
     }
     if (outcome == BACKEND_DONE) return;
     backend_owner.flush(b, l->number);
-    struct call *answered;
+    struct mail *answered;
     while ((answered = mailbox_take(&l->box)) == NULL)
         if (!backend_owner.serve(b, l->number)) sched_yield();
-    if (answered != &l->call || answered->next) l->wrong++;
+    if (answered != &l->task.mail || answered->next) l->wrong++;
 }
 
 static void begin(struct lane *l, enum op op)
 {
-    call_clear(&l->call);
-    l->call.request.op = op;
-    l->call.lane = l->number;
-    l->call.conn = 1;
+    task_clear(&l->task);
+    l->task.call.request.op = op;
+    l->task.lane = l->number;
+    l->task.conn = 1;
 }
 
 static void add_part(struct lane *l, enum op op, const char *key, const char *value, uint64_t ttl_ms)
 {
-    store_fill(call_add_part(&l->call), &(struct ask){.op = op, .key = key, .value = value, .ttl_ms = ttl_ms},
-               l->number, 1);
+    store_fill_call(call_add_part(&l->task.call),
+                    &(struct ask){.op = op, .key = key, .value = value, .ttl_ms = ttl_ms});
 }
 
 static void store_together(struct lane *l, unsigned round)
@@ -197,9 +197,9 @@ static void read_together(struct lane *l)
 
 static void check_together(struct lane *l)
 {
-    for (const struct call *part = l->call.parts; part; part = part->part_next)
-        l->torn += part->request.op == OP_GET && !slice_equal(part->reply.body, l->call.parts->reply.body);
-    l->wrong += l->call.reply.kind != REPLY_PARTS;
+    for (const struct call *part = l->task.call.parts; part; part = part->part_next)
+        l->torn += part->request.op == OP_GET && !slice_equal(part->reply.body, l->task.call.parts->reply.body);
+    l->wrong += l->task.call.reply.kind != REPLY_PARTS;
 }
 
 /* Sessions of its own, one of which moves from name to name. */
@@ -209,13 +209,13 @@ static void on_its_own(struct lane *l, unsigned round)
     snprintf(from, sizeof from, "own%u.%u", l->number, round);
     snprintf(to, sizeof to, "own%u.%u", l->number, round + 1);
     begin(l, OP_RENAME);
-    store_fill(&l->call, &(struct ask){.op = OP_RENAME, .key = from, .value = to}, l->number, 1);
-    execute_at(l, backend_owner.station_of(l->place->backend, &l->call));
-    l->wrong += l->call.reply.kind != REPLY_OK;
+    store_fill(&l->task, &(struct ask){.op = OP_RENAME, .key = from, .value = to}, l->number, 1);
+    execute_at(l, backend_owner.station_of(l->place->backend, &l->task));
+    l->wrong += l->task.call.reply.kind != REPLY_OK;
     begin(l, OP_GET);
-    store_fill(&l->call, &(struct ask){.op = OP_GET, .key = to}, l->number, 1);
+    store_fill(&l->task, &(struct ask){.op = OP_GET, .key = to}, l->number, 1);
     execute_at(l, (uint32_t)(next_random(l) % LANES)); /* as in a pipeline, which stays where it is */
-    l->wrong += l->call.reply.kind != REPLY_VALUE;
+    l->wrong += l->task.call.reply.kind != REPLY_VALUE;
 }
 
 static void *lane_main(void *arg)
@@ -225,9 +225,9 @@ static void *lane_main(void *arg)
     char key[24];
     begin(l, OP_PUT);
     snprintf(key, sizeof key, "own%u.0", l->number);
-    store_fill(&l->call, &(struct ask){.op = OP_PUT, .key = key, .value = "x", .ttl_kind = TTL_NEVER}, l->number,
+    store_fill(&l->task, &(struct ask){.op = OP_PUT, .key = key, .value = "x", .ttl_kind = TTL_NEVER}, l->number,
                1);
-    execute_at(l, backend_owner.station_of(p->backend, &l->call));
+    execute_at(l, backend_owner.station_of(p->backend, &l->task));
     for (unsigned round = 0; round < ROUNDS; round++) {
         begin(l, OP_BATCH);
         if (next_random(l) % 2)
@@ -239,7 +239,7 @@ static void *lane_main(void *arg)
         on_its_own(l, round);
         begin(l, OP_LEN);
         execute_at(l, (uint32_t)(next_random(l) % LANES));
-        l->torn += l->call.reply.number > LANES + TOGETHER || l->call.reply.number < 1;
+        l->torn += l->task.call.reply.number > LANES + TOGETHER || l->task.call.reply.number < 1;
         if (round % 64 == 0) backend_owner.housekeep(p->backend, l->number, fake_clock_ms(&p->clock));
     }
     atomic_fetch_add(&p->finished, 1);
@@ -285,7 +285,7 @@ static void put_everywhere(struct place *p, int from, int to, uint64_t ttl_ms)
         add_part(l, OP_PUT, key, "v", ttl_ms);
     }
     execute_at(l, 0);
-    assert_int_equal(l->call.reply.kind, REPLY_PARTS);
+    assert_int_equal(l->task.call.reply.kind, REPLY_PARTS);
 }
 
 static void who_sweeps_is_told(void **state)
@@ -331,15 +331,15 @@ static void shards_are_counted(void **state)
 }
 
 /* The second lane's thread never comes to them. */
-static void fill_ring(struct place *p, struct call *calls, size_t count)
+static void fill_ring(struct place *p, struct task *tasks, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         char key[16];
         snprintf(key, sizeof key, "q%zu", i);
-        call_init(&calls[i]);
-        store_fill(&calls[i], &(struct ask){.op = OP_PUT, .key = key, .value = "v", .ttl_kind = TTL_NEVER}, 0, 1);
-        calls[i].wait.station = 1;
-        assert_int_equal(backend_owner.submit(p->backend, &calls[i]), i < 8 ? BACKEND_QUEUED : BACKEND_FULL);
+        task_init(&tasks[i]);
+        store_fill(&tasks[i], &(struct ask){.op = OP_PUT, .key = key, .value = "v", .ttl_kind = TTL_NEVER}, 0, 1);
+        tasks[i].wait.station = 1;
+        assert_int_equal(backend_owner.submit(p->backend, &tasks[i]), i < 8 ? BACKEND_QUEUED : BACKEND_FULL);
     }
     assert_int_equal(metric(p, "shards.1.queued"), 8);
     assert_int_equal(atomic_load(&p->lanes[1].woken), 0);
@@ -351,18 +351,18 @@ static void fill_ring(struct place *p, struct call *calls, size_t count)
 static void expect_end(bool abandoned)
 {
     struct place *p = place_open(8);
-    struct call calls[9];
-    fill_ring(p, calls, 9);
+    struct task tasks[9];
+    fill_ring(p, tasks, 9);
     if (abandoned) backend_owner.abandon(p->backend);
     backend_owner.stop(p->backend);
-    struct call *call = mailbox_take(&p->lanes[0].box);
-    for (int i = 0; i < 8; i++, call = call->next) {
-        assert_ptr_equal(call, &calls[i]);
-        assert_int_equal(call->reply.kind, abandoned ? REPLY_NONE : REPLY_STORED);
+    struct mail *mail = mailbox_take(&p->lanes[0].box);
+    for (int i = 0; i < 8; i++, mail = mail->next) {
+        assert_ptr_equal(task_of_mail(mail), &tasks[i]);
+        assert_int_equal(tasks[i].call.reply.kind, abandoned ? REPLY_NONE : REPLY_STORED);
     }
-    assert_null(call);
+    assert_null(mail);
     for (int i = 0; i < 9; i++)
-        call_clear(&calls[i]);
+        task_clear(&tasks[i]);
     place_free(p);
 }
 

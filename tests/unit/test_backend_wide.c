@@ -18,42 +18,41 @@
 /* ---- calls with more in them than ASK can say ---- */
 
 /* Executes the call, on its lane. */
-static void execute_call(struct store *s, struct call *call)
+static void execute_call(struct store *s, struct task *task)
 {
     enum backend_submit submitted = BACKEND_FULL;
-    while ((submitted = store_submit(s, call)) == BACKEND_FULL)
+    while ((submitted = store_submit(s, task)) == BACKEND_FULL)
         sched_yield(); /* other lanes' calls are in the way */
     if (submitted == BACKEND_DONE) return;
-    store_flush(s, call->lane);
-    assert_ptr_equal(store_wait(s, call->lane, UINT32_MAX), call);
+    store_flush(s, task->lane);
+    assert_ptr_equal(store_wait(s, task->lane, UINT32_MAX), &task->mail);
 }
 
 static struct call *part_of(struct call *batch, enum op op, const char *key, const char *value)
 {
     struct call *part = call_add_part(batch);
-    store_fill(part, &(struct ask){.op = op, .key = key, .value = value, .ttl_kind = TTL_NEVER}, batch->lane,
-               batch->conn);
+    store_fill_call(part, &(struct ask){.op = op, .key = key, .value = value, .ttl_kind = TTL_NEVER});
     return part;
 }
 
-static void batch_init(struct call *call, uint32_t lane)
+static void batch_init(struct task *task, uint32_t lane)
 {
-    call_init(call);
-    call->request.op = OP_BATCH;
-    call->lane = lane;
-    call->conn = 1;
+    task_init(task);
+    task->call.request.op = OP_BATCH;
+    task->lane = lane;
+    task->conn = 1;
 }
 
 static const struct reply *scan(struct store *s, uint64_t cursor, int64_t count, const char *pattern)
 {
-    struct call *call = &s->scratch;
-    call_clear(call);
-    call->request =
+    struct task *task = &s->scratch;
+    task_clear(task);
+    task->call.request =
         (struct request){.op = OP_SCAN, .cursor = cursor, .number = count, .value = slice_text(pattern)};
-    assert_true(call_own(call));
-    execute_call(s, call);
-    assert_int_equal(call->reply.kind, REPLY_KEYS);
-    return &call->reply;
+    assert_true(call_own(&task->call));
+    execute_call(s, task);
+    assert_int_equal(task->call.reply.kind, REPLY_KEYS);
+    return &task->call.reply;
 }
 
 /* ---- meaning ---- */
@@ -87,21 +86,21 @@ static void rename_moves_all_of_a_session(void **state)
 static void a_batch_answers_each_part(void **state)
 {
     struct store *s = store_open(*state, NULL);
-    struct call batch;
+    struct task batch;
     batch_init(&batch, 0);
-    struct call *put = part_of(&batch, OP_PUT, "a", "1"), *get = part_of(&batch, OP_GET, "a", NULL);
-    struct call *known = part_of(&batch, OP_DELETE, "a", NULL), *inner = call_add_part(&batch);
+    struct call *put = part_of(&batch.call, OP_PUT, "a", "1"), *get = part_of(&batch.call, OP_GET, "a", NULL);
+    struct call *known = part_of(&batch.call, OP_DELETE, "a", NULL), *inner = call_add_part(&batch.call);
     known->reply.kind = REPLY_OWN; /* answered before: it is not executed */
     inner->request.op = OP_BATCH;
     struct call *len = part_of(inner, OP_LEN, NULL, NULL), *gone = part_of(inner, OP_GET, "b", NULL);
     execute_call(s, &batch);
-    assert_int_equal(batch.reply.kind, REPLY_PARTS);
+    assert_int_equal(batch.call.reply.kind, REPLY_PARTS);
     store_expect_kind(&put->reply, REPLY_STORED);
     store_expect_value(&get->reply, "1");
     store_expect_kind(&known->reply, REPLY_OWN);
     assert_int_equal(len->reply.number, 1);
     store_expect_kind(&gone->reply, REPLY_NOT_FOUND);
-    call_clear(&batch);
+    task_clear(&batch);
     store_close(s);
 }
 
@@ -110,19 +109,19 @@ static void all_or_nothing(void **state)
     struct store *s = store_open(*state, NULL);
     char key[16];
     for (int round = 0; round < 2; round++) {
-        struct call batch;
+        struct task batch;
         batch_init(&batch, 0);
-        batch.request.effects = EFFECT_ALL;
+        batch.call.request.effects = EFFECT_ALL;
         if (round == 0) store_put(s, "k15", "in the way");
         for (int i = 0; i < 20; i++) {
             snprintf(key, sizeof key, "k%d", i);
-            part_of(&batch, OP_PUT, key, "v")->request.condition = COND_ABSENT;
+            part_of(&batch.call, OP_PUT, key, "v")->request.condition = COND_ABSENT;
         }
-        part_of(&batch, OP_PUT, "k3", "twice")->request.condition = COND_ABSENT; /* not in its own way */
+        part_of(&batch.call, OP_PUT, "k3", "twice")->request.condition = COND_ABSENT; /* not in its own way */
         execute_call(s, &batch);
-        assert_int_equal(batch.reply.kind, round == 0 ? REPLY_CONFLICT : REPLY_PARTS);
+        assert_int_equal(batch.call.reply.kind, round == 0 ? REPLY_CONFLICT : REPLY_PARTS);
         assert_int_equal(store_len(s), round == 0 ? 1 : 20);
-        call_clear(&batch);
+        task_clear(&batch);
         if (round == 0) store_expect_kind(ASK(s, .op = OP_DELETE, .key = "k15"), REPLY_OK);
     }
     store_expect_value(ASK(s, .op = OP_GET, .key = "k3"), "twice");
@@ -131,19 +130,19 @@ static void all_or_nothing(void **state)
 
 static void in_database(struct store *s, enum op op, uint8_t database, uint16_t effects, int64_t number)
 {
-    struct call *call = &s->scratch;
-    call_clear(call);
-    store_fill(call, &(struct ask){.op = op, .key = "a", .value = "x", .ttl_kind = TTL_NEVER}, 0, 1);
-    call->request.database = database;
-    call->request.effects = effects;
-    call->request.number = number;
-    execute_call(s, call);
+    struct task *task = &s->scratch;
+    task_clear(task);
+    store_fill(task, &(struct ask){.op = op, .key = "a", .value = "x", .ttl_kind = TTL_NEVER}, 0, 1);
+    task->call.request.database = database;
+    task->call.request.effects = effects;
+    task->call.request.number = number;
+    execute_call(s, task);
 }
 
 static int64_t len_of(struct store *s, uint8_t database)
 {
     in_database(s, OP_LEN, database, 0, 0);
-    return s->scratch.reply.number;
+    return s->scratch.call.reply.number;
 }
 
 static void databases_are_apart(void **state)
@@ -158,10 +157,10 @@ static void databases_are_apart(void **state)
     assert_int_equal(len_of(s, 5), 0);
     assert_int_equal(len_of(s, 6), 1);
     in_database(s, OP_RANDOM, 6, 0, 0);
-    assert_int_equal(s->scratch.reply.kind, REPLY_KEY);
-    assert_true(slice_equal(s->scratch.reply.body, slice_text("a")));
+    assert_int_equal(s->scratch.call.reply.kind, REPLY_KEY);
+    assert_true(slice_equal(s->scratch.call.reply.body, slice_text("a")));
     in_database(s, OP_RANDOM, 5, 0, 0);
-    assert_int_equal(s->scratch.reply.kind, REPLY_NOT_FOUND);
+    assert_int_equal(s->scratch.call.reply.kind, REPLY_NOT_FOUND);
     in_database(s, OP_FLUSH, 0, EFFECT_ALL_DATABASES, 0);
     for (uint8_t i = 0; i < DATABASES; i++)
         assert_int_equal(len_of(s, i), 0);
@@ -259,16 +258,16 @@ static void *write_together(void *arg)
 {
     struct worker *w = arg;
     for (int round = 0; round < ROUNDS; round++) {
-        struct call batch;
+        struct task batch;
         char key[16], value[16];
         batch_init(&batch, w->lane);
         snprintf(value, sizeof value, "%u.%d", w->lane, round);
         for (int i = 0; i < KEYS_TOGETHER; i++) {
             snprintf(key, sizeof key, "together%d", i);
-            part_of(&batch, OP_PUT, key, value);
+            part_of(&batch.call, OP_PUT, key, value);
         }
         execute_call(w->s, &batch);
-        call_clear(&batch);
+        task_clear(&batch);
     }
     return NULL;
 }
@@ -277,17 +276,17 @@ static void *read_together(void *arg)
 {
     struct worker *w = arg;
     for (int round = 0; round < ROUNDS; round++) {
-        struct call batch;
+        struct task batch;
         char key[16];
         batch_init(&batch, w->lane);
         for (int i = KEYS_TOGETHER; i-- > 0;) {
             snprintf(key, sizeof key, "together%d", i);
-            part_of(&batch, OP_GET, key, NULL);
+            part_of(&batch.call, OP_GET, key, NULL);
         }
         execute_call(w->s, &batch);
-        for (const struct call *part = batch.parts; part; part = part->part_next)
-            w->torn += !slice_equal(part->reply.body, batch.parts->reply.body);
-        call_clear(&batch);
+        for (const struct call *part = batch.call.parts; part; part = part->part_next)
+            w->torn += !slice_equal(part->reply.body, batch.call.parts->reply.body);
+        task_clear(&batch);
     }
     return NULL;
 }
@@ -314,14 +313,14 @@ static void *rename_to_and_fro(void *arg)
 {
     struct worker *w = arg;
     for (int round = 0; round < ROUNDS; round++) {
-        struct call call;
-        call_init(&call);
+        struct task task;
+        task_init(&task);
         store_fill(
-            &call,
+            &task,
             &(struct ask){.op = OP_RENAME, .key = round % 2 ? "fro" : "to", .value = round % 2 ? "to" : "fro"},
             w->lane, 1);
-        execute_call(w->s, &call);
-        call_clear(&call);
+        execute_call(w->s, &task);
+        task_clear(&task);
     }
     return NULL;
 }
@@ -330,14 +329,15 @@ static void *count_names(void *arg)
 {
     struct worker *w = arg;
     for (int round = 0; round < ROUNDS; round++) {
-        struct call batch;
+        struct task batch;
         batch_init(&batch, w->lane);
-        struct call *to = part_of(&batch, OP_GET, "to", NULL), *fro = part_of(&batch, OP_GET, "fro", NULL);
-        struct call *len = part_of(&batch, OP_LEN, NULL, NULL);
+        struct call *to = part_of(&batch.call, OP_GET, "to", NULL),
+                    *fro = part_of(&batch.call, OP_GET, "fro", NULL);
+        struct call *len = part_of(&batch.call, OP_LEN, NULL, NULL);
         execute_call(w->s, &batch);
         w->torn +=
             (to->reply.kind == REPLY_VALUE) + (fro->reply.kind == REPLY_VALUE) != 1 || len->reply.number != 1;
-        call_clear(&batch);
+        task_clear(&batch);
     }
     return NULL;
 }

@@ -49,9 +49,8 @@ static void starts_empty(void **state)
     (void)state;
     assert_int_equal(call->request.key.len + call->request.value.len + call->request.tag.len, 0);
     assert_int_equal(call->reply.kind, REPLY_NONE);
-    assert_null(call->next);
-    assert_null(call->pipe_next);
-    assert_false(call->answered);
+    assert_null(call->parts);
+    assert_null(call->part_next);
     assert_int_equal(call->capacity, CALL_INLINE);
     assert_ptr_equal(call->data, call->room);
     drop_call(call);

@@ -12,8 +12,8 @@
 
 struct fixture {
     struct costs costs;
-    struct call calls[4];
-    struct call *pointers[4];
+    struct task tasks[4];
+    struct task *pointers[4];
 };
 
 static int setup(void **state)
@@ -21,9 +21,9 @@ static int setup(void **state)
     struct fixture *f = calloc(1, sizeof *f);
     costs_init(&f->costs);
     for (int i = 0; i < 4; i++) {
-        call_init(&f->calls[i]);
-        f->calls[i].request.op = OP_GET;
-        f->pointers[i] = &f->calls[i];
+        task_init(&f->tasks[i]);
+        f->tasks[i].call.request.op = OP_GET;
+        f->pointers[i] = &f->tasks[i];
     }
     *state = f;
     return 0;
@@ -33,7 +33,7 @@ static int teardown(void **state)
 {
     struct fixture *f = *state;
     for (int i = 0; i < 4; i++)
-        call_clear(&f->calls[i]);
+        task_clear(&f->tasks[i]);
     free(f);
     return 0;
 }
@@ -109,7 +109,7 @@ static void a_rare_slow_operation_gets_its_share(void **state)
 {
     struct fixture *f = *state;
     note(f, 4, 4000, 300);
-    f->calls[3].request.op = OP_SCAN;
+    f->tasks[3].call.request.op = OP_SCAN;
     for (int i = 0; i < 400; i++)
         note(f, i % 4 ? 3 : 4, i % 4 ? 3000 : 103000, 1); /* 1 us each, and SCAN 100 us */
     assert_in_range(cost(f, OP_GET), 500, 4000);
@@ -120,11 +120,11 @@ static void a_batch_costs_what_its_parts_cost(void **state)
 {
     struct fixture *f = *state;
     note(f, 1, 1000, 300);
-    make_batch(&f->calls[0], OP_GET, 10);
+    make_batch(&f->tasks[0].call, OP_GET, 10);
     uint64_t one = cost(f, OP_GET);
-    assert_int_equal(costs_of(&f->costs, &f->calls[0]), 10 * one);
-    make_batch(call_add_part(&f->calls[0]), OP_GET, 5); /* a batch within */
-    assert_int_equal(costs_of(&f->costs, &f->calls[0]), 15 * one);
+    assert_int_equal(costs_of(&f->costs, &f->tasks[0].call), 10 * one);
+    make_batch(call_add_part(&f->tasks[0].call), OP_GET, 5); /* a batch within */
+    assert_int_equal(costs_of(&f->costs, &f->tasks[0].call), 15 * one);
 }
 
 /* The parts of one batch are one measurement together, not one each. */
@@ -132,14 +132,14 @@ static void many_parts_are_one_measurement(void **state)
 {
     struct fixture *f = *state;
     note(f, 1, 1000, 300);
-    make_batch(&f->calls[0], OP_GET, 1000);
+    make_batch(&f->tasks[0].call, OP_GET, 1000);
     uint64_t before = cost(f, OP_GET);
     note(f, 1, 2 * 1000 * before, 1);
     assert_in_range(cost(f, OP_GET), before, before + before / 4);
     note(f, 1, 1000 * before / 2, 100);
     assert_in_range(cost(f, OP_GET), before / 2 - before / 50, before / 2 + before / 50);
-    make_batch(&f->calls[1], OP_PUT, 1000); /* of an operation that was not measured before */
-    f->pointers[0] = &f->calls[1];
+    make_batch(&f->tasks[1].call, OP_PUT, 1000); /* of an operation that was not measured before */
+    f->pointers[0] = &f->tasks[1];
     note(f, 1, 5000000, 100);
     assert_in_range(cost(f, OP_PUT), 4900, 5200);
 }

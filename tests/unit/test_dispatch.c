@@ -23,7 +23,7 @@ struct fake {
     bool queues;
     struct costs costs;
     struct ring *ring;
-    struct call *given[CALLS];
+    struct task *given[CALLS];
     size_t given_count, returned_count;
     unsigned flushes;
     struct fake_clock *clock;
@@ -35,24 +35,24 @@ static struct fake *fake_of(const struct backend *b)
     return (struct fake *)b;
 }
 
-static enum backend_submit fake_submit(struct backend *b, struct call *call)
+static enum backend_submit fake_submit(struct backend *b, struct task *task)
 {
     struct fake *f = fake_of(b);
     assert_true(f->given_count < CALLS);
-    f->given[f->given_count++] = call;
+    f->given[f->given_count++] = task;
     if (f->queues) {
-        assert_true(ring_push(f->ring, call));
+        assert_true(ring_push(f->ring, task));
         return BACKEND_QUEUED;
     }
     atomic_fetch_add(&f->clock->ns, f->cost_ns);
-    call->reply.kind = REPLY_OK;
+    task->call.reply.kind = REPLY_OK;
     return BACKEND_DONE;
 }
 
-static void fake_run(struct backend *b, struct call **calls, size_t count)
+static void fake_run(struct backend *b, struct task **tasks, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        fake_submit(b, calls[i]);
+        fake_submit(b, tasks[i]);
 }
 
 static uint32_t fake_stations(const struct backend *b)
@@ -95,7 +95,7 @@ struct fixture {
     struct metrics *metrics;
     struct dispatch *dispatch;
     struct service service;
-    struct call calls[CALLS];
+    struct task tasks[CALLS];
     size_t call_count;
     uint64_t now_ns;
     bool config_fails;
@@ -152,7 +152,7 @@ static int setup(void **state)
     f->metrics = metrics_create();
     open_dispatch(f, true);
     for (int i = 0; i < CALLS; i++)
-        call_init(&f->calls[i]);
+        task_init(&f->tasks[i]);
     *state = f;
     return 0;
 }
@@ -164,7 +164,7 @@ static int teardown(void **state)
     struct fixture *f = *state;
     drain(f); /* what still waits would be freed with the dispatch, as the network room's calls are */
     for (int i = 0; i < CALLS; i++)
-        call_clear(&f->calls[i]);
+        task_clear(&f->tasks[i]);
     dispatch_destroy(f->dispatch);
     metrics_destroy(f->metrics);
     ring_destroy(f->fake.ring);
@@ -173,19 +173,19 @@ static int teardown(void **state)
     return 0;
 }
 
-static enum service_verdict submit_call(struct fixture *f, struct call *call)
+static enum service_verdict submit_call(struct fixture *f, struct task *task)
 {
-    return f->service.submit(f->service.ctx, call, f->now_ns);
+    return f->service.submit(f->service.ctx, task, f->now_ns);
 }
 
 /* The next call, not yet submitted. */
-static struct call *call_of(struct fixture *f, enum op op)
+static struct task *call_of(struct fixture *f, enum op op)
 {
-    struct call *call = &f->calls[f->call_count++];
-    call->request.op = op;
-    call->arrived_ns = f->now_ns;
-    if (op_needs_table(op) && op != OP_LEN) call->request.key = slice_text("a-key");
-    return call;
+    struct task *task = &f->tasks[f->call_count++];
+    task->call.request.op = op;
+    task->arrived_ns = f->now_ns;
+    if (op_needs_table(op) && op != OP_LEN) task->call.request.key = slice_text("a-key");
+    return task;
 }
 
 static enum service_verdict submit(struct fixture *f, enum op op)
@@ -193,9 +193,9 @@ static enum service_verdict submit(struct fixture *f, enum op op)
     return submit_call(f, call_of(f, op));
 }
 
-static struct call *latest(struct fixture *f)
+static struct task *latest(struct fixture *f)
 {
-    return &f->calls[f->call_count - 1];
+    return &f->tasks[f->call_count - 1];
 }
 
 static struct service_batch flush(struct fixture *f)
@@ -203,25 +203,25 @@ static struct service_batch flush(struct fixture *f)
     return f->service.flush(f->service.ctx, 0, f->now_ns);
 }
 
-static bool owns_its_bytes(const struct call *call)
+static bool owns_its_bytes(const struct task *task)
 {
-    const char *key = call->request.key.ptr;
-    return key >= call->data && key < call->data + call->capacity;
+    const char *key = task->call.request.key.ptr;
+    return key >= task->call.data && key < task->call.data + task->call.capacity;
 }
 
 /* The backend begins on a call, and gives it back. */
 static void take(struct fixture *f)
 {
-    void *call;
-    ring_pop(f->fake.ring, &call, 1);
+    void *task;
+    ring_pop(f->fake.ring, &task, 1);
 }
 
-static void give_back(struct fixture *f, struct call *call)
+static void give_back(struct fixture *f, struct task *task)
 {
     f->fake.returned_count++;
-    call->reply.kind = REPLY_OK;
-    call->taken_ns = call->done_ns = f->now_ns;
-    f->service.returned(f->service.ctx, call, f->now_ns);
+    task->call.reply.kind = REPLY_OK;
+    task->taken_ns = task->done_ns = f->now_ns;
+    f->service.returned(f->service.ctx, task, f->now_ns);
 }
 
 static void drain(struct fixture *f)
@@ -241,7 +241,7 @@ static void in_place_is_answered(void **state)
     struct fixture *f = *state;
     open_dispatch(f, false);
     assert_int_equal(submit(f, OP_GET), SERVICE_ANSWERED);
-    assert_int_equal(latest(f)->reply.kind, REPLY_OK);
+    assert_int_equal(latest(f)->call.reply.kind, REPLY_OK);
     assert_false(owns_its_bytes(latest(f))); /* nothing is copied where nothing is kept */
 }
 
@@ -259,18 +259,18 @@ static void fast_ones_run_together(void **state)
     assert_int_equal(submit(f, OP_PUT), SERVICE_HERE);
     assert_int_equal(f->fake.given_count, alone);
     assert_false(owns_its_bytes(latest(f)));
-    struct call *calls[] = {&f->calls[alone], &f->calls[alone + 1]};
-    f->service.run(f->service.ctx, calls, 2, f->now_ns);
+    struct task *tasks[] = {&f->tasks[alone], &f->tasks[alone + 1]};
+    f->service.run(f->service.ctx, tasks, 2, f->now_ns);
     assert_int_equal(f->fake.given_count, alone + 2);
-    assert_int_equal(calls[0]->reply.kind, REPLY_OK);
-    assert_int_equal(calls[1]->reply.kind, REPLY_OK);
+    assert_int_equal(tasks[0]->call.reply.kind, REPLY_OK);
+    assert_int_equal(tasks[1]->call.reply.kind, REPLY_OK);
 }
 
 static void queued_with_its_own_bytes(void **state)
 {
     struct fixture *f = *state;
     assert_int_equal(submit(f, OP_PUT), SERVICE_QUEUED);
-    assert_int_equal(latest(f)->reply.kind, REPLY_NONE);
+    assert_int_equal(latest(f)->call.reply.kind, REPLY_NONE);
     assert_true(owns_its_bytes(latest(f)));
     assert_int_equal(f->fake.given_count, 1);
     assert_int_equal(f->fake.flushes, 0);
@@ -286,16 +286,16 @@ static void refused_before_it_is_copied(void **state)
     for (int i = 0; i < 4; i++)
         assert_int_equal(submit(f, OP_PUT), SERVICE_QUEUED);
     assert_int_equal(submit(f, OP_PUT), SERVICE_ANSWERED);
-    assert_int_equal(latest(f)->reply.kind, REPLY_OVERLOADED);
-    assert_true(latest(f)->reply.number >= 1);
+    assert_int_equal(latest(f)->call.reply.kind, REPLY_OVERLOADED);
+    assert_true(latest(f)->call.reply.number >= 1);
     assert_false(owns_its_bytes(latest(f)));
-    struct call *header = call_of(f, OP_PUT);
+    struct task *header = call_of(f, OP_PUT);
     assert_int_equal(f->service.admit(f->service.ctx, header, f->now_ns), SERVICE_ANSWERED);
-    assert_int_equal(header->reply.kind, REPLY_OVERLOADED);
+    assert_int_equal(header->call.reply.kind, REPLY_OVERLOADED);
     /* One is begun: there is a place. */
     take(f);
-    call_clear(header);
-    header->request.op = OP_PUT;
+    task_clear(header);
+    header->call.request.op = OP_PUT;
     assert_int_equal(f->service.admit(f->service.ctx, header, f->now_ns), SERVICE_ADMITTED);
     assert_int_equal(submit(f, OP_PUT), SERVICE_QUEUED);
 }
@@ -315,7 +315,7 @@ static void the_line_moves_up(void **state)
     assert_null(batch.answered);
     assert_int_equal(f->fake.given_count, 3);
     for (size_t i = 0; i < 3; i++)
-        assert_ptr_equal(f->fake.given[i], &f->calls[i]);
+        assert_ptr_equal(f->fake.given[i], &f->tasks[i]);
 }
 
 static void wait_holds_when_full(void **state)
@@ -327,14 +327,14 @@ static void wait_holds_when_full(void **state)
     for (int i = 0; i < 4; i++)
         assert_int_equal(submit(f, OP_GET), SERVICE_QUEUED);
     assert_int_equal(submit(f, OP_GET), SERVICE_HOLD);
-    struct call *held = latest(f);
-    assert_int_equal(held->reply.kind, REPLY_NONE);
+    struct task *held = latest(f);
+    assert_int_equal(held->call.reply.kind, REPLY_NONE);
     assert_true(owns_its_bytes(held)); /* it outlives the input buffer */
     take(f);
     give_back(f, f->fake.given[0]);
     assert_true(flush(f).room);
     assert_int_equal(submit_call(f, held), SERVICE_QUEUED);
-    assert_true(slice_equal(held->request.key, slice_text("a-key")));
+    assert_true(slice_equal(held->call.request.key, slice_text("a-key")));
 }
 
 static void a_raised_bound_lets_in_at_once(void **state)
@@ -359,11 +359,11 @@ static void the_important_supplant(void **state)
         submit(f, OP_GET);
     assert_int_equal(submit(f, OP_DELETE), SERVICE_QUEUED);
     struct service_batch batch = flush(f);
-    assert_ptr_equal(batch.answered, &f->calls[3]);
+    assert_ptr_equal(batch.answered, &f->tasks[3]);
     assert_null(batch.answered->next);
-    assert_int_equal(batch.answered->reply.kind, REPLY_OVERLOADED);
-    struct call *sheddable = call_of(f, OP_DELETE);
-    sheddable->request.priority = PRIORITY_SHEDDABLE; /* its own word counts */
+    assert_int_equal(batch.answered->call.reply.kind, REPLY_OVERLOADED);
+    struct task *sheddable = call_of(f, OP_DELETE);
+    sheddable->call.request.priority = PRIORITY_SHEDDABLE; /* its own word counts */
     assert_int_equal(submit_call(f, sheddable), SERVICE_ANSWERED);
 }
 
@@ -379,22 +379,22 @@ static void slow_work_in_place_waits_its_turn(void **state)
     while (queued > worked_off) {
         struct service_batch batch = flush(f);
         assert_true(batch.room);
-        for (struct call *call = batch.answered; call; call = call->next, worked_off++)
-            assert_int_equal(call->reply.kind, REPLY_OK);
+        for (struct task *task = batch.answered; task; task = task->next, worked_off++)
+            assert_int_equal(task->call.reply.kind, REPLY_OK);
         assert_int_equal(batch.more, queued > worked_off);
     }
     for (size_t i = 0; i < 5; i++)
-        assert_ptr_equal(f->fake.given[i], &f->calls[i]);
+        assert_ptr_equal(f->fake.given[i], &f->tasks[i]);
 }
 
 static void no_memory_for_the_request(void **state)
 {
     struct fixture *f = *state;
-    struct call *call = call_of(f, OP_PUT);
-    call->request.value.len = SIZE_MAX; /* no such room */
-    assert_int_equal(submit_call(f, call), SERVICE_ANSWERED);
-    assert_int_equal(call->reply.kind, REPLY_ERROR);
-    assert_int_equal(call->reply.error, ERR_OUT_OF_MEMORY);
+    struct task *task = call_of(f, OP_PUT);
+    task->call.request.value.len = SIZE_MAX; /* no such room */
+    assert_int_equal(submit_call(f, task), SERVICE_ANSWERED);
+    assert_int_equal(task->call.reply.kind, REPLY_ERROR);
+    assert_int_equal(task->call.reply.error, ERR_OUT_OF_MEMORY);
     assert_int_equal(f->fake.given_count, 0);
 }
 
@@ -406,13 +406,13 @@ static void local_operations_are_answered_at_once(void **state)
     for (int i = 0; i < 5; i++)
         submit(f, OP_GET); /* even when the queue is full */
     assert_int_equal(submit(f, OP_PING), SERVICE_ANSWERED);
-    assert_int_equal(latest(f)->reply.kind, REPLY_PONG);
+    assert_int_equal(latest(f)->call.reply.kind, REPLY_PONG);
     assert_int_equal(submit(f, OP_VERSION), SERVICE_ANSWERED);
-    assert_int_equal(latest(f)->reply.kind, REPLY_VERSION);
-    assert_true(slice_equal(latest(f)->reply.body, slice_text("sluice " SLUICE_VERSION " protocol 1")));
+    assert_int_equal(latest(f)->call.reply.kind, REPLY_VERSION);
+    assert_true(slice_equal(latest(f)->call.reply.body, slice_text("sluice " SLUICE_VERSION " protocol 1")));
     assert_int_equal(submit(f, OP_HELP), SERVICE_ANSWERED);
-    assert_int_equal(latest(f)->reply.kind, REPLY_TEXT);
-    assert_true(slice_equal(latest(f)->reply.body, text_help()));
+    assert_int_equal(latest(f)->call.reply.kind, REPLY_TEXT);
+    assert_true(slice_equal(latest(f)->call.reply.body, text_help()));
 }
 
 static void stats_is_json(void **state)
@@ -423,8 +423,8 @@ static void stats_is_json(void **state)
     assert_true(metrics_counter(f->metrics, "test.answers", &answers));
     assert_true(dispatch_register_metrics(f->dispatch, f->metrics));
     assert_int_equal(submit(f, OP_STATS), SERVICE_ANSWERED);
-    assert_int_equal(latest(f)->reply.kind, REPLY_JSON);
-    json_t *stats = json_loadb(latest(f)->reply.body.ptr, latest(f)->reply.body.len, 0, NULL);
+    assert_int_equal(latest(f)->call.reply.kind, REPLY_JSON);
+    json_t *stats = json_loadb(latest(f)->call.reply.body.ptr, latest(f)->call.reply.body.len, 0, NULL);
     assert_non_null(stats);
     json_t *queue = json_object_get(stats, "queue");
     assert_int_equal(json_integer_value(json_object_get(json_object_get(stats, "test"), "answers")), 42);
@@ -437,12 +437,12 @@ static void config_is_what_is_written(void **state)
 {
     struct fixture *f = *state;
     assert_int_equal(submit(f, OP_CONFIG), SERVICE_ANSWERED);
-    assert_int_equal(latest(f)->reply.kind, REPLY_JSON);
-    assert_true(slice_equal(latest(f)->reply.body, slice_text("{\"threads\":2}")));
+    assert_int_equal(latest(f)->call.reply.kind, REPLY_JSON);
+    assert_true(slice_equal(latest(f)->call.reply.body, slice_text("{\"threads\":2}")));
     f->config_fails = true;
     assert_int_equal(submit(f, OP_CONFIG), SERVICE_ANSWERED);
-    assert_int_equal(latest(f)->reply.kind, REPLY_ERROR);
-    assert_int_equal(latest(f)->reply.error, ERR_INTERNAL);
+    assert_int_equal(latest(f)->call.reply.kind, REPLY_ERROR);
+    assert_int_equal(latest(f)->call.reply.error, ERR_INTERNAL);
 }
 
 static void config_set_says_what_is_wrong(void **state)
@@ -450,13 +450,13 @@ static void config_set_says_what_is_wrong(void **state)
     struct fixture *f = *state;
     static const char *const errors[] = {NULL, "no such thing"};
     for (int i = 0; i < 2; i++) {
-        struct call *call = call_of(f, OP_CONFIG_SET);
-        call->request.key = slice_text("queue.bound");
-        call->request.value = slice_text("5");
+        struct task *task = call_of(f, OP_CONFIG_SET);
+        task->call.request.key = slice_text("queue.bound");
+        task->call.request.value = slice_text("5");
         f->set_error = errors[i];
-        assert_int_equal(submit_call(f, call), SERVICE_ANSWERED);
-        assert_int_equal(call->reply.kind, i == 0 ? REPLY_OK : REPLY_ERROR);
-        if (i == 1) assert_true(slice_equal(call->reply.body, slice_text(errors[1])));
+        assert_int_equal(submit_call(f, task), SERVICE_ANSWERED);
+        assert_int_equal(task->call.reply.kind, i == 0 ? REPLY_OK : REPLY_ERROR);
+        if (i == 1) assert_true(slice_equal(task->call.reply.body, slice_text(errors[1])));
     }
 }
 
@@ -465,8 +465,8 @@ static void quit_is_no_operation_here(void **state)
 {
     struct fixture *f = *state;
     assert_int_equal(submit(f, OP_QUIT), SERVICE_ANSWERED);
-    assert_int_equal(latest(f)->reply.kind, REPLY_ERROR);
-    assert_int_equal(latest(f)->reply.error, ERR_INTERNAL);
+    assert_int_equal(latest(f)->call.reply.kind, REPLY_ERROR);
+    assert_int_equal(latest(f)->call.reply.error, ERR_INTERNAL);
 }
 
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, setup, teardown)

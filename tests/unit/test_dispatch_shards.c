@@ -27,7 +27,7 @@ struct fixture {
     struct service service;
     struct mailbox boxes[LANES];
     unsigned woken[LANES];
-    struct call calls[CALLS];
+    struct task tasks[CALLS];
     int used;
     int back; /* calls that have come back to lane 0, in order */
 };
@@ -75,7 +75,7 @@ static int setup(void **state)
     f->service = dispatch_service(f->dispatch);
     assert_non_null(f->service.serve);
     for (int i = 0; i < CALLS; i++)
-        call_init(&f->calls[i]);
+        task_init(&f->tasks[i]);
     *state = f;
     return 0;
 }
@@ -84,7 +84,7 @@ static int teardown(void **state)
 {
     struct fixture *f = *state;
     for (int i = 0; i < CALLS; i++)
-        call_clear(&f->calls[i]);
+        task_clear(&f->tasks[i]);
     backend_owner.stop(f->backend);
     dispatch_destroy(f->dispatch);
     fake_clock_destroy(&f->clock);
@@ -95,10 +95,10 @@ static int teardown(void **state)
 /* A key of the shard, its number `n`. */
 static void find_key(struct fixture *f, uint32_t shard, int n, char key[16])
 {
-    struct call probe = {.request = {.op = OP_GET}};
+    struct task probe = {.call.request = {.op = OP_GET}};
     for (int i = 0;; i++) {
         snprintf(key, 16, "key%d", i);
-        probe.request.key = slice_text(key);
+        probe.call.request.key = slice_text(key);
         if (backend_owner.station_of(f->backend, &probe) == shard && n-- == 0) return;
     }
 }
@@ -106,25 +106,25 @@ static void find_key(struct fixture *f, uint32_t shard, int n, char key[16])
 static enum service_verdict put(struct fixture *f, uint32_t shard, int n, bool followed)
 {
     char key[16];
-    struct call *call = &f->calls[f->used++];
+    struct task *task = &f->tasks[f->used++];
     find_key(f, shard, n, key);
-    call->request.op = OP_PUT;
-    call->request.key = slice_text(key);
-    call->request.value = slice_text("v");
-    call->conn = CONN;
-    call->followed = followed;
-    call->arrived_ns = clock_ns(&f->clock.clock);
-    bool owned = call_own(call); /* before `key` ends */
+    task->call.request.op = OP_PUT;
+    task->call.request.key = slice_text(key);
+    task->call.request.value = slice_text("v");
+    task->conn = CONN;
+    task->followed = followed;
+    task->arrived_ns = clock_ns(&f->clock.clock);
+    bool owned = call_own(&task->call); /* before `key` ends */
     assert_true(owned);
-    return f->service.submit(f->service.ctx, call, call->arrived_ns);
+    return f->service.submit(f->service.ctx, task, task->arrived_ns);
 }
 
 static void run_here(struct fixture *f, int from, int to)
 {
-    struct call *calls[CALLS];
+    struct task *tasks[CALLS];
     for (int i = from; i < to; i++)
-        calls[i - from] = &f->calls[i];
-    f->service.run(f->service.ctx, calls, (size_t)(to - from), clock_ns(&f->clock.clock));
+        tasks[i - from] = &f->tasks[i];
+    f->service.run(f->service.ctx, tasks, (size_t)(to - from), clock_ns(&f->clock.clock));
 }
 
 /* The end of lane 0's turn. */
@@ -138,9 +138,10 @@ static void serve_and_collect(struct fixture *f)
 {
     while (f->service.serve(f->service.ctx, 1))
         ;
-    for (struct call *call = mailbox_take(&f->boxes[0]); call; call = call->next) {
-        assert_int_equal(call->reply.kind, REPLY_STORED);
-        f->service.returned(f->service.ctx, call, clock_ns(&f->clock.clock));
+    for (struct mail *mail = mailbox_take(&f->boxes[0]); mail; mail = mail->next) {
+        struct task *task = task_of_mail(mail);
+        assert_int_equal(task->call.reply.kind, REPLY_STORED);
+        f->service.returned(f->service.ctx, task, clock_ns(&f->clock.clock));
         f->back++;
     }
 }
@@ -149,7 +150,7 @@ static void a_lone_call_goes_to_its_owner(void **state)
 {
     struct fixture *f = *state;
     assert_int_equal(put(f, 0, 0, false), SERVICE_ANSWERED); /* until it is known how fast that is */
-    assert_int_equal(f->calls[0].reply.kind, REPLY_STORED);
+    assert_int_equal(f->tasks[0].call.reply.kind, REPLY_STORED);
     assert_int_equal(put(f, 1, 0, false), SERVICE_QUEUED);
     assert_int_equal(f->woken[1], 0);
     flush(f);
@@ -166,7 +167,7 @@ static void a_pipeline_is_executed_where_it_was_read(void **state)
     struct fixture *f = *state;
     for (int i = 0; i < 6; i++) {
         assert_int_equal(put(f, (uint32_t)i % 2, i, i < 5), i == 5 ? SERVICE_QUEUED : SERVICE_ANSWERED);
-        if (i < 5) assert_int_equal(f->calls[i].reply.kind, REPLY_STORED);
+        if (i < 5) assert_int_equal(f->tasks[i].call.reply.kind, REPLY_STORED);
     }
     flush(f);
     serve_and_collect(f); /* the last one: nothing was under way any more */
@@ -184,7 +185,7 @@ static void its_end_stays_with_it(void **state)
     assert_int_equal(put(f, 1, 1, false), SERVICE_HERE);
     run_here(f, first, f->used);
     for (int i = first; i < f->used; i++)
-        assert_int_equal(f->calls[i].reply.kind, REPLY_STORED);
+        assert_int_equal(f->tasks[i].call.reply.kind, REPLY_STORED);
     assert_int_equal(put(f, 1, 2, false), SERVICE_QUEUED);
     flush(f);
     serve_and_collect(f);
@@ -196,7 +197,7 @@ static void who_comes_later_follows(void **state)
     assert_int_equal(put(f, 1, 0, false), SERVICE_QUEUED);
     assert_int_equal(put(f, 0, 0, false), SERVICE_QUEUED); /* its own session, but there is one before it */
     assert_int_equal(put(f, 0, 1, true), SERVICE_QUEUED);
-    assert_int_equal(f->calls[2].wait.station, 1);
+    assert_int_equal(f->tasks[2].wait.station, 1);
     flush(f);
     for (int i = 0; i < 3; i++) {
         serve_and_collect(f);
@@ -212,11 +213,11 @@ static void len_is_executed_here(void **state)
     struct fixture *f = *state;
     for (int i = 0; i < 4; i++)
         assert_int_equal(put(f, (uint32_t)i % 2, i, true), SERVICE_ANSWERED);
-    struct call *call = &f->calls[f->used++];
-    call->request.op = OP_LEN;
-    call->conn = CONN;
-    assert_int_equal(f->service.submit(f->service.ctx, call, clock_ns(&f->clock.clock)), SERVICE_ANSWERED);
-    assert_int_equal(call->reply.number, 4);
+    struct task *task = &f->tasks[f->used++];
+    task->call.request.op = OP_LEN;
+    task->conn = CONN;
+    assert_int_equal(f->service.submit(f->service.ctx, task, clock_ns(&f->clock.clock)), SERVICE_ANSWERED);
+    assert_int_equal(task->call.reply.number, 4);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

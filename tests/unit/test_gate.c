@@ -25,9 +25,9 @@ struct fixture {
     struct gate_stats *stats;
     struct costs costs;
     struct ring *ring;
-    struct call calls[CALLS];
+    struct task tasks[CALLS];
     size_t used;
-    struct call *sent[CALLS]; /* to the backend and not yet back, oldest first */
+    struct task *sent[CALLS]; /* to the backend and not yet back, oldest first */
     size_t sent_count;
     uint64_t now_ns;
 };
@@ -48,7 +48,7 @@ static struct fixture *fixture_create(bool in_place, uint32_t gates)
         gate_tune(&f->gates[i], &policy_reject, 8, 0);
     }
     for (int i = 0; i < CALLS; i++)
-        call_init(&f->calls[i]);
+        task_init(&f->tasks[i]);
     return f;
 }
 
@@ -70,9 +70,9 @@ static int setup_many(void **state)
     return 0;
 }
 
-static void forget(struct call *call)
+static void forget(struct task *task)
 {
-    (void)call;
+    (void)task;
 }
 
 static int teardown(void **state)
@@ -87,30 +87,30 @@ static int teardown(void **state)
     return 0;
 }
 
-static struct call *call_of(struct fixture *f, uint64_t conn, enum priority priority)
+static struct task *call_of(struct fixture *f, uint64_t conn, enum priority priority)
 {
     assert_true(f->used < CALLS);
-    struct call *call = &f->calls[f->used++];
-    call->conn = conn;
-    call->request.op = OP_GET;
-    call->request.priority = priority;
-    call->arrived_ns = f->now_ns;
-    return call;
+    struct task *task = &f->tasks[f->used++];
+    task->conn = conn;
+    task->call.request.op = OP_GET;
+    task->call.request.priority = priority;
+    task->arrived_ns = f->now_ns;
+    return task;
 }
 
-static void send(struct fixture *f, struct gate *g, struct call *call)
+static void send(struct fixture *f, struct gate *g, struct task *task)
 {
-    assert_true(ring_push(f->ring, call));
-    gate_sent(g, call);
-    f->sent[f->sent_count++] = call;
+    assert_true(ring_push(f->ring, task));
+    gate_sent(g, task);
+    f->sent[f->sent_count++] = task;
 }
 
 /* As an I/O thread does it. */
-static enum gate_verdict submit(struct fixture *f, struct gate *g, struct call *call)
+static enum gate_verdict submit(struct fixture *f, struct gate *g, struct task *task)
 {
-    enum gate_verdict verdict = gate_judge(g, call, f->now_ns);
-    if (verdict == GATE_PASS && !g->options.in_place) send(f, g, call);
-    return verdict == GATE_LINE ? gate_enter(g, call, f->now_ns) : verdict;
+    enum gate_verdict verdict = gate_judge(g, task, f->now_ns);
+    if (verdict == GATE_PASS && !g->options.in_place) send(f, g, task);
+    return verdict == GATE_LINE ? gate_enter(g, task, f->now_ns) : verdict;
 }
 
 static enum gate_verdict submit_one(struct fixture *f, uint64_t conn, enum priority priority)
@@ -118,43 +118,43 @@ static enum gate_verdict submit_one(struct fixture *f, uint64_t conn, enum prior
     return submit(f, &f->gates[0], call_of(f, conn, priority));
 }
 
-static struct call *latest(struct fixture *f)
+static struct task *latest(struct fixture *f)
 {
-    return &f->calls[f->used - 1];
+    return &f->tasks[f->used - 1];
 }
 
 /* What the gate has for the backend. */
 static size_t serve(struct fixture *f, struct gate *g)
 {
-    struct call *call;
+    struct task *task;
     size_t count = 0;
-    while ((call = gate_next(g, f->now_ns)) != NULL) {
-        send(f, g, call);
+    while ((task = gate_next(g, f->now_ns)) != NULL) {
+        send(f, g, task);
         count++;
     }
     return count;
 }
 
 /* The backend begins on its oldest call, and gives it back after `took_ns`. */
-static struct call *give_back(struct fixture *f, struct gate *g, uint64_t took_ns)
+static struct task *give_back(struct fixture *f, struct gate *g, uint64_t took_ns)
 {
     void *taken;
     assert_int_equal(ring_pop(f->ring, &taken, 1), 1);
-    struct call *call = taken;
-    assert_ptr_equal(call, f->sent[0]);
+    struct task *task = taken;
+    assert_ptr_equal(task, f->sent[0]);
     memmove(f->sent, f->sent + 1, --f->sent_count * sizeof f->sent[0]);
-    call->taken_ns = f->now_ns;
+    task->taken_ns = f->now_ns;
     f->now_ns += took_ns;
-    call->done_ns = f->now_ns;
-    call->reply.kind = REPLY_OK;
-    gate_returned(g, call, f->now_ns);
-    return call;
+    task->done_ns = f->now_ns;
+    task->call.reply.kind = REPLY_OK;
+    gate_returned(g, task, f->now_ns);
+    return task;
 }
 
-static size_t count_of(struct call *calls)
+static size_t count_of(struct task *tasks)
 {
     size_t count = 0;
-    for (; calls; calls = calls->next)
+    for (; tasks; tasks = tasks->next)
         count++;
     return count;
 }
@@ -174,8 +174,8 @@ static void two_pass_and_the_bound_is_exact(void **state)
     for (int i = 0; i < 8; i++)
         assert_int_equal(submit_one(f, i, PRIORITY_NORMAL), i < 2 ? GATE_PASS : GATE_LINE);
     assert_int_equal(submit_one(f, 9, PRIORITY_NORMAL), GATE_REFUSE);
-    assert_int_equal(latest(f)->reply.kind, REPLY_OVERLOADED);
-    assert_in_range(latest(f)->reply.number, 1, 2);
+    assert_int_equal(latest(f)->call.reply.kind, REPLY_OVERLOADED);
+    assert_in_range(latest(f)->call.reply.number, 1, 2);
     assert_int_equal(counter_get(&f->stats[0].deepest), 8);
     /* What is executed does not wait any more. */
     void *taken;
@@ -201,8 +201,8 @@ static void no_memory_to_wait(void **state)
     submit_one(f, 2, PRIORITY_NORMAL);
     fault_arm(FAULT_CALL_ALLOC, 1, 1);
     assert_int_equal(submit_one(f, 3, PRIORITY_NORMAL), GATE_REFUSE);
-    assert_int_equal(latest(f)->reply.kind, REPLY_ERROR);
-    assert_int_equal(latest(f)->reply.error, ERR_OUT_OF_MEMORY);
+    assert_int_equal(latest(f)->call.reply.kind, REPLY_ERROR);
+    assert_int_equal(latest(f)->call.reply.error, ERR_OUT_OF_MEMORY);
     assert_int_equal(atomic_load(&f->station.lined), 0);
     fault_disarm_all();
     assert_int_equal(submit_one(f, 3, PRIORITY_NORMAL), GATE_LINE);
@@ -229,17 +229,17 @@ static void a_higher_class_supplants_the_newest_of_the_lowest(void **state)
     submit_one(f, 1, PRIORITY_NORMAL);
     submit_one(f, 2, PRIORITY_NORMAL);
     submit_one(f, 3, PRIORITY_SHEDDABLE);
-    struct call *victim = latest(f);
+    struct task *victim = latest(f);
     fill(f, PRIORITY_NORMAL);
     assert_int_equal(submit_one(f, 70, PRIORITY_SHEDDABLE), GATE_REFUSE);
     assert_int_equal(submit_one(f, 71, PRIORITY_NORMAL), GATE_LINE);
-    struct call *answered = gate_answered(&f->gates[0]);
+    struct task *answered = gate_answered(&f->gates[0]);
     assert_ptr_equal(answered, victim);
     assert_null(answered->next);
-    assert_int_equal(answered->reply.kind, REPLY_OVERLOADED);
+    assert_int_equal(answered->call.reply.kind, REPLY_OVERLOADED);
     assert_null(gate_answered(&f->gates[0]));
     assert_int_equal(submit_one(f, 72, PRIORITY_NORMAL), GATE_REFUSE);
-    struct call *newest = &f->calls[f->used - 2]; /* of 71 */
+    struct task *newest = &f->tasks[f->used - 2]; /* of 71 */
     assert_int_equal(submit_one(f, 73, PRIORITY_CRITICAL), GATE_LINE);
     assert_ptr_equal(gate_answered(&f->gates[0]), newest);
     assert_int_equal(counter_get(&f->stats[0].supplanted), 2);
@@ -251,7 +251,7 @@ static void the_greedy_make_room_for_the_modest(void **state)
     struct fixture *f = *state;
     for (int i = 0; i < 8; i++)
         submit_one(f, 1, PRIORITY_NORMAL);
-    struct call *newest = latest(f);
+    struct task *newest = latest(f);
     assert_int_equal(submit_one(f, 1, PRIORITY_NORMAL), GATE_REFUSE); /* not for himself */
     assert_int_equal(submit_one(f, 2, PRIORITY_NORMAL), GATE_LINE);
     assert_ptr_equal(gate_answered(&f->gates[0]), newest);
@@ -271,7 +271,7 @@ static void the_critical_leave_some_room_to_the_modest(void **state)
     gate_tune(&f->gates[0], &policy_reject, 20, 0);
     for (int i = 0; i < 20; i++)
         submit_one(f, 1, PRIORITY_CRITICAL);
-    struct call *newest = latest(f);
+    struct task *newest = latest(f);
     assert_int_equal(submit_one(f, 2, PRIORITY_NORMAL), GATE_LINE);
     assert_ptr_equal(gate_answered(&f->gates[0]), newest);
     assert_int_equal(submit_one(f, 2, PRIORITY_NORMAL), GATE_REFUSE); /* he has one now */
@@ -288,9 +288,9 @@ static void drop_oldest_drops_the_oldest(void **state)
     fill(f, PRIORITY_NORMAL);
     for (int i = 2; i < 6; i++) { /* the first two are with the backend */
         assert_int_equal(submit_one(f, f->used + 1, PRIORITY_NORMAL), GATE_LINE);
-        struct call *answered = gate_answered(&f->gates[0]);
-        assert_ptr_equal(answered, &f->calls[i]);
-        assert_int_equal(answered->reply.kind, REPLY_OVERLOADED);
+        struct task *answered = gate_answered(&f->gates[0]);
+        assert_ptr_equal(answered, &f->tasks[i]);
+        assert_int_equal(answered->call.reply.kind, REPLY_OVERLOADED);
     }
     /* But none of a higher class. */
     assert_int_equal(submit_one(f, 500, PRIORITY_SHEDDABLE), GATE_REFUSE);
@@ -328,12 +328,12 @@ static void wait_holds_and_never_refuses(void **state)
     struct fixture *f = *state;
     gate_tune(&f->gates[0], &policy_wait, 8, 0);
     fill(f, PRIORITY_SHEDDABLE);
-    struct call *held = call_of(f, 9, PRIORITY_CRITICAL);
+    struct task *held = call_of(f, 9, PRIORITY_CRITICAL);
     assert_int_equal(submit(f, &f->gates[0], held), GATE_HOLD);
     /* Even where another thread takes the last place between the two steps, nobody is turned out. */
     assert_int_equal(gate_enter(&f->gates[0], held, f->now_ns), GATE_HOLD);
     assert_null(gate_answered(&f->gates[0]));
-    assert_int_equal(held->reply.kind, REPLY_NONE);
+    assert_int_equal(held->call.reply.kind, REPLY_NONE);
     give_back(f, &f->gates[0], COST);
     assert_int_equal(submit(f, &f->gates[0], held), GATE_LINE);
 }
@@ -345,7 +345,7 @@ static void the_starved_are_told(void **state)
     for (int i = 0; i < GATES; i++)
         gate_tune(&f->gates[i], &policy_wait, 8, 0);
     fill(f, PRIORITY_NORMAL);
-    struct call *held[GATES];
+    struct task *held[GATES];
     for (int i = 1; i < GATES; i++) {
         f->gates[i].line.count += 8; /* it has had its share */
         held[i] = call_of(f, 50, PRIORITY_NORMAL);
@@ -390,17 +390,17 @@ static void too_late_at_the_door(void **state)
     for (int i = 0; i < 30; i++)
         submit_one(f, i, PRIORITY_NORMAL); /* three milliseconds of work */
     for (uint64_t deadline_ms = 1; deadline_ms <= 4; deadline_ms++) {
-        struct call *call = call_of(f, 1000, PRIORITY_NORMAL);
-        call->request.deadline_ms = deadline_ms;
-        enum gate_verdict verdict = gate_judge(&f->gates[0], call, f->now_ns);
+        struct task *task = call_of(f, 1000, PRIORITY_NORMAL);
+        task->call.request.deadline_ms = deadline_ms;
+        enum gate_verdict verdict = gate_judge(&f->gates[0], task, f->now_ns);
         assert_int_equal(verdict, deadline_ms < 3 ? GATE_REFUSE : GATE_LINE);
-        assert_int_equal(call->reply.kind, deadline_ms < 3 ? REPLY_LATE : REPLY_NONE);
+        assert_int_equal(task->call.reply.kind, deadline_ms < 3 ? REPLY_LATE : REPLY_NONE);
     }
     /* What it has waited already counts. */
-    struct call *call = call_of(f, 1001, PRIORITY_NORMAL);
-    call->request.deadline_ms = 10;
-    call->arrived_ns -= 8 * MS;
-    assert_int_equal(gate_judge(&f->gates[0], call, f->now_ns), GATE_REFUSE);
+    struct task *task = call_of(f, 1001, PRIORITY_NORMAL);
+    task->call.request.deadline_ms = 10;
+    task->arrived_ns -= 8 * MS;
+    assert_int_equal(gate_judge(&f->gates[0], task, f->now_ns), GATE_REFUSE);
     assert_int_equal(counter_get(&f->stats[0].late), 3);
 }
 
@@ -408,24 +408,24 @@ static void too_late_on_leaving_and_at_the_worker(void **state)
 {
     struct fixture *f = *state;
     for (int i = 0; i < 6; i++) {
-        struct call *call = call_of(f, i, PRIORITY_NORMAL);
-        call->request.deadline_ms = i == 3 ? 5 : 0;
-        submit(f, &f->gates[0], call);
+        struct task *task = call_of(f, i, PRIORITY_NORMAL);
+        task->call.request.deadline_ms = i == 3 ? 5 : 0;
+        submit(f, &f->gates[0], task);
     }
     f->now_ns += 5 * MS + 1;
     give_back(f, &f->gates[0], 0);
-    struct call *late = f->sent[0]; /* this one, the backend finds too late */
+    struct task *late = f->sent[0]; /* this one, the backend finds too late */
     void *taken;
     ring_pop(f->ring, &taken, 1);
     late->taken_ns = late->done_ns = f->now_ns;
-    late->reply.kind = REPLY_LATE;
+    late->call.reply.kind = REPLY_LATE;
     gate_returned(&f->gates[0], late, f->now_ns);
     f->sent_count = 0;
     assert_int_equal(serve(f, &f->gates[0]), 3);
-    assert_ptr_equal(f->sent[1], &f->calls[4]);
-    struct call *answered = gate_answered(&f->gates[0]);
-    assert_ptr_equal(answered, &f->calls[3]);
-    assert_int_equal(answered->reply.kind, REPLY_LATE);
+    assert_ptr_equal(f->sent[1], &f->tasks[4]);
+    struct task *answered = gate_answered(&f->gates[0]);
+    assert_ptr_equal(answered, &f->tasks[3]);
+    assert_int_equal(answered->call.reply.kind, REPLY_LATE);
     assert_int_equal(counter_get(&f->stats[0].late), 2);
     assert_int_equal(counter_get(&f->stats[0].expired), 1);
     gate_publish(&f->gates[0]);
@@ -448,10 +448,10 @@ static void the_stale_are_answered_oldest_first(void **state)
     f->gates[0].state.codel.interval_end_ns = f->now_ns + MS;
     give_back(f, &f->gates[0], 0);
     assert_int_equal(serve(f, &f->gates[0]), 1);
-    struct call *answered = gate_answered(&f->gates[0]);
+    struct task *answered = gate_answered(&f->gates[0]);
     assert_int_equal(count_of(answered), 6); /* those older than two milliseconds; two more are with the backend */
     for (size_t i = 2; answered; answered = answered->next, i++)
-        assert_ptr_equal(answered, &f->calls[i]);
+        assert_ptr_equal(answered, &f->tasks[i]);
     assert_int_equal(counter_get(&f->stats[0].stale), 6);
 }
 
@@ -496,7 +496,7 @@ static void the_critical_go_beyond_the_window(void **state)
     serve(f, &f->gates[0]);
     assert_int_equal(f->sent_count, 8);
     for (size_t i = 2; i < f->sent_count; i++)
-        assert_int_equal(f->sent[i]->request.priority, PRIORITY_CRITICAL);
+        assert_int_equal(f->sent[i]->call.request.priority, PRIORITY_CRITICAL);
 }
 
 static void the_window_is_never_larger_than_the_ring_has_room_for(void **state)
@@ -523,15 +523,15 @@ static void in_place_there_is_a_budget_of_time(void **state)
         if (verdict != GATE_PASS) continue;
         latest(f)->taken_ns = f->now_ns;
         latest(f)->done_ns = f->now_ns += COST;
-        struct call *call = latest(f);
-        gate_executed(g, &call, 1, f->now_ns);
+        struct task *task = latest(f);
+        gate_executed(g, &task, 1, f->now_ns);
         passed++;
     }
     assert_int_equal(passed, 2); /* 200 us a turn */
     assert_null(gate_next(g, f->now_ns));
     assert_true(gate_has_more(g));
     gate_begin_turn(g);
-    assert_ptr_equal(gate_next(g, f->now_ns), &f->calls[2]);
+    assert_ptr_equal(gate_next(g, f->now_ns), &f->tasks[2]);
 }
 
 /* ---- changes while it runs ---- */
@@ -562,9 +562,9 @@ static void a_change_of_rules_loses_nobody(void **state)
     }
 }
 
-static void count_dropped(struct call *call)
+static void count_dropped(struct task *task)
 {
-    call->reply.kind = REPLY_BYE;
+    task->call.reply.kind = REPLY_BYE;
 }
 
 static void what_still_waits_is_handed_over_in_the_end(void **state)
@@ -575,7 +575,7 @@ static void what_still_waits_is_handed_over_in_the_end(void **state)
     gate_free(&f->gates[0], count_dropped);
     size_t dropped = 0;
     for (size_t i = 0; i < f->used; i++)
-        dropped += f->calls[i].reply.kind == REPLY_BYE;
+        dropped += f->tasks[i].call.reply.kind == REPLY_BYE;
     assert_int_equal(dropped, 7); /* two are with the backend */
     assert_int_equal(atomic_load(&f->station.lined), 0);
 }
@@ -589,13 +589,13 @@ static void hints_grow_with_backlog_and_demand(void **state)
     gate_tune(&f->gates[0], &policy_reject, 100, 0);
     fill(f, PRIORITY_NORMAL);
     submit_one(f, 1, PRIORITY_NORMAL);
-    assert_int_equal(latest(f)->reply.number, 11); /* 100 calls of 100 us */
+    assert_int_equal(latest(f)->call.reply.number, 11); /* 100 calls of 100 us */
     f->gates[0].excess = 10 * 4096;
     submit_one(f, 1, PRIORITY_NORMAL);
-    assert_int_equal(latest(f)->reply.number, 101);
+    assert_int_equal(latest(f)->call.reply.number, 101);
     f->gates[0].excess = 1000 * 4096;
     submit_one(f, 1, PRIORITY_NORMAL);
-    assert_int_equal(latest(f)->reply.number, 1000);
+    assert_int_equal(latest(f)->call.reply.number, 1000);
 }
 
 /* Where waits turn out three times as long as estimated, estimates are taken three times as high. */

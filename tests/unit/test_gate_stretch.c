@@ -22,7 +22,7 @@ struct fixture {
     struct gate_station station;
     struct gate_stats *stats;
     struct gate gate;
-    struct call *out[GATE_WINDOW_MOST];
+    struct task *out[GATE_WINDOW_MOST];
     size_t first, count;
     uint64_t free_ns;
     uint32_t deepest;
@@ -45,48 +45,48 @@ static void teardown(struct fixture *f)
         free(f->out[f->first++ % GATE_WINDOW_MOST]);
         f->count--;
     }
-    gate_free(&f->gate, (void (*)(struct call *))free);
+    gate_free(&f->gate, (void (*)(struct task *))free);
     ring_destroy(f->ring);
     free(f->stats);
 }
 
-static void send(struct fixture *f, struct call *call, uint64_t now_ns)
+static void send(struct fixture *f, struct task *task, uint64_t now_ns)
 {
-    call->taken_ns = f->free_ns > now_ns ? f->free_ns : now_ns;
-    f->free_ns = call->done_ns = call->taken_ns + SERVICE_NS;
-    f->out[(f->first + f->count++) % GATE_WINDOW_MOST] = call;
-    gate_sent(&f->gate, call);
+    task->taken_ns = f->free_ns > now_ns ? f->free_ns : now_ns;
+    f->free_ns = task->done_ns = task->taken_ns + SERVICE_NS;
+    f->out[(f->first + f->count++) % GATE_WINDOW_MOST] = task;
+    gate_sent(&f->gate, task);
 }
 
 /* What is done by `now_ns` comes back; others take its place. */
 static void run_until(struct fixture *f, uint64_t now_ns)
 {
-    struct call *next;
+    struct task *next;
     while (f->count > 0 && f->out[f->first % GATE_WINDOW_MOST]->done_ns <= now_ns) {
-        struct call *call = f->out[f->first++ % GATE_WINDOW_MOST];
+        struct task *task = f->out[f->first++ % GATE_WINDOW_MOST];
         f->count--;
-        costs_note(&f->costs, &call, 1, SERVICE_NS);
-        gate_returned(&f->gate, call, call->done_ns);
-        while ((next = gate_next(&f->gate, call->done_ns)) != NULL)
-            send(f, next, call->done_ns);
-        free(call);
+        costs_note(&f->costs, &task, 1, SERVICE_NS);
+        gate_returned(&f->gate, task, task->done_ns);
+        while ((next = gate_next(&f->gate, task->done_ns)) != NULL)
+            send(f, next, task->done_ns);
+        free(task);
     }
 }
 
 /* It has waited for `age_ns` already, for the I/O thread to read it. */
 static void offer_aged(struct fixture *f, uint64_t conn, uint64_t now_ns, uint64_t age_ns)
 {
-    struct call *call = malloc(sizeof *call);
-    assert_non_null(call);
-    call_init(call);
-    call->conn = conn;
-    call->request.op = OP_GET;
-    call->request.priority = PRIORITY_NORMAL;
-    call->arrived_ns = now_ns - age_ns;
-    enum gate_verdict verdict = gate_judge(&f->gate, call, now_ns);
-    if (verdict == GATE_LINE) verdict = gate_enter(&f->gate, call, now_ns);
-    if (verdict == GATE_PASS) send(f, call, now_ns);
-    if (verdict == GATE_REFUSE) free(call);
+    struct task *task = malloc(sizeof *task);
+    assert_non_null(task);
+    task_init(task);
+    task->conn = conn;
+    task->call.request.op = OP_GET;
+    task->call.request.priority = PRIORITY_NORMAL;
+    task->arrived_ns = now_ns - age_ns;
+    enum gate_verdict verdict = gate_judge(&f->gate, task, now_ns);
+    if (verdict == GATE_LINE) verdict = gate_enter(&f->gate, task, now_ns);
+    if (verdict == GATE_PASS) send(f, task, now_ns);
+    if (verdict == GATE_REFUSE) free(task);
     if (f->gate.line.count > f->deepest) f->deepest = f->gate.line.count;
 }
 

@@ -31,9 +31,9 @@ struct lane {
     struct gate_stats *stats;
     struct mailbox mailbox;
     sem_t wakeup;
-    struct call *calls;
+    struct task *tasks;
     uint32_t sent, back;
-    struct call *held;
+    struct task *held;
 };
 
 struct world {
@@ -44,30 +44,30 @@ struct world {
     struct lane lanes[LANES];
 };
 
-static void send(struct lane *l, struct call *call)
+static void send(struct lane *l, struct task *task)
 {
-    if (!ring_push(l->world->ring, call)) abort();
-    gate_sent(&l->gate, call);
+    if (!ring_push(l->world->ring, task)) abort();
+    gate_sent(&l->gate, task);
     sem_post(&l->world->work);
 }
 
 /* True when the call found a place; else it is held. */
-static bool submit(struct lane *l, struct call *call)
+static bool submit(struct lane *l, struct task *task)
 {
-    enum gate_verdict verdict = gate_judge(&l->gate, call, 1);
-    if (verdict == GATE_PASS) send(l, call);
-    if (verdict == GATE_LINE) verdict = gate_enter(&l->gate, call, 1);
+    enum gate_verdict verdict = gate_judge(&l->gate, task, 1);
+    if (verdict == GATE_PASS) send(l, task);
+    if (verdict == GATE_LINE) verdict = gate_enter(&l->gate, task, 1);
     if (verdict == GATE_REFUSE) abort();
-    l->held = verdict == GATE_HOLD ? call : NULL;
+    l->held = verdict == GATE_HOLD ? task : NULL;
     return !l->held;
 }
 
 /* As dispatch does it: room goes to others that wait for it, while calls of our own are under way. */
 static bool flush(struct lane *l, bool room)
 {
-    struct call *call;
-    while ((call = gate_next(&l->gate, 1)) != NULL)
-        send(l, call);
+    struct task *task;
+    while ((task = gate_next(&l->gate, 1)) != NULL)
+        send(l, task);
     uint64_t others = gate_others_starved(&l->gate);
     if (others && (l->gate.out > 0 || l->gate.line.count > 0)) room = false;
     for (; others; others &= others - 1)
@@ -80,18 +80,16 @@ static void *lane_main(void *arg)
     struct lane *l = arg;
     while (l->back < CALLS) {
         bool room = true;
-        struct call *call = mailbox_take(&l->mailbox);
-        bool returned = call != NULL;
-        while (call) {
-            struct call *next = call->next;
-            gate_returned(&l->gate, call, 1);
+        struct mail *mail = mailbox_take(&l->mailbox);
+        bool returned = mail != NULL;
+        for (; mail; mail = mail->next) {
+            gate_returned(&l->gate, task_of_mail(mail), 1);
             l->back++;
-            call = next;
         }
         if (returned) room = flush(l, true);
         if (room && l->held) submit(l, l->held);
         while (!l->held && l->sent < CALLS)
-            submit(l, &l->calls[l->sent++]);
+            submit(l, &l->tasks[l->sent++]);
         flush(l, false);
         if (l->back < CALLS) sem_wait(&l->wakeup);
     }
@@ -107,11 +105,11 @@ static void *server_main(void *arg)
         sem_wait(&w->work);
         while (ring_pop(w->ring, &item, 1) == 0)
             sched_yield(); /* claimed but not yet written */
-        struct call *call = item;
-        struct lane *lane = &w->lanes[call->lane];
-        call->taken_ns = call->done_ns = 1;
-        call->reply.kind = REPLY_OK;
-        mail_batch_add(&batch, call);
+        struct task *task = item;
+        struct lane *lane = &w->lanes[task->lane];
+        task->taken_ns = task->done_ns = 1;
+        task->call.reply.kind = REPLY_OK;
+        mail_batch_add(&batch, &task->mail);
         mailbox_post(&lane->mailbox, &batch);
         sem_post(&lane->wakeup);
     }
@@ -124,16 +122,16 @@ static void open_lane(struct world *w, uint32_t number)
     l->world = w;
     l->number = number;
     l->stats = calloc(1, sizeof *l->stats);
-    l->calls = calloc(CALLS, sizeof *l->calls);
+    l->tasks = calloc(CALLS, sizeof *l->tasks);
     sem_init(&l->wakeup, 0, 0);
     struct gate_options options = {.station = &w->station, .lane = number, .costs = &w->costs, .stats = l->stats};
     gate_init(&l->gate, &options);
     gate_tune(&l->gate, &policy_wait, BOUND, 0);
     for (uint32_t i = 0; i < CALLS; i++) {
-        call_init(&l->calls[i]);
-        l->calls[i].lane = number;
-        l->calls[i].conn = i % 5;
-        l->calls[i].request.priority = PRIORITY_NORMAL;
+        task_init(&l->tasks[i]);
+        l->tasks[i].lane = number;
+        l->tasks[i].conn = i % 5;
+        l->tasks[i].call.request.priority = PRIORITY_NORMAL;
     }
 }
 
@@ -159,7 +157,7 @@ static void nobody_is_left_waiting(void **state)
         assert_int_equal(w->lanes[i].gate.out, 0);
         gate_free(&w->lanes[i].gate, NULL);
         free(w->lanes[i].stats);
-        free(w->lanes[i].calls);
+        free(w->lanes[i].tasks);
     }
     ring_destroy(w->ring);
     free(w);

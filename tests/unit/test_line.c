@@ -17,9 +17,9 @@
 
 struct fixture {
     struct line line;
-    struct call calls[CALLS];
+    struct task tasks[CALLS];
     size_t used;
-    struct call *in[CALLS]; /* the model: what is in the line, oldest first */
+    struct task *in[CALLS]; /* the model: what is in the line, oldest first */
     size_t count;
     struct rng rng;
 };
@@ -29,7 +29,7 @@ static int setup(void **state)
     struct fixture *f = calloc(1, sizeof *f);
     line_init(&f->line);
     for (int i = 0; i < CALLS; i++)
-        call_init(&f->calls[i]);
+        task_init(&f->tasks[i]);
     *state = f;
     return 0;
 }
@@ -42,61 +42,61 @@ static int teardown(void **state)
     return 0;
 }
 
-static struct call *add(struct fixture *f, uint64_t conn, uint64_t cost_ns, enum priority priority)
+static struct task *add(struct fixture *f, uint64_t conn, uint64_t cost_ns, enum priority priority)
 {
-    struct call *call = &f->calls[f->used++ % CALLS];
-    call->conn = conn;
-    call->wait.cost_ns = cost_ns;
-    call->request.priority = priority;
-    assert_true(line_add(&f->line, call));
-    f->in[f->count++] = call;
-    return call;
+    struct task *task = &f->tasks[f->used++ % CALLS];
+    task->conn = conn;
+    task->wait.cost_ns = cost_ns;
+    task->call.request.priority = priority;
+    assert_true(line_add(&f->line, task));
+    f->in[f->count++] = task;
+    return task;
 }
 
-static void take_out(struct fixture *f, struct call *call, bool served)
+static void take_out(struct fixture *f, struct task *task, bool served)
 {
     size_t at = 0;
-    while (f->in[at] != call)
+    while (f->in[at] != task)
         at++;
     assert_true(at < f->count);
     memmove(&f->in[at], &f->in[at + 1], (f->count - at - 1) * sizeof f->in[0]);
     f->count--;
-    line_remove(&f->line, call, served);
+    line_remove(&f->line, task, served);
 }
 
-static struct call *serve(struct fixture *f)
+static struct task *serve(struct fixture *f)
 {
-    struct call *call = line_peek(&f->line);
-    assert_ptr_equal(line_peek(&f->line), call); /* looking changes nothing that matters */
-    if (call) take_out(f, call, true);
-    return call;
+    struct task *task = line_peek(&f->line);
+    assert_ptr_equal(line_peek(&f->line), task); /* looking changes nothing that matters */
+    if (task) take_out(f, task, true);
+    return task;
 }
 
 /* ---- the model ---- */
 
-static uint64_t backlog_of(const struct fixture *f, uint64_t conn, uint32_t *calls)
+static uint64_t backlog_of(const struct fixture *f, uint64_t conn, uint32_t *tasks)
 {
     uint64_t sum = 0;
-    *calls = 0;
+    *tasks = 0;
     for (size_t i = 0; i < f->count; i++) {
         if (f->in[i]->conn != conn) continue;
         sum += f->in[i]->wait.cost_ns;
-        ++*calls;
+        ++*tasks;
     }
     return sum;
 }
 
-static struct call *first_of(const struct fixture *f, enum priority priority)
+static struct task *first_of(const struct fixture *f, enum priority priority)
 {
     for (size_t i = 0; i < f->count; i++)
-        if (f->in[i]->request.priority == priority) return f->in[i];
+        if (f->in[i]->call.request.priority == priority) return f->in[i];
     return NULL;
 }
 
-static struct call *last_of(const struct fixture *f, enum priority priority)
+static struct task *last_of(const struct fixture *f, enum priority priority)
 {
     for (size_t i = f->count; i-- > 0;)
-        if (f->in[i]->request.priority == priority) return f->in[i];
+        if (f->in[i]->call.request.priority == priority) return f->in[i];
     return NULL;
 }
 
@@ -104,13 +104,13 @@ static struct call *last_of(const struct fixture *f, enum priority priority)
 static void check(struct fixture *f, uint64_t conns)
 {
     uint64_t sum = 0, most = 0;
-    uint32_t flows = 0, calls;
+    uint32_t flows = 0, tasks;
     for (uint64_t conn = 0; conn < conns; conn++) {
-        uint64_t backlog = backlog_of(f, conn, &calls);
+        uint64_t backlog = backlog_of(f, conn, &tasks);
         assert_true(line_backlog_of(&f->line, conn) == backlog);
         sum += backlog;
         if (backlog > most) most = backlog;
-        flows += calls > 0;
+        flows += tasks > 0;
     }
     assert_true(f->line.backlog_ns == sum);
     assert_int_equal(f->line.count, f->count);
@@ -126,12 +126,12 @@ static void check(struct fixture *f, uint64_t conns)
         assert_ptr_equal(line_newest_below(&f->line, (enum priority)p),
                          lowest > p ? last_of(f, (enum priority)lowest) : NULL);
     }
-    struct call *greedy = line_greediest(&f->line, PRIORITY_CRITICAL, 0, 0, LINE_NEWEST);
+    struct task *greedy = line_greediest(&f->line, PRIORITY_CRITICAL, 0, 0, LINE_NEWEST);
     if (!greedy) {
         assert_true(f->count == 0 || most <= 4096); /* so little is all the same to it */
         return;
     }
-    uint64_t backlog = backlog_of(f, greedy->conn, &calls);
+    uint64_t backlog = backlog_of(f, greedy->conn, &tasks);
     assert_true(backlog + backlog / 4 + 5 * 4096 >= most);
     for (size_t i = 0; i < f->count; i++) /* it is the flow's newest */
         if (f->in[i]->conn == greedy->conn) assert_true(f->in[i]->wait.ticket <= greedy->wait.ticket);
@@ -140,10 +140,10 @@ static void check(struct fixture *f, uint64_t conns)
 /* The call whose turn it is stands first in its flow; critical ones are not kept waiting for long. */
 static void check_turn(struct fixture *f)
 {
-    struct call *call = line_peek(&f->line);
-    assert_int_equal(call == NULL, f->count == 0);
-    for (size_t i = 0; i < f->count && f->in[i] != call; i++)
-        assert_true(f->in[i]->conn != call->conn);
+    struct task *task = line_peek(&f->line);
+    assert_int_equal(task == NULL, f->count == 0);
+    for (size_t i = 0; i < f->count && f->in[i] != task; i++)
+        assert_true(f->in[i]->conn != task->conn);
 }
 
 static void random_histories(struct fixture *f, uint64_t seed, uint64_t conns, uint64_t cost_bits)
@@ -194,10 +194,10 @@ static void no_memory_for_more_slots(void **state)
     struct fixture *f = *state;
     add(f, 1, 1000, PRIORITY_NORMAL);
     fault_arm(FAULT_CALL_ALLOC, 1, 1);
-    struct call *call = &f->calls[f->used];
-    call->conn = 5000;
-    call->request.priority = PRIORITY_NORMAL;
-    assert_false(line_add(&f->line, call));
+    struct task *task = &f->tasks[f->used];
+    task->conn = 5000;
+    task->call.request.priority = PRIORITY_NORMAL;
+    assert_false(line_add(&f->line, task));
     check(f, 10); /* as it was */
     fault_disarm_all();
     add(f, 5000, 1000, PRIORITY_NORMAL);
@@ -225,9 +225,9 @@ static void shares_are_equal_by_cost(void **state)
     for (int i = 0; i < 4 * 4; i++)
         add(f, i % 4, costs[i % 4], PRIORITY_NORMAL);
     for (int i = 0; i < 20000; i++) {
-        struct call *call = serve(f);
-        served[call->conn] += call->wait.cost_ns;
-        add(f, call->conn, call->wait.cost_ns, PRIORITY_NORMAL);
+        struct task *task = serve(f);
+        served[task->conn] += task->wait.cost_ns;
+        add(f, task->conn, task->wait.cost_ns, PRIORITY_NORMAL);
     }
     for (int i = 1; i < 4; i++)
         assert_in_range(served[i], served[0] - served[0] / 50 - 20000, served[0] + served[0] / 50 + 20000);
@@ -280,16 +280,16 @@ static void the_critical_go_first_but_not_only(void **state)
         add(f, i % 10, 1000, PRIORITY_CRITICAL);
     int critical = 0;
     for (int i = 0; i < 100; i++)
-        critical += serve(f)->request.priority == PRIORITY_CRITICAL;
+        critical += serve(f)->call.request.priority == PRIORITY_CRITICAL;
     assert_in_range(critical, 90, 99); /* nobody starves */
     /* Behind a call of its own connection that is not, a critical one has to wait. */
     while (f->count > 0)
         serve(f);
-    struct call *own = add(f, 1, 1000, PRIORITY_NORMAL);
+    struct task *own = add(f, 1, 1000, PRIORITY_NORMAL);
     add(f, 1, 1000, PRIORITY_CRITICAL);
-    struct call *other = add(f, 2, 1000, PRIORITY_NORMAL);
+    struct task *other = add(f, 2, 1000, PRIORITY_NORMAL);
     assert_ptr_equal(serve(f), own);
-    assert_int_equal(serve(f)->request.priority, PRIORITY_CRITICAL); /* its turn has come, and others wait */
+    assert_int_equal(serve(f)->call.request.priority, PRIORITY_CRITICAL); /* its turn has come, and others wait */
     assert_ptr_equal(serve(f), other);
 }
 
@@ -300,8 +300,8 @@ static void the_deep_yield(void **state)
     for (int i = 0; i < 100; i++)
         add(f, 1, 1000, PRIORITY_NORMAL);
     for (uint64_t conn = 2; conn < 10; conn++) {
-        struct call *call = add(f, conn, 1000, PRIORITY_NORMAL);
-        assert_false(line_yields(&f->line, call));
+        struct task *task = add(f, conn, 1000, PRIORITY_NORMAL);
+        assert_false(line_yields(&f->line, task));
     }
     assert_true(line_yields(&f->line, f->in[0]));
     for (uint64_t conn = 2; conn < 10; conn++)
@@ -318,15 +318,15 @@ static void the_greedy_are_those_with_most_work(void **state)
     for (int i = 0; i < 9; i++)
         add(f, 1, 1000, PRIORITY_NORMAL);
     add(f, 2, 100000, PRIORITY_NORMAL);
-    struct call *dear = add(f, 2, 100000, PRIORITY_NORMAL);
+    struct task *dear = add(f, 2, 100000, PRIORITY_NORMAL);
     assert_ptr_equal(line_greediest(&f->line, PRIORITY_NORMAL, 1, 199999, LINE_NEWEST), dear);
     assert_ptr_equal(line_greediest(&f->line, PRIORITY_NORMAL, 1, 0, LINE_OLDEST), f->in[9]);
     assert_null(line_greediest(&f->line, PRIORITY_NORMAL, 1, 200000, LINE_NEWEST));
     assert_null(line_greediest(&f->line, PRIORITY_NORMAL, 2, 0, LINE_NEWEST));
     assert_null(
         line_greediest(&f->line, PRIORITY_SHEDDABLE, 0, 0, LINE_NEWEST)); /* all of it is of a higher class */
-    dear->request.priority = PRIORITY_NORMAL;
-    struct call *newest = add(f, 2, 1000, PRIORITY_CRITICAL);
+    dear->call.request.priority = PRIORITY_NORMAL;
+    struct task *newest = add(f, 2, 1000, PRIORITY_CRITICAL);
     assert_ptr_equal(line_greediest(&f->line, PRIORITY_NORMAL, 1, 0, LINE_NEWEST), dear); /* looked for behind it */
     take_out(f, newest, false);
 }
@@ -336,7 +336,7 @@ static void more_work_is_greedier(void **state)
 {
     struct fixture *f = *state;
     for (uint64_t ns = 1; ns < 1000000000; ns += ns / 3 + 1) {
-        struct call *less = add(f, 1, ns, PRIORITY_NORMAL), *more = add(f, 2, 2 * ns + 8192, PRIORITY_NORMAL);
+        struct task *less = add(f, 1, ns, PRIORITY_NORMAL), *more = add(f, 2, 2 * ns + 8192, PRIORITY_NORMAL);
         assert_ptr_equal(line_greediest(&f->line, PRIORITY_NORMAL, 0, 0, LINE_NEWEST), more);
         take_out(f, less, false);
         take_out(f, more, false);
@@ -349,10 +349,10 @@ static void more_work_is_greedier(void **state)
 static void favour_is_for_a_quarter(void **state)
 {
     struct fixture *f = *state;
-    struct call probe;
-    call_init(&probe);
+    struct task probe;
+    task_init(&probe);
     probe.conn = 1;
-    probe.request.priority = PRIORITY_CRITICAL;
+    probe.call.request.priority = PRIORITY_CRITICAL;
     assert_true(line_favours(&f->line, &probe));
     for (int i = 0; i < 100; i++)
         add(f, 2, 100, PRIORITY_NORMAL);
@@ -368,10 +368,10 @@ static void favour_is_for_a_quarter(void **state)
         serve(f);
     }
     assert_true(line_favours(&f->line, &probe));
-    probe.request.priority = PRIORITY_NORMAL;
+    probe.call.request.priority = PRIORITY_NORMAL;
     add(f, 1, 100, PRIORITY_CRITICAL);
     assert_true(line_favours(&f->line, &probe)); /* what is not critical is not changed */
-    probe.request.priority = PRIORITY_CRITICAL;
+    probe.call.request.priority = PRIORITY_CRITICAL;
     assert_false(line_favours(&f->line, &probe));
 }
 
@@ -380,10 +380,10 @@ static void favour_is_for_a_quarter(void **state)
 static void good_times_do_not_count(void **state)
 {
     struct fixture *f = *state;
-    struct call probe;
-    call_init(&probe);
+    struct task probe;
+    task_init(&probe);
     probe.conn = 1;
-    probe.request.priority = PRIORITY_CRITICAL;
+    probe.call.request.priority = PRIORITY_CRITICAL;
     for (int i = 0; i < 1000; i++) {
         add(f, 1, 100, PRIORITY_CRITICAL);
         serve(f);

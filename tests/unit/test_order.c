@@ -9,24 +9,24 @@
 #include "daemon/admit/order.h"
 #include "daemon/base/fault.h"
 
-static struct call call_of(uint64_t conn)
+static struct task call_of(uint64_t conn)
 {
-    struct call call = {.conn = conn};
-    return call;
+    struct task task = {.conn = conn};
+    return task;
 }
 
-static void enter(struct order *o, struct call *call, uint32_t best, uint32_t expected)
+static void enter(struct order *o, struct task *task, uint32_t best, uint32_t expected)
 {
-    call->wait.station = order_station(o, call, best);
-    assert_int_equal(call->wait.station, expected);
-    assert_true(order_enter(o, call));
+    task->wait.station = order_station(o, task, best);
+    assert_int_equal(task->wait.station, expected);
+    assert_true(order_enter(o, task));
 }
 
 static void a_pipeline_follows_its_first(void **state)
 {
     (void)state;
     struct order o = {0};
-    struct call a = call_of(7), b = call_of(7), c = call_of(7), other = call_of(1000);
+    struct task a = call_of(7), b = call_of(7), c = call_of(7), other = call_of(1000);
     enter(&o, &a, 2, 2);
     enter(&o, &b, 1, 2);
     enter(&o, &other, 1, 1);
@@ -46,7 +46,7 @@ static void a_slot_is_taken_over(void **state)
 {
     (void)state;
     struct order o = {0};
-    struct call gone = call_of(1ULL << 32 | 5), now = call_of(2ULL << 32 | 5);
+    struct task gone = call_of(1ULL << 32 | 5), now = call_of(2ULL << 32 | 5);
     enter(&o, &gone, 1, 1);
     enter(&o, &now, 0, 1);
     order_leave(&o, &gone);
@@ -58,7 +58,7 @@ static void no_memory_is_told(void **state)
 {
     (void)state;
     struct order o = {0};
-    struct call a = call_of(3), far = call_of(5000);
+    struct task a = call_of(3), far = call_of(5000);
     enter(&o, &a, 1, 1);
     fault_arm(FAULT_CALL_ALLOC, 1, 1);
     assert_int_equal(order_station(&o, &far, 2), 2);

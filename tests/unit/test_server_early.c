@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "proto/call.h"
+#include "daemon/queue/task.h"
 #include "tests/unit/net_client.h"
 
 #define REFUSE(n, kind, ...) \
@@ -215,7 +215,7 @@ static void they_make_room_for_more(void **state)
 {
     (void)state;
     enum { ROOM = 8, CALLS = 40 };
-    struct net *n = net_open(&(struct net_options){.soft = ROOM * sizeof(struct call)});
+    struct net *n = net_open(&(struct net_options){.soft = ROOM * sizeof(struct task)});
     int fd = net_connect(n);
     char line[64];
     put_early(fd, 1, CALLS);

@@ -138,8 +138,8 @@ static void refused_before_its_value_is_here(void **state)
     net_say_bytes(fd, value, 100000);
     net_say(fd, "\r\n");
     net_await_queued(n, 1);
-    assert_int_equal(n->queued[1]->request.value.len, 100000);
-    assert_memory_equal(n->queued[1]->request.value.ptr, value, 100000);
+    assert_int_equal(n->queued[1]->call.request.value.len, 100000);
+    assert_memory_equal(n->queued[1]->call.request.value.ptr, value, 100000);
     net_complete_range(n, 1, 1);
     net_expect(fd, "OK 1\r\n");
     free(value);

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "daemon/base/fault.h"
-#include "proto/call.h"
+#include "daemon/queue/task.h"
 #include "tests/unit/net_client.h"
 
 static void get_range(int fd, int from, int to)
@@ -48,7 +48,7 @@ static void put_once(struct net *n, int fd, size_t size)
 static void large_values_are_asked_for_a_few_at_a_time(void **state)
 {
     (void)state;
-    uint64_t each = 128 * 1024 + sizeof(struct call);
+    uint64_t each = 128 * 1024 + sizeof(struct task);
     struct net *n = net_open(&(struct net_options){.soft = 512 * 1024, .hard = 8 * each + 1});
     int fd = net_connect(n), other = net_connect(n);
     put_once(n, fd, 128 * 1024);

@@ -96,7 +96,7 @@ static void paused_connections_answer_what_they_received(void **state)
         for (int v = 1; v <= 8; v++)
             net_expect_value(fd, 1);
         net_await_queued(n, 1);
-        assert_int_equal(n->queued[9]->request.value.len, 7);
+        assert_int_equal(n->queued[9]->call.request.value.len, 7);
         net_complete_range(n, 9, 9);
         net_expect(fd, "OK 9\r\nPONG\r\n");
         net_expect_end(fd);

@@ -22,7 +22,7 @@
 struct bench {
     struct fake_clock clock;
     struct worker *worker;
-    struct call calls[CALLS];
+    struct task tasks[CALLS];
     size_t submitted;
     struct mailbox box;
     struct bell bell;
@@ -43,13 +43,13 @@ struct bench {
     _Atomic bool waiting;
 };
 
-static void run(void *ctx, struct call **calls, size_t count, uint64_t now_ms)
+static void run(void *ctx, struct task **tasks, size_t count, uint64_t now_ms)
 {
     struct bench *b = ctx;
     if (count > b->largest_batch) b->largest_batch = count;
     b->last_now_ms = now_ms;
     for (size_t i = 0; i < count; i++) {
-        if (calls[i] != &b->calls[b->ran]) b->out_of_order = true;
+        if (tasks[i] != &b->tasks[b->ran]) b->out_of_order = true;
         b->ran++;
         atomic_fetch_add(&b->clock.ns, b->cost_ns);
     }
@@ -95,7 +95,7 @@ static struct bench *bench_open(uint32_t bound, bool keeps, uint64_t interval_ms
     bell_init(&b->bell);
     atomic_store(&b->keep_next, UINT64_MAX);
     for (int i = 0; i < CALLS; i++)
-        call_init(&b->calls[i]);
+        task_init(&b->tasks[i]);
     struct backend_lanes lanes = {.count = 1, .complete = complete, .room = room, .ctx = b};
     struct worker_job job = {
         .run = run, .housekeep = keeps ? housekeep : NULL, .housekeep_interval_ms = interval_ms, .ctx = b};
@@ -121,9 +121,9 @@ static void bench_free(struct bench *b)
 static void submit(struct bench *b, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        struct call *call = &b->calls[b->submitted++];
-        call->arrived_ns = atomic_load(&b->clock.ns);
-        assert_true(station_submit(worker_station(b->worker), call));
+        struct task *task = &b->tasks[b->submitted++];
+        task->arrived_ns = atomic_load(&b->clock.ns);
+        assert_true(station_submit(worker_station(b->worker), task));
     }
 }
 
@@ -132,9 +132,9 @@ static void take(struct bench *b, size_t count)
 {
     while (count > 0) {
         bell_arm(&b->bell);
-        struct call *call = mailbox_take(&b->box);
-        if (!call) bell_wait(&b->bell, UINT64_MAX);
-        for (; call; call = call->next)
+        struct mail *mail = mailbox_take(&b->box);
+        if (!mail) bell_wait(&b->bell, UINT64_MAX);
+        for (; mail; mail = mail->next)
             count--;
     }
 }
@@ -200,7 +200,7 @@ static void load_tells_depth_bound_and_cost(void **state)
     hold(b);
     submit(b, 17);
     assert_int_equal(station_load(worker_station(b->worker)).depth, 17);
-    assert_false(station_submit(worker_station(b->worker), &b->calls[b->submitted]));
+    assert_false(station_submit(worker_station(b->worker), &b->tasks[b->submitted]));
     release(b);
     take(b, 18);
     assert_int_equal(station_load(worker_station(b->worker)).depth, 0);
