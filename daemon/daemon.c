@@ -228,7 +228,6 @@ static bool start_dispatch(struct daemon *d)
         .lanes = threads_of(s),
         .clock = d->clock,
         .tuning = live_tuning(d->live),
-        .housekeep_interval_ms = s->ttl.sweep_interval_ms,
         .room = room,
         .room_ctx = d,
         .classes = {.get = classes[s->class.get],
@@ -272,8 +271,8 @@ static bool start_backend(struct daemon *d)
     };
     const struct backend_design *design = s->backend == BACKEND_MUTEX ? &backend_mutex : &backend_owner;
     const char *error = NULL;
-    d->backend = design->start(&options, &error);
-    return d->backend || fail("cannot start the backend", error);
+    d->backend = design->make(&options, &error);
+    return (d->backend && design->start(d->backend, &error)) || fail("cannot start the backend", error);
 }
 
 /* Does it refuse what it cannot do? Then it should see soon what has arrived. */
@@ -387,7 +386,7 @@ int daemon_run(const struct settings *settings, const struct daemon_source *sour
         server_stop(d.server);
     }
     if (d.backend) {
-        d.backend->design->abandon(d.backend); /* no connection is left: what is still queued is for nobody */
+        backend_abandon(d.backend); /* no connection is left: what is still queued is for nobody */
         d.backend->design->stop(d.backend);
     }
     if (d.server) server_free(d.server);

@@ -1,22 +1,26 @@
 #include "daemon/backend/station.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Work per batch: bounds how long a finished call waits for its batch. As much as a call is taken to cost at first,
- * so that the first batch is one call. */
+/* Work per batch: bounds how long a finished task waits for its batch. As much as a task is taken to cost at first,
+ * so that the first batch is one task. */
 #define BATCH_NS COSTS_FIRST_NS
+
+#define SAMPLE_EVERY 64   /* tasks of a lane's own station: so many fast ones per one that is timed */
+#define SLOW_NS      5000 /* what costs more on average is always timed */
 
 bool station_init(struct station *s, const struct station_options *options)
 {
     memset(s, 0, sizeof *s);
     s->options = *options;
-    s->lanes = *options->lanes;
-    s->options.lanes = &s->lanes;
     costs_init(&s->costs);
-    s->ring = ring_create(options->bound);
-    s->outgoing = calloc(s->lanes.count, sizeof *s->outgoing);
-    return s->ring && s->outgoing;
+    s->keep_ms = options->housekeep ? 0 : UINT64_MAX;
+    s->recheck_ms = UINT64_MAX;
+    s->outgoing = calloc(options->lanes.count, sizeof *s->outgoing);
+    if (options->bound > 0) s->ring = ring_create(options->bound);
+    return s->outgoing && (s->ring || options->bound == 0);
 }
 
 void station_free(struct station *s)
@@ -25,46 +29,34 @@ void station_free(struct station *s)
     free(s->outgoing);
 }
 
-static size_t batch_limit(const struct station *s)
+/* ---- running ---- */
+
+bool station_is_slow(const struct station *s)
 {
-    uint64_t limit = BATCH_NS / (costs_mean(&s->costs) + 1);
-    if (limit < 1) return 1;
-    return limit < STATION_BATCH_MAX ? limit : STATION_BATCH_MAX;
+    return costs_mean(&s->costs) > SLOW_NS;
 }
 
-/*
- * Both sides do a read-modify-write of `starved`: a lane whose bit this misses finds the room on its second
- * submit (see backend.h, want_room), because its own operation on `starved` comes later and so does its look.
- */
-void station_tell_room(struct station *s, size_t places)
+/* Is this batch timed? */
+static bool is_timed(struct station *s, size_t count)
 {
-    uint64_t lanes = atomic_exchange(&s->starved, 0);
-    for (; lanes && places > 0; places--) {
-        uint64_t later = lanes >> s->turn << s->turn;
-        uint32_t lane = (uint32_t)__builtin_ctzll(later ? later : lanes);
-        lanes &= ~(1ULL << lane);
-        s->turn = (lane + 1) % 64;
-        s->lanes.room(s->lanes.ctx, lane);
-    }
-    if (lanes) atomic_fetch_or(&s->starved, lanes);
+    if (!s->options.is_lane) return true;
+    s->untimed += (uint32_t)count;
+    if (s->untimed < SAMPLE_EVERY && !station_is_slow(s)) return false;
+    s->untimed = 0;
+    return true;
 }
 
-static void deliver(struct station *s, struct task **tasks, size_t count)
+/* When the batch starts: nothing runs in its own past, nor before what ran earlier. */
+static uint64_t start_of(const struct station *s, struct task *const *tasks, size_t count, uint64_t start_ns)
 {
-    uint64_t touched = 0;
-    for (size_t i = 0; i < count; i++) {
-        touched |= 1ULL << tasks[i]->lane;
-        mail_batch_add(&s->outgoing[tasks[i]->lane], &tasks[i]->mail);
-    }
-    while (touched) {
-        uint32_t lane = (uint32_t)__builtin_ctzll(touched);
-        touched &= touched - 1;
-        s->lanes.complete(s->lanes.ctx, lane, &s->outgoing[lane]);
-    }
+    if (start_ns < s->began_ns) start_ns = s->began_ns;
+    for (size_t i = 0; i < count; i++)
+        if (tasks[i]->arrived_ns > start_ns) start_ns = tasks[i]->arrived_ns;
+    return start_ns;
 }
 
-/* Notes when the calls' execution begins (0: they will not be executed). Those whose own deadline is past then, or
- * will be by estimate when those before them in the batch are done, are answered here; returns how many. */
+/* Those whose own deadline is past, or will be by estimate when those before them in the batch are done, are
+ * answered here; returns how many. */
 static size_t begin(struct task **tasks, size_t count, uint64_t start_ns)
 {
     size_t late = 0;
@@ -83,6 +75,74 @@ static size_t begin(struct task **tasks, size_t count, uint64_t start_ns)
     return late;
 }
 
+/* Closes the gaps that parked tasks have left. */
+static size_t close_gaps(struct task **tasks, size_t count)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < count; i++)
+        if (tasks[i]) tasks[left++] = tasks[i];
+    return left;
+}
+
+/* What is due may have changed. */
+static void look_again(struct station *s)
+{
+    if (s->keep_ms > s->recheck_ms) s->keep_ms = s->recheck_ms;
+}
+
+size_t station_run(struct station *s, struct task **tasks, size_t count, uint64_t start_ns)
+{
+    const struct station_options *o = &s->options;
+    assert(count > 0 && count <= STATION_BATCH_MAX);
+    bool timed = is_timed(s, count);
+    if (timed && o->is_lane) start_ns = clock_ns(o->clock);
+    s->began_ns = start_ns = start_of(s, tasks, count, start_ns);
+    size_t late = begin(tasks, count, start_ns);
+    if (late < count) o->run(o->ctx, tasks, count, start_ns / 1000000U);
+    uint64_t end_ns = timed ? clock_ns(o->clock) : start_ns;
+    if (timed && late == 0) costs_note(&s->costs, tasks, count, end_ns - start_ns);
+    count = close_gaps(tasks, count);
+    if (o->commit && count > 0) {
+        o->commit(o->commit_ctx, tasks, count);
+        count = close_gaps(tasks, count);
+    }
+    for (size_t i = 0; i < count; i++)
+        tasks[i]->done_ns = end_ns;
+    s->ended_ns = end_ns;
+    look_again(s);
+    return count;
+}
+
+void station_deliver(struct station *s, struct task **tasks, size_t count)
+{
+    const struct station_lanes *lanes = &s->options.lanes;
+    uint64_t touched = 0;
+    for (size_t i = 0; i < count; i++) {
+        touched |= 1ULL << tasks[i]->lane;
+        mail_batch_add(&s->outgoing[tasks[i]->lane], &tasks[i]->mail);
+    }
+    for (; touched; touched &= touched - 1) {
+        uint32_t lane = (uint32_t)__builtin_ctzll(touched);
+        lanes->complete(lanes->ctx, lane, &s->outgoing[lane]);
+    }
+}
+
+static size_t batch_limit(const struct station *s)
+{
+    uint64_t limit = BATCH_NS / (costs_mean(&s->costs) + 1);
+    if (limit < 1) return 1;
+    return limit < STATION_BATCH_MAX ? limit : STATION_BATCH_MAX;
+}
+
+/* They come back without having been executed. */
+static void return_unrun(struct station *s, struct task **tasks, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        tasks[i]->taken_ns = 0;
+    s->ended_ns = clock_ns(s->options.clock);
+    station_deliver(s, tasks, count);
+}
+
 uint64_t station_run_batch(struct station *s, uint64_t start_ns)
 {
     struct task *tasks[STATION_BATCH_MAX];
@@ -90,32 +150,21 @@ uint64_t station_run_batch(struct station *s, uint64_t start_ns)
     if (count == 0) return 0;
     uint64_t depth = count + ring_depth(s->ring); /* places that came free may be taken again already */
     counter_max(&s->deepest, depth < ring_bound(s->ring) ? depth : ring_bound(s->ring));
-    station_tell_room(s, count);
-    if (start_ns == 0) start_ns = clock_ns(s->options.clock);
-    /* That may have been before they came, if this thread was held up since: nothing runs in its own past. */
-    for (size_t i = 0; i < count; i++)
-        if (tasks[i]->arrived_ns > start_ns) start_ns = tasks[i]->arrived_ns;
-    s->began_ns = start_ns;
-    bool abandoned = atomic_load_explicit(&s->abandoned, memory_order_relaxed);
-    size_t late = begin(tasks, count, abandoned ? 0 : start_ns);
-    if (!abandoned && late < count) s->options.run(s->options.ctx, tasks, count, start_ns / 1000000U);
-    uint64_t end_ns = clock_ns(s->options.clock);
-    for (size_t i = 0; i < count; i++)
-        tasks[i]->done_ns = end_ns;
-    if (late == 0) costs_note(&s->costs, tasks, count, end_ns - start_ns);
-    deliver(s, tasks, count);
     histogram_record(&s->batches, count);
-    return end_ns;
+    if (atomic_load_explicit(&s->abandoned, memory_order_relaxed)) {
+        return_unrun(s, tasks, count);
+        return s->ended_ns;
+    }
+    if (start_ns == 0) start_ns = clock_ns(s->options.clock);
+    station_deliver(s, tasks, station_run(s, tasks, count, start_ns));
+    return s->ended_ns;
 }
+
+/* ---- from other threads ---- */
 
 bool station_submit(struct station *s, struct task *task)
 {
     return ring_push(s->ring, task);
-}
-
-void station_want_room(struct station *s, uint32_t lane)
-{
-    atomic_fetch_or(&s->starved, 1ULL << lane);
 }
 
 void station_abandon(struct station *s)
@@ -123,13 +172,38 @@ void station_abandon(struct station *s)
     atomic_store(&s->abandoned, true);
 }
 
-struct backend_load station_load(const struct station *s)
+void station_disturb(struct station *s)
 {
-    return (struct backend_load){ring_depth(s->ring), ring_bound(s->ring), costs_mean(&s->costs)};
+    atomic_store(&s->disturbed, true);
+    station_wake(s);
+}
+
+/* ---- housekeeping ---- */
+
+/* Not before what has run: a lane's clock readings may be older. */
+static uint64_t time_of(const struct station *s, uint64_t now_ms)
+{
+    uint64_t began_ms = s->began_ns / 1000000U;
+    return now_ms > began_ms ? now_ms : began_ms;
+}
+
+bool station_is_due(struct station *s, uint64_t now_ms)
+{
+    if (station_is_disturbed(s) && atomic_exchange(&s->disturbed, false)) look_again(s);
+    return s->keep_ms <= time_of(s, now_ms);
+}
+
+void station_keep_house(struct station *s, uint64_t now_ms)
+{
+    now_ms = time_of(s, now_ms);
+    s->keep_ms = s->options.housekeep(s->options.ctx, now_ms);
+    s->recheck_ms = now_ms + s->options.housekeep_interval_ms;
 }
 
 bool station_register_metrics(struct station *s, struct metrics *m)
 {
-    return metrics_histogram(m, "queue.batch", &s->batches) && metrics_maximum(m, "queue.ring_max", &s->deepest) &&
-           metrics_maximum(m, "queue.cost_ns", &s->costs.mean_ns);
+    bool ok = metrics_maximum(m, "queue.cost_ns", &s->costs.mean_ns);
+    if (!s->ring) return ok;
+    return ok && metrics_histogram(m, "queue.batch", &s->batches) &&
+           metrics_maximum(m, "queue.ring_max", &s->deepest);
 }

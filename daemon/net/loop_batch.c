@@ -38,7 +38,7 @@ void loop_batch_run(struct loop *loop)
     if (count == 0) return;
     loop->batch_count = 0;
     loop->unwritten += count;
-    service->run(service->ctx, loop->batch, count, loop_now_ns(loop));
+    count = service->run(service->ctx, loop->batch, count, loop_now_ns(loop));
     loop->now_ns = 0; /* it took its time */
     loop->submitted = true;
     for (size_t i = 0; i < count; i++)
