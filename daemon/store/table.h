@@ -89,7 +89,8 @@ struct table_item {
     bool stale;
 };
 
-/* As table_put, of which this is the whole. `value` and `more` may lie in the entry that is replaced. */
+/* As table_put, of which this is the whole. `value` and `more` may lie in the entry that is there, even one that
+ * has expired for the sweep by now: its bytes stay until the new entry has them. */
 enum table_status table_store(struct table *t, uint64_t hash, const struct table_item *item, uint64_t now_ms,
                               struct entry **stored);
 
