@@ -51,7 +51,7 @@ bool execute_reads_only(const struct call *call)
  * Remembered, so that a time of day set on a session is exactly the one read back; taken anew only when the clock
  * was set, or the machine slept.
  */
-uint64_t wall_offset(struct execute_rules *rules)
+static uint64_t wall_offset(struct execute_rules *rules)
 {
     uint64_t fresh = clock_wall_us(rules->clock) / 1000 - clock_ms(rules->clock);
     uint64_t known = atomic_load_explicit(&rules->wall_offset_ms, memory_order_relaxed);
@@ -176,7 +176,8 @@ static void reply_value(const struct step *s, struct entry *e)
     call_keep_body(call); /* fits: no allocation, so it cannot fail */
 }
 
-void step_reply(const struct step *s, struct entry *e)
+/* Answers VALUE or META with what there is to know of the session. */
+static void answer(const struct step *s, struct entry *e)
 {
     if (s->call->request.op == OP_GET) {
         reply_value(s, e);
@@ -262,7 +263,8 @@ static void put(struct step *s)
     if (old) entry_release(old);
 }
 
-bool step_touch(const struct step *s, struct entry *e, uint64_t deadline_ms)
+/* Sets the deadline; a session whose time is over goes. True if it is still there. */
+static bool set_deadline(const struct step *s, struct entry *e, uint64_t deadline_ms)
 {
     if (deadline_ms > s->now_ms) {
         table_set_deadline(s->table, e, deadline_ms);
@@ -280,13 +282,13 @@ static void look(struct step *s, struct entry *e)
     const struct request *r = &s->call->request;
     uint16_t effects = r->effects;
     if (!effects) {
-        step_reply(s, e);
+        answer(s, e);
         return;
     }
     uint64_t deadline = effects & EFFECT_TOUCH ? step_deadline(s, request_lifetime(r), e) : entry_deadline(e);
     entry_hold(e); /* the reply may be the last that has it */
-    bool stays = !(effects & EFFECT_TOUCH) || step_touch(s, e, deadline);
-    step_reply(s, e);
+    bool stays = !(effects & EFFECT_TOUCH) || set_deadline(s, e, deadline);
+    answer(s, e);
     if (stays && (effects & EFFECT_DELETE)) table_remove(s->table, e);
     entry_release(e);
 }
@@ -294,7 +296,7 @@ static void look(struct step *s, struct entry *e)
 static void touch(struct step *s, struct entry *e)
 {
     uint64_t version = entry_version(e);
-    step_touch(s, e, step_deadline(s, request_lifetime(&s->call->request), e));
+    set_deadline(s, e, step_deadline(s, request_lifetime(&s->call->request), e));
     s->call->reply.kind = REPLY_STORED;
     s->call->reply.version = version;
 }

@@ -37,15 +37,6 @@ static inline struct lifetime request_lifetime(const struct request *r)
  * there. False: no memory, and the reply says so. */
 bool step_store(struct step *s, struct table_item *item, struct entry **stored);
 
-/* Sets the deadline; a session whose time is over goes. True if it is still there. */
-bool step_touch(const struct step *s, struct entry *e, uint64_t deadline_ms);
-
-/* Answers VALUE or META with what there is to know of the session. */
-void step_reply(const struct step *s, struct entry *e);
-
-/* The time of day is this much ahead of the monotonic time, in ms. */
-uint64_t wall_offset(struct execute_rules *rules);
-
 /* Does the condition hold for the session `e`, NULL: none? Changes nothing. */
 bool condition_of(const struct step *s, const struct entry *e);
 

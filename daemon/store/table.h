@@ -66,15 +66,6 @@ struct entry *table_find(const struct table *t, uint64_t hash, const void *key, 
 
 enum table_status { TABLE_OK, TABLE_NO_MEMORY };
 
-/*
- * Creates or replaces the session: a new immutable entry with the next version of this table (versions start at
- * 1 and only grow, across deletes too). TABLE_NO_MEMORY, table unchanged, when the allocator or the budget says
- * no; a replacement no larger than what it replaces never meets the budget. When the budget is short, expired
- * sessions are swept (a bounded slice) before the answer is no. `*stored` is valid as with table_find.
- */
-enum table_status table_put(struct table *t, uint64_t hash, const void *key, size_t key_len, const void *value,
-                            size_t value_len, uint64_t deadline_ms, uint64_t now_ms, struct entry **stored);
-
 /* What is to be stored. */
 struct table_item {
     const void *key;
@@ -89,8 +80,14 @@ struct table_item {
     bool stale;
 };
 
-/* As table_put, of which this is the whole. `value` and `more` may lie in the entry that is there, even one that
- * has expired for the sweep by now: its bytes stay until the new entry has them. */
+/*
+ * Creates or replaces the session: an entry with the next version of this table (versions start at 1 and only grow,
+ * across deletes too). `value` and `more` may lie in the entry that is there, even one that has expired for the
+ * sweep by now: its bytes stay until the new entry has them. TABLE_NO_MEMORY, table unchanged, when the allocator
+ * or the budget says no; a replacement no larger than what it replaces never meets the budget. When the budget is
+ * short, expired sessions are swept (a bounded slice) before the answer is no. `*stored` is valid as with
+ * table_find.
+ */
 enum table_status table_store(struct table *t, uint64_t hash, const struct table_item *item, uint64_t now_ms,
                               struct entry **stored);
 

@@ -20,9 +20,8 @@ struct table {
 
 /* table_sweep.c */
 
-/* Forgets an entry that the wheel has let go of: its deadline has passed, or it was removed. */
+/* Forgets an entry that the wheel has let go of. */
 void table_drop(struct table *t, uint64_t hash, uint32_t handle);
-void table_drop_expired(struct table *t, uint64_t hash, uint32_t handle);
 /* Drops the table's reference to an entry that nothing of it leads to any more. */
 void table_let_go(struct table *t, uint32_t handle);
 /* When the budget is short: a bounded part of what may help. */

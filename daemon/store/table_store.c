@@ -99,14 +99,6 @@ enum table_status table_store(struct table *t, uint64_t hash, const struct table
     return TABLE_OK;
 }
 
-enum table_status table_put(struct table *t, uint64_t hash, const void *key, size_t key_len, const void *value,
-                            size_t value_len, uint64_t deadline_ms, uint64_t now_ms, struct entry **stored)
-{
-    struct table_item item = {
-        .key = key, .key_len = key_len, .value = value, .value_len = value_len, .deadline_ms = deadline_ms};
-    return table_store(t, hash, &item, now_ms, stored);
-}
-
 size_t table_price(const struct table *t, const struct table_item *item, size_t before)
 {
     size_t block, slot = entry_wants(item, &block);

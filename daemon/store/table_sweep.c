@@ -24,12 +24,6 @@ void table_drop(struct table *t, uint64_t hash, uint32_t handle)
     table_let_go(t, handle);
 }
 
-void table_drop_expired(struct table *t, uint64_t hash, uint32_t handle)
-{
-    table_drop(t, hash, handle);
-    counter_add(&t->counters->expired, 1);
-}
-
 /* ---- sweeping ---- */
 
 /* Moves an entry to another slot; one that somebody holds stays where it is. */
@@ -57,12 +51,18 @@ static bool compact(struct table *t, bool pressing, uint64_t now_ms, size_t move
     return false;
 }
 
+static void drop_expired(struct table *t, uint32_t handle)
+{
+    table_drop(t, table_hash_of(t, entry_at(t->slab, handle)), handle);
+    counter_add(&t->counters->expired, 1);
+}
+
 static enum wheel_step expire(struct table *t, uint64_t now_ms, size_t *budget)
 {
     uint32_t handle;
     enum wheel_step step;
     while ((step = wheel_advance(&t->wheel, now_ms, budget, &handle)) == WHEEL_EXPIRED)
-        table_drop_expired(t, table_hash_of(t, entry_at(t->slab, handle)), handle);
+        drop_expired(t, handle);
     return step;
 }
 

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "daemon/store/databases.h"
+#include "tests/unit/store_session.h"
 
 #define COUNT 3000
 #define SLICE 20
@@ -18,7 +19,7 @@ static void put_all(struct databases *d, unsigned number)
     for (unsigned i = 0; i < COUNT; i++) {
         struct entry *stored;
         uint64_t hash = databases_hash(d, &i, sizeof i);
-        assert_int_equal(table_put(t, hash, &i, sizeof i, "value", 5, TABLE_NEVER, 1000, &stored), TABLE_OK);
+        assert_int_equal(store_session(t, hash, &i, sizeof i, "value", 5, TABLE_NEVER, 1000, &stored), TABLE_OK);
     }
 }
 

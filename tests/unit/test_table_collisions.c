@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "daemon/base/fault.h"
-#include "daemon/store/table.h"
+#include "tests/unit/store_session.h"
 
 static struct budget budget; /* mutable on purpose: of the running test, and read after its table is gone */
 
@@ -28,7 +28,7 @@ static enum table_status put(struct table *t, unsigned number)
     char key[16];
     size_t len = (size_t)snprintf(key, sizeof key, "k%u", number);
     struct entry *stored;
-    return table_put(t, table_hash(t, key, len), key, len, &number, sizeof number, TABLE_NEVER, 0, &stored);
+    return store_session(t, table_hash(t, key, len), key, len, &number, sizeof number, TABLE_NEVER, 0, &stored);
 }
 
 static struct entry *find(struct table *t, unsigned number)

@@ -66,7 +66,7 @@ static void a_value_may_be_made_of_the_one_before(void **state)
     struct table *t = new_table(0);
     uint64_t hash = table_hash(t, "k", 1);
     struct entry *stored;
-    assert_int_equal(table_put(t, hash, "k", 1, "abcdef", 6, TABLE_NEVER, 1000, &stored), TABLE_OK);
+    assert_int_equal(store_session(t, hash, "k", 1, "abcdef", 6, TABLE_NEVER, 1000, &stored), TABLE_OK);
     struct table_item item = {.key = "k", .key_len = 1, .value = "x", .value_len = 1, .deadline_ms = TABLE_NEVER};
     item.more = entry_value(stored);
     item.more_len = 5;
@@ -87,8 +87,8 @@ static void what_is_read_is_not_overwritten(void **state)
     struct entry *stored;
     char other[100];
     memset(other, 'z', sizeof other);
-    assert_int_equal(table_put(t, table_hash(t, "a", 1), "a", 1, other, sizeof other, TABLE_NEVER, 1000, &stored),
-                     TABLE_OK);
+    assert_int_equal(
+        store_session(t, table_hash(t, "a", 1), "a", 1, other, sizeof other, TABLE_NEVER, 1000, &stored), TABLE_OK);
     assert_ptr_not_equal(stored, read);
     assert_int_equal(entry_value(read)[99], 'a');
     assert_int_equal(entry_value(stored)[99], 'z');

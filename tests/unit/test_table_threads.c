@@ -10,7 +10,7 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "daemon/store/table.h"
+#include "tests/unit/store_session.h"
 
 #define KEYS    500
 #define THREADS 3
@@ -30,7 +30,7 @@ static struct entry *put(struct table *t, unsigned number, uint64_t deadline, ui
 {
     struct entry *stored = NULL;
     uint64_t hash = table_hash(t, &number, sizeof number);
-    assert_int_equal(table_put(t, hash, &number, sizeof number, "value", 5, deadline, now, &stored), TABLE_OK);
+    assert_int_equal(store_session(t, hash, &number, sizeof number, "value", 5, deadline, now, &stored), TABLE_OK);
     return stored;
 }
 
