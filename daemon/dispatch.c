@@ -36,22 +36,12 @@ struct dispatch {
 
 /* ---- which gate, which class ---- */
 
-static enum priority class_by_operation(const struct dispatch_classes *c, const struct call *call)
+static enum priority class_by_operation(const enum priority *classes, const struct call *call)
 {
-    switch (call->request.op) {
-    case OP_GET:
-    case OP_META: return call->request.effects & EFFECT_DELETE ? c->delete : c->get;
-    case OP_PUT:
-    case OP_APPEND:
-    case OP_PREPEND:
-    case OP_ADD: return c->put;
-    case OP_DELETE: return c->delete;
-    case OP_TOUCH: return c->touch;
-    default: break;
-    }
-    enum priority best = call->parts ? PRIORITY_SHEDDABLE : c->other;
+    if (!call->parts) return classes[request_class(&call->request)];
+    enum priority best = PRIORITY_SHEDDABLE;
     for (const struct call *part = call->parts; part; part = part->part_next) {
-        enum priority own = class_by_operation(c, part);
+        enum priority own = class_by_operation(classes, part);
         if (own < best) best = own; /* a batch is as important as the most important of its parts */
     }
     return best;
@@ -78,7 +68,7 @@ static uint32_t station_for(const struct dispatch *d, const struct task *task)
 static struct door *door_for(const struct dispatch *d, struct task *task)
 {
     struct request *r = &task->call.request;
-    if (r->priority == PRIORITY_DEFAULT) r->priority = class_by_operation(&d->options.classes, &task->call);
+    if (r->priority == PRIORITY_DEFAULT) r->priority = class_by_operation(d->options.classes, &task->call);
     task->wait.station = d->station_count > 1 ? station_for(d, task) : 0;
     return door_of(d, task);
 }

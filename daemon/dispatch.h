@@ -17,17 +17,12 @@
 
 struct dispatch;
 
-/* The class of requests that do not name one, by what they do. */
-struct dispatch_classes {
-    enum priority get, put, delete, touch, other;
-};
-
 struct dispatch_options {
     struct backend *backend;
     uint32_t lanes; /* I/O threads */
     const struct clock *clock;
     const struct tuning *tuning;
-    struct dispatch_classes classes;
+    enum priority classes[OP_CLASSES]; /* of requests that name none, by what they do */
     /* An I/O thread that holds calls may find room for them. Called on other I/O threads. */
     void (*room)(void *ctx, uint32_t lane);
     void *room_ctx;

@@ -6,6 +6,8 @@
 
 #define WEIGHT_MAX 1000000
 
+static const enum op ops[MIX_OPS] = {OP_GET, OP_PUT, OP_DELETE, OP_LEN, OP_TOUCH};
+
 /* One "name=weight" of `len` bytes. */
 static bool parse_part(const char *part, size_t len, uint32_t weights[])
 {
@@ -18,10 +20,10 @@ static bool parse_part(const char *part, size_t len, uint32_t weights[])
         weight = weight * 10 + (uint32_t)(*p - '0');
         if (weight > WEIGHT_MAX) return false;
     }
-    for (unsigned op = 0; op <= OP_TOUCH; op++) {
-        const char *name = op_name((enum op)op);
+    for (unsigned i = 0; i < MIX_OPS; i++) {
+        const char *name = op_name(ops[i]);
         if (strlen(name) == (size_t)(equals - part) && memcmp(name, part, strlen(name)) == 0) {
-            weights[op] = weight;
+            weights[i] = weight;
             return true;
         }
     }
@@ -30,7 +32,7 @@ static bool parse_part(const char *part, size_t len, uint32_t weights[])
 
 bool mix_parse(const char *text, struct mix *out)
 {
-    uint32_t weights[OP_TOUCH + 1] = {0};
+    uint32_t weights[MIX_OPS] = {0};
 
     for (;;) {
         size_t len = strcspn(text, ",");
@@ -39,9 +41,9 @@ bool mix_parse(const char *text, struct mix *out)
         text += len + 1;
     }
     struct mix m = {0};
-    for (unsigned op = 0; op <= OP_TOUCH; op++) {
-        m.total += weights[op];
-        m.upto[op] = m.total;
+    for (unsigned i = 0; i < MIX_OPS; i++) {
+        m.total += weights[i];
+        m.upto[i] = m.total;
     }
     if (m.total == 0) return false;
     *out = m;
@@ -51,18 +53,19 @@ bool mix_parse(const char *text, struct mix *out)
 enum op mix_pick(const struct mix *m, struct rng *r)
 {
     uint32_t draw = (uint32_t)rng_below(r, m->total);
-    unsigned op = 0;
+    unsigned i = 0;
 
-    while (draw >= m->upto[op]) {
-        op++;
+    while (draw >= m->upto[i]) {
+        i++;
     }
-    assert(op <= OP_TOUCH);
-    return (enum op)op;
+    assert(i < MIX_OPS);
+    return ops[i];
 }
 
 double mix_share(const struct mix *m, enum op op)
 {
-    if (op > OP_TOUCH) return 0;
-    uint32_t below = op == 0 ? 0 : m->upto[op - 1];
-    return (double)(m->upto[op] - below) / m->total;
+    uint32_t below = 0;
+    for (unsigned i = 0; i < MIX_OPS; below = m->upto[i++])
+        if (ops[i] == op) return (double)(m->upto[i] - below) / m->total;
+    return 0;
 }

@@ -28,7 +28,7 @@ static void question(struct driver *d, struct flight *f, enum op op)
     struct task *task = &f->task;
     f->began_ns = task->arrived_ns = d->now_ns;
     task->call.request.op = op;
-    if (op == OP_LEN) return;
+    if (!op_has_one_key(op)) return;
     task->call.request.key = d->plan->names[f->key];
     if (op != OP_PUT) return;
     memcpy(f->value, &f->key, sizeof f->key);

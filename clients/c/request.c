@@ -26,16 +26,6 @@ enum sluice_status sluice_parse_ttl(const char *text, int64_t *ttl_ms)
     return SLUICE_OK;
 }
 
-static bool op_has_key(enum op op)
-{
-    return op == OP_GET || op == OP_PUT || op == OP_DELETE || op == OP_TOUCH;
-}
-
-static bool op_has_condition(enum op op)
-{
-    return op == OP_PUT || op == OP_DELETE || op == OP_TOUCH;
-}
-
 static enum sluice_status set_ttl(struct sluice *s, struct request *request, int64_t ttl_ms)
 {
     if (ttl_ms == SLUICE_TTL_DEFAULT) {
@@ -67,7 +57,7 @@ static enum sluice_status set_condition(struct sluice *s, struct request *reques
         break;
     default: return sluice__fail(s, SLUICE_BAD_ARGUMENT, "no such condition");
     }
-    if (!op_has_condition(request->op)) {
+    if (!op_allows_condition(request->op, request->condition)) {
         return sluice__fail(s, SLUICE_BAD_ARGUMENT, "%s takes no condition", op_name(request->op));
     }
     return SLUICE_OK;

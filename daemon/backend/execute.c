@@ -25,24 +25,11 @@ void execute_work(uint64_t iterations)
     }
 }
 
-static bool reads_only(const struct request *r)
-{
-    switch (r->op) {
-    case OP_GET:
-    case OP_META: return (r->effects & (EFFECT_TOUCH | EFFECT_DELETE | EFFECT_LEASE)) == 0;
-    case OP_LEN:
-    case OP_SCAN:
-    case OP_RANDOM: return true;
-    case OP_BATCH: return true; /* its parts decide */
-    default: return !op_needs_table(r->op);
-    }
-}
-
 bool execute_reads_only(const struct call *call)
 {
     for (const struct call *part = call->parts; part; part = part->part_next)
         if (!execute_reads_only(part)) return false;
-    return reads_only(&call->request);
+    return request_reads_only(&call->request);
 }
 
 /* ---- time ---- */

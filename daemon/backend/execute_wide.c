@@ -243,7 +243,7 @@ static void run(const struct wide *w, struct call *call)
         return;
     }
     execute_work(w->load->iterations);
-    if (op != OP_RENAME) catch_up_all(w);
+    if (!op_has_key(op)) catch_up_all(w);
     switch (op) {
     case OP_LEN: len(w, call); break;
     case OP_SCAN: scan(w, call); break;
@@ -265,17 +265,19 @@ void execute_touches(const struct databases *any, uint32_t count, const struct c
                      void (*touch)(void *ctx, uint32_t shard), void *ctx)
 {
     const struct request *r = &call->request;
-    if (r->op == OP_BATCH) {
+    switch ((enum op_keys)op_rows[r->op].keys) {
+    case OP_KEYS_TWO:
+        touch(ctx, execute_shard(databases_hash(any, r->value.ptr, r->value.len), count));
+        /* fall through */
+    case OP_KEYS_ONE: touch(ctx, execute_shard(databases_hash(any, r->key.ptr, r->key.len), count)); break;
+    case OP_KEYS_ALL:
+        for (uint32_t i = 0; i < count; i++)
+            touch(ctx, i);
+        break;
+    case OP_KEYS_PARTS:
         for (const struct call *part = call->parts; part; part = part->part_next)
             execute_touches(any, count, part, touch, ctx);
-        return;
+        break;
+    case OP_KEYS_NONE: break;
     }
-    if (!op_needs_table(r->op)) return;
-    if (op_has_one_key(r->op) || r->op == OP_RENAME) {
-        touch(ctx, execute_shard(databases_hash(any, r->key.ptr, r->key.len), count));
-        if (r->op == OP_RENAME) touch(ctx, execute_shard(databases_hash(any, r->value.ptr, r->value.len), count));
-        return;
-    }
-    for (uint32_t i = 0; i < count; i++)
-        touch(ctx, i);
 }

@@ -139,7 +139,7 @@ static bool owners_start(struct backend *b, const char **error)
 /* The first key that the call or its parts name. */
 static bool first_key(const struct call *call, struct slice *key)
 {
-    if (op_has_one_key(call->request.op) || call->request.op == OP_RENAME) {
+    if (op_has_key(call->request.op)) {
         *key = call->request.key;
         return true;
     }

@@ -76,8 +76,7 @@ static bool peer_is_trusted(const struct conn *c)
 enum service_verdict conn_submit(struct conn *c, struct task *task)
 {
     const struct service *service = &c->loop->options.service;
-    bool is_simple = task->call.request.op < OP_BATCH; /* it concerns sessions, and nothing else */
-    if (is_simple) return service->submit(service->ctx, task, loop_now_ns(c->loop));
+    if (op_is_single(task->call.request.op)) return service->submit(service->ctx, task, loop_now_ns(c->loop));
     if (needs_trust(&task->call) && !peer_is_trusted(c)) {
         reply_error(&task->call.reply, ERR_UNAUTHORIZED,
                     "settings are changed from this machine only: over the loopback address or a Unix socket");
