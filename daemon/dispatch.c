@@ -36,13 +36,20 @@ struct dispatch {
 
 /* ---- which gate, which class ---- */
 
-static enum priority class_by_operation(const enum priority *classes, const struct call *call)
+static enum priority class_of_parts(const enum priority *classes, const struct call *call);
+
+static inline enum priority class_by_operation(const enum priority *classes, const struct call *call)
 {
-    if (!call->parts) return classes[request_class(&call->request)];
+    return call->parts ? class_of_parts(classes, call) : classes[request_class(&call->request)];
+}
+
+/* A batch is as important as the most important of its parts. */
+static enum priority class_of_parts(const enum priority *classes, const struct call *call)
+{
     enum priority best = PRIORITY_SHEDDABLE;
     for (const struct call *part = call->parts; part; part = part->part_next) {
         enum priority own = class_by_operation(classes, part);
-        if (own < best) best = own; /* a batch is as important as the most important of its parts */
+        if (own < best) best = own;
     }
     return best;
 }
