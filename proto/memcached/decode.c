@@ -10,6 +10,15 @@
 
 enum { LINE, BODY, SKIP, CLOSED };
 
+/* Of a refused request whose data block is being skipped. */
+struct __attribute__((may_alias)) refusal {
+    uint64_t skip;    /* bytes still to drop */
+    const char *line; /* the answer, a literal */
+    bool quiet;
+};
+
+DECODER_OWN(struct refusal)
+
 struct mc_line mc_answer(struct call *call, const char *line)
 {
     call_drop_parts(call);
@@ -31,13 +40,14 @@ static enum decode_status close_stream(struct decoder *d, struct call *call, con
 /* Drops the data block of a request that is answered already. */
 static enum decode_status skip(struct decoder *d, size_t len, size_t *used, struct call *call)
 {
-    size_t drop = d->skip < len ? (size_t)d->skip : len;
-    d->skip -= drop;
+    struct refusal *r = decoder_of(d);
+    size_t drop = r->skip < len ? (size_t)r->skip : len;
+    r->skip -= drop;
     *used += drop;
-    if (d->skip > 0) return DECODE_MORE;
+    if (r->skip > 0) return DECODE_MORE;
     d->state = LINE;
-    mc_answer(call, d->error_text);
-    if (d->error) call->form |= MC_QUIET;
+    mc_answer(call, r->line);
+    if (r->quiet) call->form |= MC_QUIET;
     return DECODE_ANSWERED;
 }
 
@@ -63,9 +73,7 @@ static enum decode_status take_line(struct decoder *d, const struct codec_limits
     case DECODE_ANSWERED:
         if (line.skip == 0) break;
         d->state = SKIP;
-        d->skip = line.skip;
-        d->error_text = call->reply.body.ptr; /* a literal */
-        d->error = (call->form & MC_QUIET) != 0;
+        *decoder_of(d) = (struct refusal){line.skip, call->reply.body.ptr, (call->form & MC_QUIET) != 0};
         call->reply = (struct reply){0};
         return skip(d, len, used, call);
     case DECODE_BODY:

@@ -361,8 +361,8 @@ enum decode_status resp_command(struct decoder *d, const struct codec_limits *li
                          found.sub ? "|" : "", found.sub ? found.sub : "");
     }
     if (resp_in_multi(d) && !passes_multi(found.take)) return resp_queue(d, limits, found.take, args, call);
-    call->request.database = d->database;
+    call->request.database = decoder_of(d)->database;
     enum decode_status status = found.take(d, limits, args, call);
-    if (d->version == 3) call->form |= RESP_FORM_3;
+    if (resp_is_3(d)) call->form |= RESP_FORM_3;
     return status;
 }

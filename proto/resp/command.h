@@ -17,6 +17,25 @@
 
 #include "proto/codec.h"
 
+struct resp_state;
+
+/* What a connection's decoder keeps. */
+struct __attribute__((may_alias)) resp_decoder {
+    struct resp_state *memory; /* what few connections have; NULL: nothing (state.h) */
+    uint8_t database;          /* that the connection has chosen */
+    uint8_t version;           /* of the protocol that it has agreed on; 0: none yet, which is 2 */
+    size_t bulks;              /* of the command at hand still to come */
+    uint64_t skip;             /* bytes of a refused bulk still to drop */
+    const char *why;           /* it was refused */
+};
+
+DECODER_OWN(struct resp_decoder)
+
+static inline bool resp_is_3(struct decoder *d)
+{
+    return decoder_of(d)->version == 3;
+}
+
 /* A command with its arguments; argv[0] is the name as the client wrote it. Borrowed from the input. */
 struct resp_args {
     const struct slice *argv;

@@ -29,7 +29,7 @@ static enum decode_status ask_keys(struct decoder *d, const struct codec_limits 
         if (!part) return resp_fail(call, "ERR out of memory");
         if (!resp_key_fits(limits, args->argv[i], call)) return DECODE_ANSWERED;
         part->request.key = args->argv[i];
-        part->request.database = d->database;
+        part->request.database = decoder_of(d)->database;
         ask(part, op, RESP_TRUTH);
     }
     return ask(call, OP_BATCH, RESP_INTEGER);

@@ -191,8 +191,8 @@ RESP_TAKE(mget)
         if (!part) return no_memory(call);
         if (!resp_key_fits(limits, args->argv[i], call)) return DECODE_ANSWERED;
         part->request.key = args->argv[i];
-        part->request.database = d->database;
-        ask(part, OP_GET, d->version == 3 ? RESP_BULK | RESP_FORM_3 : RESP_BULK);
+        part->request.database = decoder_of(d)->database;
+        ask(part, OP_GET, resp_is_3(d) ? RESP_BULK | RESP_FORM_3 : RESP_BULK);
     }
     return ask(call, OP_BATCH, RESP_LIST);
 }
@@ -209,7 +209,7 @@ static enum decode_status set_all(struct decoder *d, const struct codec_limits *
             return DECODE_ANSWERED;
         take_pair(limits, args->argv[i], args->argv[i + 1], part);
         part->request.condition = condition;
-        part->request.database = d->database;
+        part->request.database = decoder_of(d)->database;
     }
     return ask(call, OP_BATCH, RESP_ALL_OK);
 }
