@@ -132,6 +132,20 @@ tidy: deps-ci ## check the structure: include rules, function length, globals, f
 	@$(PYTHON) tests/tidy.py
 	@$(MAKE) --no-print-directory check-generated
 
+# The daemon with every function telling that it is entered.
+WALK_SRC := $(PROTO_SRC) $(CONFIG_SRC) $(DAEMON_SRC) daemon/main.c
+$(BUILD)/walk/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) -g -O0 -finstrument-functions -MMD -MP -c $< -o $@
+
+$(BUILD)/walk/sluiced: $(patsubst %.c,$(BUILD)/walk/%.o,$(WALK_SRC) tests/walk/entries.c)
+	$(call say,LINK  $@)
+	$(Q)$(CC) -g -no-pie -o $@ $^ $(DAEMON_LIBS)
+
+walk: deps-ci ## show through how many calls, functions and files a request walks (ARGS=-v: through which)
+	@$(MAKE) --no-print-directory $(BUILD)/walk/sluiced
+	@$(PYTHON) tests/walk/walk.py $(BUILD)/walk/sluiced $(ARGS)
+
 model: deps-ci ## check the lock-free queue, the wakeup and the locks of shards as models (spin)
 	@tests/model/run.sh $(BUILD)/model
 
@@ -215,7 +229,7 @@ help: ## list the targets
 	    while IFS='|' read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all run test test-clients test-programs tidy model fuzz $(addprefix fuzz-,$(FUZZED)) generated-files generate \
+.PHONY: all run test test-clients test-programs tidy walk model fuzz $(addprefix fuzz-,$(FUZZED)) generated-files generate \
     check-generated deps deps-test deps-clients deps-ci deps-bench deps-compare bench bench-full bench-compare \
     install clean help
 .SECONDARY:

@@ -80,18 +80,6 @@ static struct door *door_for(const struct dispatch *d, struct task *task)
     return door_of(d, task);
 }
 
-/* A call is about to be let in. False when memory is out. */
-static inline bool enter(const struct dispatch *d, const struct task *task)
-{
-    return __builtin_expect(!d->spreads, 1) || order_enter(&d->lanes[task->lane].order, task);
-}
-
-/* It is done, or was not let in after all. */
-static inline void leave(const struct dispatch *d, const struct task *task)
-{
-    if (d->spreads) order_leave(&d->lanes[task->lane].order, task);
-}
-
 /* ---- submitting ---- */
 
 static enum service_verdict out_of_memory(struct task *task)
@@ -105,8 +93,8 @@ static size_t run_here(const struct dispatch *d, struct lane *lane, struct task 
                        uint64_t now_ns)
 {
     count = station_run(lane->here->station, tasks, count, now_ns);
-    for (size_t i = 0; i < count; i++)
-        leave(d, tasks[i]);
+    for (size_t i = 0; d->spreads && i < count; i++)
+        order_leave(&lane->order, tasks[i]);
     if (count > 0) gate_executed(&lane->here->gate, tasks, count, now_ns);
     return count;
 }
@@ -124,7 +112,7 @@ static size_t run(void *ctx, struct task **tasks, size_t count, uint64_t now_ns)
 static enum service_verdict submit_here(const struct dispatch *d, struct lane *lane, struct task *task,
                                         uint64_t now_ns)
 {
-    if (lane->together == 0 && station_is_slow(lane->here->station))
+    if (lane->together == 0 && lane->here->station->is_slow)
         return run_here(d, lane, &task, 1, now_ns) > 0 ? SERVICE_ANSWERED : SERVICE_QUEUED;
     lane->together++;
     return SERVICE_HERE;
@@ -145,7 +133,7 @@ static enum service_verdict enter_line(const struct dispatch *d, struct door *do
 {
     enum gate_verdict verdict = gate_enter(&door->gate, task, now_ns);
     if (verdict == GATE_LINE) return SERVICE_QUEUED;
-    leave(d, task);
+    if (d->spreads) order_leave(&d->lanes[task->lane].order, task);
     return verdict == GATE_HOLD ? SERVICE_HOLD : SERVICE_ANSWERED;
 }
 
@@ -161,7 +149,7 @@ static enum service_verdict submit_to_table(struct dispatch *d, struct task *tas
     bool runs_here = verdict == GATE_PASS && door == lane->here; /* then its bytes stay where they are */
     if (!runs_here && !call_own(&task->call)) return out_of_memory(task);
     if (verdict == GATE_HOLD && !gate_hold(&door->gate)) return SERVICE_HOLD;
-    if (!enter(d, task)) return out_of_memory(task);
+    if (d->spreads && !order_enter(&lane->order, task)) return out_of_memory(task);
     if (verdict != GATE_PASS) return enter_line(d, door, task, now_ns);
     gate_pass(&door->gate, task, now_ns);
     if (runs_here) return submit_here(d, lane, task, now_ns);
@@ -196,16 +184,15 @@ static void returned(void *ctx, struct task *task, uint64_t now_ns)
 {
     struct dispatch *d = ctx;
     d->lanes[task->lane].room = true;
-    leave(d, task);
+    if (d->spreads) order_leave(&d->lanes[task->lane].order, task);
     gate_returned(&door_of(d, task)->gate, task, now_ns);
 }
 
+/* The rules as they are now. */
 static void tune(const struct dispatch *d, struct lane *lane)
 {
     const struct tuning *t = d->options.tuning;
-    uint32_t generation = atomic_load(&t->generation);
-    if (lane->generation == generation) return;
-    lane->generation = generation;
+    lane->generation = atomic_load(&t->generation);
     lane->room = true;
     uint32_t bound = (atomic_load(&t->bound) + lane->door_count - 1) / lane->door_count; /* shared out evenly */
     for (uint32_t i = 0; i < lane->door_count; i++)
@@ -227,14 +214,15 @@ static void work_off(const struct dispatch *d, struct lane *lane, uint64_t now_n
     struct gate *g = &lane->here->gate;
     struct task *task, *first = NULL, **end = &first;
     gate_begin_turn(g);
-    while ((task = gate_next(g, now_ns)) != NULL) {
+    while (g->line.count > 0 && (task = gate_next(g, now_ns)) != NULL) {
         if (run_here(d, lane, &task, 1, now_ns) == 0) continue;
         if (task->done_ns > now_ns) now_ns = task->done_ns;
         task->next = NULL;
         *end = task;
         end = &task->next;
     }
-    if (first) append(batch, first);
+    if (!first) return;
+    append(batch, first);
     gate_begin_turn(g);
 }
 
@@ -260,13 +248,20 @@ static void serve(const struct dispatch *d, struct lane *lane, struct door *door
         while ((task = gate_next(g, now_ns)) != NULL)
             send(door, task);
     struct task *answered = gate_answered(g);
-    for (task = answered; task; task = task->next)
-        leave(d, task);
+    for (task = answered; task && d->spreads; task = task->next)
+        order_leave(&lane->order, task);
     if (answered) append(batch, answered);
     batch->room = batch->room || g->line.count < before;
-    tell_starved(d, g, batch);
     batch->more = batch->more || gate_has_more(g);
-    gate_publish(g);
+}
+
+/* The end of a batch of submits at one door. */
+static void end_batch(const struct dispatch *d, struct lane *lane, struct door *door, uint64_t now_ns,
+                      struct service_batch *batch)
+{
+    serve(d, lane, door, now_ns, batch);
+    if (d->options.lanes > 1) tell_starved(d, &door->gate, batch);
+    gate_publish(&door->gate);
     if (door->sent) station_wake(door->station);
     door->sent = false;
 }
@@ -283,11 +278,11 @@ static struct service_batch flush(void *ctx, uint32_t index, uint64_t now_ns)
     struct dispatch *d = ctx;
     struct lane *lane = &d->lanes[index];
     struct service_batch batch = {.wake_ms = UINT64_MAX};
-    tune(d, lane);
+    if (lane->generation != atomic_load(&d->options.tuning->generation)) tune(d, lane);
     batch.room = lane->room;
     lane->room = false;
     for (uint32_t i = 0; i < lane->door_count; i++)
-        serve(d, lane, &lane->doors[i], now_ns, &batch);
+        end_batch(d, lane, &lane->doors[i], now_ns, &batch);
     if (lane->here) keep_house(lane->here->station, now_ns / 1000000U, &batch);
     return batch;
 }
@@ -364,7 +359,6 @@ static bool make_doors(struct dispatch *d, struct lane *lane)
                                        .stats = &lane->stats};
         gate_init(&door->gate, &options);
     }
-    lane->generation = atomic_load(&d->options.tuning->generation) - 1;
     tune(d, lane);
     return true;
 }

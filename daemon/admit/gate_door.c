@@ -95,7 +95,8 @@ static enum gate_verdict when_full(const struct gate *g)
 enum gate_verdict gate_judge(const struct gate *g, struct task *task, uint64_t now_ns)
 {
     task->wait.cost_ns = costs_of(g->options.costs, &task->call);
-    if (!line_favours(&g->line, task)) task->call.request.priority = PRIORITY_NORMAL;
+    if (task->call.request.priority == PRIORITY_CRITICAL && !line_favours(&g->line, task))
+        task->call.request.priority = PRIORITY_NORMAL;
     if (will_be_late(g, task, now_ns)) return GATE_LATE;
     bool passes = g->line.count == 0 && gate_wants_more(g, task->call.request.priority);
     if (passes && (g->options.in_place || has_room(g))) return GATE_PASS;

@@ -141,7 +141,7 @@ void gate_sent(struct gate *g, struct task *task)
 static void learn_stretch(struct gate *g, const struct task *task)
 {
     uint64_t estimate_ns = task->wait.estimate_ns;
-    if (gate_wait_of(g, estimate_ns) < LEARN_SERVICES * costs_mean(g->options.costs)) return;
+    if (estimate_ns == 0 || gate_wait_of(g, estimate_ns) < LEARN_SERVICES * costs_mean(g->options.costs)) return;
     /* Not from its arrival: who waited long for this thread would make it refuse, and the backend idle. */
     uint64_t waited_ns = task->taken_ns > task->wait.entered_ns ? task->taken_ns - task->wait.entered_ns : 0;
     uint64_t ratio = waited_ns * UNIT * g->options.station->degree / estimate_ns;
@@ -159,17 +159,18 @@ static uint64_t line_wait(const struct gate *g, const struct task *task, uint64_
     return task->wait.overtaken && estimate_ns < waited_ns ? estimate_ns : waited_ns;
 }
 
-/* Puts the calls that came back alike into the histograms. */
-static void record_run(struct gate *g)
+/* Puts the tasks that came back alike into the histograms. */
+void gate_publish(struct gate *g)
 {
     struct gate_stats *s = g->options.stats;
+    if (g->run_calls == 0) return;
     histogram_record_n(&s->wait_ns, g->run_wait_ns, g->run_calls);
     histogram_record_n(&s->service_ns, g->run_service_ns, g->run_calls);
     histogram_record_n(&s->sojourn_ns, g->run_wait_ns + g->run_service_ns, g->run_calls);
     g->run_calls = 0;
 }
 
-/* `times` calls like this one were executed. */
+/* `times` tasks like this one were executed. */
 static void note_executed(struct gate *g, const struct task *task, uint32_t times, uint64_t now_ns)
 {
     uint64_t waited_ns = gate_waited(task, task->taken_ns);
@@ -180,7 +181,7 @@ static void note_executed(struct gate *g, const struct task *task, uint32_t time
         g->policy->executed(&g->state, &v, line_wait(g, task, waited_ns), times);
     }
     if (waited_ns != g->run_wait_ns || service_ns != g->run_service_ns) {
-        if (g->run_calls) record_run(g);
+        gate_publish(g);
         g->run_wait_ns = waited_ns;
         g->run_service_ns = service_ns;
     }
@@ -194,19 +195,12 @@ static bool are_alike(const struct task *a, const struct task *b)
            a->wait.overtaken == b->wait.overtaken && b->call.reply.kind != REPLY_LATE;
 }
 
-/* Takes from the budget what the batch took, if it was timed, or what was expected of it. */
-static void spend(struct gate *g, struct task *const *tasks, size_t count)
-{
-    uint64_t ns = tasks[0]->done_ns - tasks[0]->taken_ns;
-    for (size_t i = 0; ns == 0 && i < count; i++)
-        g->budget_ns -= (int64_t)tasks[i]->wait.cost_ns;
-    g->budget_ns -= (int64_t)ns;
-}
-
 void gate_executed(struct gate *g, struct task *const *tasks, size_t count, uint64_t now_ns)
 {
     uint32_t alike = 1;
+    uint64_t took_ns = tasks[0]->done_ns - tasks[0]->taken_ns, expected_ns = 0; /* took: 0 if it was not timed */
     for (size_t i = 0; i < count; i++) {
+        expected_ns += tasks[i]->wait.cost_ns;
         if (tasks[i]->call.reply.kind == REPLY_LATE) {
             counter_add(&g->options.stats->late, 1);
             counter_add(&g->options.stats->expired, 1);
@@ -220,30 +214,23 @@ void gate_executed(struct gate *g, struct task *const *tasks, size_t count, uint
         note_executed(g, tasks[i], alike, now_ns);
         alike = 1;
     }
-    if (g->options.in_place) spend(g, tasks, count);
+    if (g->options.in_place) g->budget_ns -= (int64_t)(took_ns ? took_ns : expected_ns);
 }
 
 void gate_returned(struct gate *g, struct task *task, uint64_t now_ns)
 {
-    if (g->options.in_place) { /* it was parked */
-        gate_executed(g, &task, 1, now_ns);
-        return;
+    if (!g->options.in_place) { /* in place: it was parked */
+        assert(g->out > 0);
+        g->out--;
+        g->quiet_since_ns = now_ns;
+        g->out_ns -= task->wait.cost_ns;
+        if (task->wait.yields) g->out_yielding_ns -= task->wait.cost_ns;
+        g->returned = true;
     }
-    assert(g->out > 0);
-    g->out--;
-    g->quiet_since_ns = now_ns;
-    g->out_ns -= task->wait.cost_ns;
-    if (task->wait.yields) g->out_yielding_ns -= task->wait.cost_ns;
-    g->returned = true;
     if (task->taken_ns != 0) gate_executed(g, &task, 1, now_ns);
 }
 
 void gate_begin_turn(struct gate *g)
 {
     g->budget_ns = costs_mean(g->options.costs) < FAST_NS ? BUDGET_FAST_NS : BUDGET_SLOW_NS;
-}
-
-void gate_publish(struct gate *g)
-{
-    if (g->run_calls) record_run(g);
 }

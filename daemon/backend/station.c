@@ -16,6 +16,7 @@ bool station_init(struct station *s, const struct station_options *options)
     memset(s, 0, sizeof *s);
     s->options = *options;
     costs_init(&s->costs);
+    s->is_slow = true; /* until something was timed */
     s->keep_ms = options->housekeep ? 0 : UINT64_MAX;
     s->recheck_ms = UINT64_MAX;
     s->outgoing = calloc(options->lanes.count, sizeof *s->outgoing);
@@ -31,42 +32,39 @@ void station_free(struct station *s)
 
 /* ---- running ---- */
 
-bool station_is_slow(const struct station *s)
-{
-    return costs_mean(&s->costs) > SLOW_NS;
-}
-
 /* Is this batch timed? */
 static bool is_timed(struct station *s, size_t count)
 {
     if (!s->options.is_lane) return true;
     s->untimed += (uint32_t)count;
-    if (s->untimed < SAMPLE_EVERY && !station_is_slow(s)) return false;
+    if (s->untimed < SAMPLE_EVERY && !s->is_slow) return false;
     s->untimed = 0;
     return true;
 }
 
-/* When the batch starts: nothing runs in its own past, nor before what ran earlier. */
-static uint64_t start_of(const struct station *s, struct task *const *tasks, size_t count, uint64_t start_ns)
+/* Says when the batch starts: nothing runs in its own past, nor before what ran earlier. True: some task has a
+ * deadline of its own. */
+static bool begin(struct station *s, struct task *const *tasks, size_t count, uint64_t start_ns)
 {
-    if (start_ns < s->began_ns) start_ns = s->began_ns;
-    for (size_t i = 0; i < count; i++)
+    uint64_t deadlines = 0;
+    for (size_t i = 0; i < count; i++) {
+        deadlines |= tasks[i]->call.request.deadline_ms;
         if (tasks[i]->arrived_ns > start_ns) start_ns = tasks[i]->arrived_ns;
-    return start_ns;
+    }
+    if (start_ns > s->began_ns) s->began_ns = start_ns;
+    return deadlines != 0;
 }
 
 /* Those whose own deadline is past, or will be by estimate when those before them in the batch are done, are
  * answered here; returns how many. */
-static size_t begin(struct task **tasks, size_t count, uint64_t start_ns)
+static size_t answer_late(struct task *const *tasks, size_t count, uint64_t start_ns)
 {
     size_t late = 0;
-    uint64_t own_start_ns = start_ns;
     for (size_t i = 0; i < count; i++) {
         struct task *task = tasks[i];
         uint64_t deadline_ns = task->call.request.deadline_ms * 1000000U;
-        task->taken_ns = start_ns;
-        if (deadline_ns == 0 || own_start_ns <= task->arrived_ns + deadline_ns) {
-            own_start_ns += task->wait.cost_ns;
+        if (deadline_ns == 0 || start_ns <= task->arrived_ns + deadline_ns) {
+            start_ns += task->wait.cost_ns;
             continue;
         }
         task->call.reply.kind = REPLY_LATE;
@@ -75,19 +73,18 @@ static size_t begin(struct task **tasks, size_t count, uint64_t start_ns)
     return late;
 }
 
-/* Closes the gaps that parked tasks have left. */
-static size_t close_gaps(struct task **tasks, size_t count)
+/* Closes the gaps that parked tasks have left; what is left is done. */
+static size_t finish(const struct station *s, struct task **tasks, size_t count)
 {
     size_t left = 0;
-    for (size_t i = 0; i < count; i++)
-        if (tasks[i]) tasks[left++] = tasks[i];
+    for (size_t i = 0; i < count; i++) {
+        struct task *task = tasks[i];
+        if (!task) continue;
+        task->taken_ns = s->began_ns;
+        task->done_ns = s->ended_ns;
+        tasks[left++] = task;
+    }
     return left;
-}
-
-/* What is due may have changed. */
-static void look_again(struct station *s)
-{
-    if (s->keep_ms > s->recheck_ms) s->keep_ms = s->recheck_ms;
 }
 
 size_t station_run(struct station *s, struct task **tasks, size_t count, uint64_t start_ns)
@@ -96,20 +93,20 @@ size_t station_run(struct station *s, struct task **tasks, size_t count, uint64_
     assert(count > 0 && count <= STATION_BATCH_MAX);
     bool timed = is_timed(s, count);
     if (timed && o->is_lane) start_ns = clock_ns(o->clock);
-    s->began_ns = start_ns = start_of(s, tasks, count, start_ns);
-    size_t late = begin(tasks, count, start_ns);
-    if (late < count) o->run(o->ctx, tasks, count, start_ns / 1000000U);
-    uint64_t end_ns = timed ? clock_ns(o->clock) : start_ns;
-    if (timed && late == 0) costs_note(&s->costs, tasks, count, end_ns - start_ns);
-    count = close_gaps(tasks, count);
+    bool any_deadline = begin(s, tasks, count, start_ns);
+    size_t late = any_deadline ? answer_late(tasks, count, s->began_ns) : 0;
+    if (late < count) o->run(o->ctx, tasks, count, s->began_ns / 1000000U);
+    s->ended_ns = timed ? clock_ns(o->clock) : s->began_ns;
+    count = finish(s, tasks, count);
+    if (timed && late == 0 && count > 0) {
+        costs_note(&s->costs, tasks, count, s->ended_ns - s->began_ns);
+        s->is_slow = costs_mean(&s->costs) > SLOW_NS;
+    }
     if (o->commit && count > 0) {
         o->commit(o->commit_ctx, tasks, count);
-        count = close_gaps(tasks, count);
+        count = finish(s, tasks, count);
     }
-    for (size_t i = 0; i < count; i++)
-        tasks[i]->done_ns = end_ns;
-    s->ended_ns = end_ns;
-    look_again(s);
+    if (s->keep_ms > s->recheck_ms) s->keep_ms = s->recheck_ms; /* what is due may have changed */
     return count;
 }
 
@@ -180,22 +177,17 @@ void station_disturb(struct station *s)
 
 /* ---- housekeeping ---- */
 
-/* Not before what has run: a lane's clock readings may be older. */
-static uint64_t time_of(const struct station *s, uint64_t now_ms)
-{
-    uint64_t began_ms = s->began_ns / 1000000U;
-    return now_ms > began_ms ? now_ms : began_ms;
-}
-
 bool station_is_due(struct station *s, uint64_t now_ms)
 {
-    if (station_is_disturbed(s) && atomic_exchange(&s->disturbed, false)) look_again(s);
-    return s->keep_ms <= time_of(s, now_ms);
+    if (station_is_disturbed(s) && atomic_exchange(&s->disturbed, false) && s->keep_ms > s->recheck_ms)
+        s->keep_ms = s->recheck_ms;
+    return s->keep_ms <= now_ms || s->keep_ms <= s->began_ns / 1000000U;
 }
 
 void station_keep_house(struct station *s, uint64_t now_ms)
 {
-    now_ms = time_of(s, now_ms);
+    uint64_t began_ms = s->began_ns / 1000000U;
+    if (now_ms < began_ms) now_ms = began_ms; /* not before what has run: a lane's clock readings may be older */
     s->keep_ms = s->options.housekeep(s->options.ctx, now_ms);
     s->recheck_ms = now_ms + s->options.housekeep_interval_ms;
 }

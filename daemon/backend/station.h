@@ -67,6 +67,7 @@ struct station {
     uint64_t began_ns;                        /* the last batch; never goes back */
     uint64_t ended_ns;
     uint32_t untimed;    /* tasks run since some were timed */
+    bool is_slow;        /* a batch of several would take too long for who waits for its first replies */
     uint64_t keep_ms;    /* when housekeeping wants its next slice */
     uint64_t recheck_ms; /* the same once tasks have run, which may have changed what is due */
     struct costs costs;
@@ -91,9 +92,6 @@ uint64_t station_run_batch(struct station *s, uint64_t start_ns);
 
 /* The station's thread: hands tasks that are done back to their lanes. */
 void station_deliver(struct station *s, struct task **tasks, size_t count);
-
-/* Would a batch of several take too long for who waits for its first replies? */
-bool station_is_slow(const struct station *s);
 
 /* Any lane, of a station with a ring; false: it is full. station_wake follows at the end of the lane's batch. */
 bool station_submit(struct station *s, struct task *task);
