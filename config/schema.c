@@ -85,15 +85,15 @@ const struct schema_key schema_keys[] = {
              "take. codel, codel-rfc, adaptive: the wait they aim at, in place of their own choice. Can be changed "
              "while the daemon runs."},
 
-    {"class.get", SCHEMA_WORD, FIELD(class.get), "normal", WORDS("critical", "normal", "sheddable"),
+    {"class.get", SCHEMA_WORD, FIELD(class.get), "normal", .min = PRIORITY_CRITICAL, WORDS("critical", "normal", "sheddable"),
      .help = "GET, and what only reads one session in other protocols."},
-    {"class.put", SCHEMA_WORD, FIELD(class.put), "normal", WORDS("critical", "normal", "sheddable"),
+    {"class.put", SCHEMA_WORD, FIELD(class.put), "normal", .min = PRIORITY_CRITICAL, WORDS("critical", "normal", "sheddable"),
      .help = "PUT, and what changes a session's value in other protocols."},
-    {"class.delete", SCHEMA_WORD, FIELD(class.delete), "critical", WORDS("critical", "normal", "sheddable"),
+    {"class.delete", SCHEMA_WORD, FIELD(class.delete), "critical", .min = PRIORITY_CRITICAL, WORDS("critical", "normal", "sheddable"),
      .help = "DELETE: who logs out should be logged out."},
-    {"class.touch", SCHEMA_WORD, FIELD(class.touch), "normal", WORDS("critical", "normal", "sheddable"),
+    {"class.touch", SCHEMA_WORD, FIELD(class.touch), "normal", .min = PRIORITY_CRITICAL, WORDS("critical", "normal", "sheddable"),
      .help = "TOUCH, and whatever sets a lifetime."},
-    {"class.other", SCHEMA_WORD, FIELD(class.other), "normal", WORDS("critical", "normal", "sheddable"),
+    {"class.other", SCHEMA_WORD, FIELD(class.other), "normal", .min = PRIORITY_CRITICAL, WORDS("critical", "normal", "sheddable"),
      .help = "LEN, scans, and other requests on many sessions."},
 
     {"ttl.default", SCHEMA_DURATION, FIELD(ttl.default_ms), "30m", 1, DAYS(3650), SPECIAL("never", UINT64_MAX),

@@ -22,7 +22,7 @@ enum schema_type {
     SCHEMA_SHORT,     /* microseconds, with units; uint64_t */
     SCHEMA_WORD,      /* one of `words`, the field gets its index; int or an enum */
     SCHEMA_ADDRESSES, /* struct settings_addresses: `off`, one address or a list */
-    SCHEMA_CPUS,      /* struct settings_cpus: `any`, or numbers and ranges */
+    SCHEMA_CPUS,      /* struct thread_cpus: `any`, or numbers and ranges */
 };
 
 struct schema_key {
@@ -30,7 +30,7 @@ struct schema_key {
     enum schema_type type;
     size_t offset, size;      /* of the field in struct settings */
     const char *fallback;     /* the default, as a user would write it */
-    uint64_t min, max;        /* numbers, sizes, durations; both allowed */
+    uint64_t min, max;        /* numbers, sizes, durations; both allowed. Words: min is the number of the first */
     const char *special;      /* a word that may stand in place of a number, or NULL */
     uint64_t special_value;   /* what that word means in the field */
     const char *const *words; /* SCHEMA_WORD: NULL-terminated, in the order of the enum */

@@ -53,7 +53,7 @@ static bool parse_word(struct settings *settings, const struct schema_key *key, 
 {
     for (size_t i = 0; key->words[i]; i++) {
         if (!equals(key->words[i], text, len)) continue;
-        store(settings, key, i);
+        store(settings, key, key->min + i);
         return true;
     }
     char expected[128];
@@ -196,10 +196,10 @@ static bool parse_addresses(struct settings *settings, const struct schema_key *
     return true;
 }
 
-static struct settings_cpus *cpus_of(struct settings *settings, const struct schema_key *key)
+static struct thread_cpus *cpus_of(struct settings *settings, const struct schema_key *key)
 {
-    assert(key->type == SCHEMA_CPUS && key->size == sizeof(struct settings_cpus));
-    return (struct settings_cpus *)(void *)((char *)settings + key->offset);
+    assert(key->type == SCHEMA_CPUS && key->size == sizeof(struct thread_cpus));
+    return (struct thread_cpus *)(void *)((char *)settings + key->offset);
 }
 
 bool config_value_parse(struct settings *settings, const struct schema_key *key, const char *text, size_t len,
@@ -245,10 +245,10 @@ const char *config_value_format(const struct settings *settings, const struct sc
     if (key->type == SCHEMA_ADDRESSES) return format_addresses(config_value_addresses(settings, key), style, out);
     if (key->type == SCHEMA_CPUS) {
         const char *field = (const char *)settings + key->offset;
-        return config_cpus_format((const struct settings_cpus *)(const void *)field, out);
+        return config_cpus_format((const struct thread_cpus *)(const void *)field, out);
     }
     uint64_t value = fetch(settings, key);
-    if (key->type == SCHEMA_WORD) return strcpy(out, key->words[value]);
+    if (key->type == SCHEMA_WORD) return strcpy(out, key->words[value - key->min]);
     if (key->special && value == key->special_value) return strcpy(out, key->special);
     return units_format(units_of(key), value, out);
 }
@@ -265,7 +265,7 @@ const char *config_value_expected(const struct schema_key *key, char *out, size_
         return out;
     }
     if (key->type == SCHEMA_CPUS) {
-        snprintf(out, capacity, "any, or numbers and ranges below %d, as in 0-3,6", SETTINGS_CPUS_MAX);
+        snprintf(out, capacity, "any, or numbers and ranges below %d, as in 0-3,6", THREAD_CPUS_MAX);
         return out;
     }
     if (key->type == SCHEMA_WORD) {

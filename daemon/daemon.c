@@ -54,7 +54,7 @@ static uint32_t cores(void)
 /* May the I/O threads own the sessions, if there are as many as shards? */
 static bool loops_may_own(const struct settings *s)
 {
-    static const struct settings_cpus any = {{0}};
+    static const struct thread_cpus any = {{0}};
     if (s->backend == BACKEND_MUTEX || s->owner.placement == PLACEMENT_THREAD) return false;
     if (s->owner.placement == PLACEMENT_LOOP) return true;
     return s->work.iterations == 0 && memcmp(&s->owner.cpus, &any, sizeof any) == 0;
@@ -181,18 +181,10 @@ static uint32_t ring_bound_of(const struct settings *s)
     return threads_of(s) * GATE_WINDOW_MOST * rings;
 }
 
-static struct thread_cpus cpus_of(const struct settings_cpus *cpus)
-{
-    struct thread_cpus result;
-    _Static_assert(sizeof result == sizeof *cpus, "both are a bit per processor");
-    memcpy(&result, cpus, sizeof result);
-    return result;
-}
-
 /* Is the backend's thread on one processor with all I/O threads? */
 static bool shares_processor(const struct settings *s)
 {
-    struct thread_cpus io = cpus_of(&s->threads_cpus), owner = cpus_of(&s->owner.cpus), both;
+    struct thread_cpus io = s->threads_cpus, owner = s->owner.cpus, both;
     bool any =
         thread_cpus_count(&io) == thread_cpus_count(NULL) || thread_cpus_count(&owner) == thread_cpus_count(NULL);
     for (size_t i = 0; i < sizeof both.bits / sizeof both.bits[0]; i++)
@@ -220,9 +212,6 @@ static void wake(void *ctx, uint32_t lane)
 static bool start_dispatch(struct daemon *d)
 {
     const struct settings *s = d->settings;
-    static const enum priority classes[] = {[CLASS_CRITICAL] = PRIORITY_CRITICAL,
-                                            [CLASS_NORMAL] = PRIORITY_NORMAL,
-                                            [CLASS_SHEDDABLE] = PRIORITY_SHEDDABLE};
     struct dispatch_options options = {
         .backend = d->backend,
         .lanes = threads_of(s),
@@ -230,11 +219,11 @@ static bool start_dispatch(struct daemon *d)
         .tuning = live_tuning(d->live),
         .room = room,
         .room_ctx = d,
-        .classes = {[OP_CLASS_GET] = classes[s->class.get],
-                    [OP_CLASS_PUT] = classes[s->class.put],
-                    [OP_CLASS_DELETE] = classes[s->class.delete],
-                    [OP_CLASS_TOUCH] = classes[s->class.touch],
-                    [OP_CLASS_OTHER] = classes[s->class.other]},
+        .classes = {[OP_CLASS_GET] = s->class.get,
+                    [OP_CLASS_PUT] = s->class.put,
+                    [OP_CLASS_DELETE] = s->class.delete,
+                    [OP_CLASS_TOUCH] = s->class.touch,
+                    [OP_CLASS_OTHER] = s->class.other},
         .local = {.clock = d->clock,
                   .metrics = d->metrics,
                   .ctx = d,
@@ -261,12 +250,12 @@ static bool start_backend(struct daemon *d)
         .queue_bound = ring_bound_of(s),
         .shards = s->shards,
         .in_place = in_place(s),
-        .cpus = cpus_of(&s->owner.cpus),
+        .cpus = s->owner.cpus,
         .shares_processor = shares_processor(s),
         .leaves_sessions = LEAVES_SESSIONS,
         .workers = workers_of(s),
         .stripes = s->mutex.stripes,
-        .lock = s->mutex.lock == LOCK_RWLOCK ? BACKEND_LOCK_RWLOCK : BACKEND_LOCK_MUTEX,
+        .lock = s->mutex.lock,
         .lanes = {.count = threads_of(s), .complete = complete, .wake = wake, .ctx = d},
     };
     const struct backend_design *design = s->backend == BACKEND_MUTEX ? &backend_mutex : &backend_owner;
@@ -278,7 +267,7 @@ static bool start_backend(struct daemon *d)
 /* Does it refuse what it cannot do? Then it should see soon what has arrived. */
 static bool refuses(const struct daemon *d)
 {
-    return atomic_load(&live_tuning(d->live)->policy) != POLICY_ID_WAIT;
+    return atomic_load(&live_tuning(d->live)->policy) != POLICY_WAIT;
 }
 
 static bool start_server(struct daemon *d)
@@ -294,7 +283,7 @@ static bool start_server(struct daemon *d)
             {
                 .clock = d->clock,
                 .service = dispatch_service(d->dispatch),
-                .cpus = cpus_of(&s->threads_cpus),
+                .cpus = s->threads_cpus,
                 .limits = {.line = s->limits.line,
                            .key = s->limits.key,
                            .value = s->limits.value,
@@ -375,7 +364,7 @@ static bool daemon_start(struct daemon *d)
 int daemon_run(const struct settings *settings, const struct daemon_source *source, const struct clock *clock)
 {
     struct daemon d = {.settings = settings, .source = source, .clock = clock, .started_ns = clock_ns(clock)};
-    log_start((enum log_level)settings->log.level, (enum log_format)settings->log.format);
+    log_start(settings->log.level, settings->log.format);
     bool started = daemon_start(&d);
     if (started) {
         log_info("ready", LOG_STR("version", SLUICE_VERSION), LOG_STR("backend", backend_name(settings)),

@@ -29,16 +29,8 @@ static bool is_changeable(const char *key)
 
 static enum policy_id policy_of(const struct settings *s)
 {
-    switch (s->queue.policy) {
-    case POLICY_WAIT: return POLICY_ID_WAIT;
-    case POLICY_REJECT: return POLICY_ID_REJECT;
-    case POLICY_DROP_OLDEST: return POLICY_ID_DROP_OLDEST;
-    case POLICY_CODEL: return POLICY_ID_CODEL;
-    case POLICY_CODEL_RFC: return POLICY_ID_CODEL_RFC;
-    case POLICY_ADAPTIVE: return POLICY_ID_ADAPTIVE;
-    case POLICY_BY_BACKEND: break;
-    }
-    return s->backend == BACKEND_BACKPRESSURE ? POLICY_ID_REJECT : POLICY_ID_WAIT;
+    if (s->queue.policy != POLICY_BY_BACKEND) return s->queue.policy;
+    return s->backend == BACKEND_BACKPRESSURE ? POLICY_REJECT : POLICY_WAIT;
 }
 
 /* Makes what the settings say of admission visible to the I/O threads. */

@@ -9,10 +9,10 @@
 #include "daemon/queue/ring.h"
 
 const struct store_backend store_backends[STORE_BACKENDS] = {
-    {"mutex", &backend_mutex, BACKEND_LOCK_MUTEX, false},
-    {"rwlock", &backend_mutex, BACKEND_LOCK_RWLOCK, false},
-    {"owner", &backend_owner, BACKEND_LOCK_MUTEX, false},
-    {"backpressure", &backend_owner, BACKEND_LOCK_MUTEX, true},
+    {"mutex", &backend_mutex, LOCK_MUTEX, false},
+    {"rwlock", &backend_mutex, LOCK_RWLOCK, false},
+    {"owner", &backend_owner, LOCK_MUTEX, false},
+    {"backpressure", &backend_owner, LOCK_MUTEX, true},
 };
 
 /* The next item of a list separated by commas; *text moves past it. False at the end. */

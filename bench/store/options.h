@@ -16,7 +16,7 @@
 struct store_backend {
     const char *name;
     const struct backend_design *design;
-    enum backend_lock lock;
+    enum lock_kind lock;
     bool refuse; /* a full queue refuses */
 };
 

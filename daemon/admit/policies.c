@@ -24,13 +24,13 @@ const struct admit_policy policy_drop_oldest = {"drop-oldest", ADMIT_SUPPLANT, f
 
 const struct admit_policy *admit_policy(enum policy_id id)
 {
-    static const struct admit_policy *const policies[POLICY_ID_COUNT] = {
-        [POLICY_ID_WAIT] = &policy_wait,
-        [POLICY_ID_REJECT] = &policy_reject,
-        [POLICY_ID_DROP_OLDEST] = &policy_drop_oldest,
-        [POLICY_ID_CODEL] = &policy_codel,
-        [POLICY_ID_CODEL_RFC] = &policy_rfc8289,
-        [POLICY_ID_ADAPTIVE] = &policy_adaptive,
+    static const struct admit_policy *const policies[POLICY_COUNT] = {
+        [POLICY_WAIT] = &policy_wait,
+        [POLICY_REJECT] = &policy_reject,
+        [POLICY_DROP_OLDEST] = &policy_drop_oldest,
+        [POLICY_CODEL] = &policy_codel,
+        [POLICY_CODEL_RFC] = &policy_rfc8289,
+        [POLICY_ADAPTIVE] = &policy_adaptive,
     };
     return policies[id];
 }

@@ -20,7 +20,6 @@
 #include "daemon/base/thread.h"
 #include "proto/facts.h"
 
-enum backend_lock { BACKEND_LOCK_MUTEX, BACKEND_LOCK_RWLOCK };
 
 struct backend_options {
     const struct clock *clock;
@@ -44,7 +43,7 @@ struct backend_options {
     bool leaves_sessions;               /* stop does not free the sessions: the process ends, which is faster */
     uint32_t workers;                   /* mutex only; 0: lanes execute on their own thread */
     uint32_t stripes;                   /* mutex only */
-    enum backend_lock lock;
+    enum lock_kind lock;
     struct station_lanes lanes;
     /* Called after each batch of tasks has run (station_options.commit); NULL: none. */
     void (*commit)(void *ctx, struct task **tasks, size_t count);

@@ -59,7 +59,7 @@ static void flush(const struct wide *w, struct call *call)
     const struct request *r = &call->request;
     uint64_t at = w->now_ms + (r->number > 0 ? (uint64_t)r->number : 0);
     for (uint32_t i = 0; i < w->count; i++)
-        for (unsigned n = 0; n < DATABASES_COUNT; n++)
+        for (unsigned n = 0; n < DATABASES; n++)
             if (n == r->database || (r->effects & EFFECT_ALL_DATABASES))
                 databases_flush(w->shards[i], n, at, w->now_ms);
     call->reply.kind = REPLY_OK;

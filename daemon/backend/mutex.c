@@ -134,8 +134,7 @@ static struct backend *pool_make(const struct backend_options *options, const ch
     p->lane_count = options->lanes.count;
     p->worker_count = options->workers;
     bell_init(&p->sweeper_bell);
-    enum shards_guard guard = options->lock == BACKEND_LOCK_RWLOCK ? SHARDS_RWLOCK : SHARDS_MUTEX;
-    if (shards_init(&p->stripes, options, options->stripes, guard) && make_stations(p, options)) return &p->base;
+    if (shards_init(&p->stripes, options, options->stripes, options->lock) && make_stations(p, options)) return &p->base;
     pool_stop(&p->base);
     return NULL;
 }

@@ -17,7 +17,7 @@ static void execute_several(struct pool *p, struct call *call, uint64_t now_ms)
 static void lock_for(struct shards *s, uint32_t stripe, bool reads_only, uint64_t now_ms)
 {
     shards_lock(s, stripe, reads_only);
-    if (s->guard != SHARDS_RWLOCK || !reads_only || s->databases[stripe]->flush_next_ms > now_ms) return;
+    if (s->guard != LOCK_RWLOCK || !reads_only || s->databases[stripe]->flush_next_ms > now_ms) return;
     shards_unlock(s, stripe);
     shards_lock(s, stripe, false);
 }
@@ -66,7 +66,7 @@ void pool_run(void *pool, struct task **tasks, size_t count, uint64_t now_ms)
 {
     struct pool *p = pool;
     const struct shards *s = &p->stripes;
-    bool together = s->count == 1 && s->guard == SHARDS_MUTEX && s->work.iterations == 0;
+    bool together = s->count == 1 && s->guard == LOCK_MUTEX && s->work.iterations == 0;
     for (size_t at = 0, n; at < count; at += n) {
         n = count - at < LOCKED_BATCH ? count - at : LOCKED_BATCH;
         if (together) {

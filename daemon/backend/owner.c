@@ -119,7 +119,7 @@ static struct backend *owners_make(const struct backend_options *options, const 
     *error = "out of memory for the session table";
     if (!o) return NULL;
     o->base.design = &backend_owner;
-    if (shards_init(&o->shards, options, count, count > 1 ? SHARDS_MUTEX : SHARDS_ALONE) && make_owners(o, options))
+    if (shards_init(&o->shards, options, count, count > 1 ? LOCK_MUTEX : LOCK_NONE) && make_owners(o, options))
         return &o->base;
     owners_stop(&o->base);
     return NULL;
@@ -175,7 +175,7 @@ static bool register_shard(struct owner *own, struct metrics *m)
     char name[32];
     snprintf(name, sizeof name, "shards.%u.sessions", own->number);
     bool ok = true;
-    for (unsigned i = 0; i < DATABASES_COUNT; i++)
+    for (unsigned i = 0; i < DATABASES; i++)
         ok = ok && metrics_gauge(m, name, &d->counters[i].sessions);
     snprintf(name, sizeof name, "shards.%u.executed", own->number);
     ok = ok && metrics_counter(m, name, &own->executed);

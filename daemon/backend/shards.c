@@ -18,7 +18,7 @@ static void create_lock(struct shard *shard)
     pthread_rwlock_init(&shard->rwlock, NULL);
 }
 
-bool shards_init(struct shards *s, const struct backend_options *options, uint32_t count, enum shards_guard guard)
+bool shards_init(struct shards *s, const struct backend_options *options, uint32_t count, enum lock_kind guard)
 {
     memset(s, 0, sizeof *s);
     s->rules.ttl_default_ms = options->ttl_default_ms;
@@ -64,19 +64,19 @@ void shards_destroy(struct shards *s)
 void shards_lock(struct shards *s, uint32_t number, bool reads_only)
 {
     struct shard *shard = &s->all[number];
-    if (s->guard == SHARDS_MUTEX)
+    if (s->guard == LOCK_MUTEX)
         pthread_mutex_lock(&shard->mutex);
-    else if (s->guard == SHARDS_RWLOCK && reads_only)
+    else if (s->guard == LOCK_RWLOCK && reads_only)
         pthread_rwlock_rdlock(&shard->rwlock);
-    else if (s->guard == SHARDS_RWLOCK)
+    else if (s->guard == LOCK_RWLOCK)
         pthread_rwlock_wrlock(&shard->rwlock);
 }
 
 void shards_unlock(struct shards *s, uint32_t number)
 {
-    if (s->guard == SHARDS_MUTEX)
+    if (s->guard == LOCK_MUTEX)
         pthread_mutex_unlock(&s->all[number].mutex);
-    else if (s->guard == SHARDS_RWLOCK)
+    else if (s->guard == LOCK_RWLOCK)
         pthread_rwlock_unlock(&s->all[number].rwlock);
 }
 

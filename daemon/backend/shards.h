@@ -18,13 +18,6 @@
 
 #define SHARDS_MAX 1024 /* as the configuration allows for stripes */
 
-/* Who may come to a shard. */
-enum shards_guard {
-    SHARDS_ALONE,  /* one thread only: there is nothing to lock */
-    SHARDS_MUTEX,  /* one at a time */
-    SHARDS_RWLOCK, /* those who read together */
-};
-
 struct shard {
     _Alignas(64) pthread_mutex_t mutex;
     pthread_rwlock_t rwlock;
@@ -39,7 +32,7 @@ struct shards {
     const struct clock *clock;
     uint64_t sweep_interval_ms;
     struct budget budget;
-    enum shards_guard guard;
+    enum lock_kind guard;
     bool leaves_sessions; /* shards_destroy does not free them */
     uint32_t count;
     struct shard *all;
@@ -47,7 +40,7 @@ struct shards {
 };
 
 /* False when memory is out; shards_destroy is due all the same. */
-bool shards_init(struct shards *s, const struct backend_options *options, uint32_t count, enum shards_guard guard);
+bool shards_init(struct shards *s, const struct backend_options *options, uint32_t count, enum lock_kind guard);
 void shards_destroy(struct shards *s);
 
 /* ---- one shard, by number ---- */

@@ -37,7 +37,7 @@ struct store_config {
     uint32_t workers;
     uint32_t stripes;
     uint32_t shards;
-    enum backend_lock lock;
+    enum lock_kind lock;
     bool work_outside;
 };
 

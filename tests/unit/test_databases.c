@@ -26,7 +26,7 @@ static void put_all(struct databases *d, unsigned number)
 static uint64_t sessions(const struct databases *d)
 {
     uint64_t n = 0;
-    for (unsigned i = 0; i < DATABASES_COUNT; i++)
+    for (unsigned i = 0; i < DATABASES; i++)
         n += counter_get(&d->counters[i].sessions);
     return n;
 }
@@ -34,7 +34,7 @@ static uint64_t sessions(const struct databases *d)
 static uint64_t bytes(const struct databases *d)
 {
     uint64_t sum = 0;
-    for (unsigned i = 0; i < DATABASES_COUNT; i++)
+    for (unsigned i = 0; i < DATABASES; i++)
         sum += counter_get(&d->counters[i].entry_bytes);
     return sum;
 }

@@ -151,7 +151,7 @@ static int setup(void **state)
     f->fake.clock = &f->clock;
     costs_init(&f->fake.costs);
     f->fake.ring = ring_create(CALLS);
-    atomic_store(&f->tuning.policy, POLICY_ID_REJECT);
+    atomic_store(&f->tuning.policy, POLICY_REJECT);
     atomic_store(&f->tuning.bound, 4);
     f->metrics = metrics_create();
     open_dispatch(f, true);
@@ -325,7 +325,7 @@ static void the_line_moves_up(void **state)
 static void wait_holds_when_full(void **state)
 {
     struct fixture *f = *state;
-    atomic_store(&f->tuning.policy, POLICY_ID_WAIT);
+    atomic_store(&f->tuning.policy, POLICY_WAIT);
     atomic_fetch_add(&f->tuning.generation, 1);
     flush(f); /* takes the change over */
     for (int i = 0; i < 4; i++)

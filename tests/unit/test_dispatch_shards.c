@@ -60,7 +60,7 @@ static int setup(void **state)
     const char *error = NULL;
     f->backend = backend_owner.start(&backend, &error);
     assert_non_null(f->backend);
-    atomic_store(&f->tuning.policy, POLICY_ID_REJECT);
+    atomic_store(&f->tuning.policy, POLICY_REJECT);
     atomic_store(&f->tuning.bound, 64);
     struct dispatch_options options = {
         .backend = f->backend,
