@@ -16,6 +16,9 @@
 #define BACKLOG          1024
 #define ACCEPTS_PER_TURN 64
 #define RETRY_MS         100 /* pause after the system ran out of descriptors */
+#define PEER_SILENT_S    300 /* after which a TCP peer counts as gone */
+#define PROBES           3   /* of these, the last ones before that */
+#define PROBE_EVERY_S    20
 
 struct listener {
     uv_poll_t poll;
@@ -122,13 +125,27 @@ static bool add_listener(uv_loop_t *uv, int fd, const struct codec *codec, struc
     return true;
 }
 
+/* Accepted sockets inherit these. A peer that is gone without a word is noticed, whether replies wait for it to
+ * take them or not: after PEER_SILENT_S without any sign of it. */
+static void set_tcp_options(int fd)
+{
+    const int on = 1, idle_s = PEER_SILENT_S - PROBES * PROBE_EVERY_S, every_s = PROBE_EVERY_S, probes = PROBES;
+    const unsigned silent_ms = PEER_SILENT_S * 1000;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every_s, sizeof every_s);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &silent_ms, sizeof silent_ms);
+}
+
 static int bind_tcp(const struct addrinfo *info, int receive_buffer)
 {
     int on = 1;
     int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return -1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* accepted sockets inherit it */
+    set_tcp_options(fd);
     /* Before listening: accepted sockets inherit it, and the window is agreed on with the first packet. */
     if (receive_buffer) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
     if (info->ai_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);

@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -356,6 +358,49 @@ static void a_reset_behind_unread_bytes(void **state)
     net_close(n);
 }
 
+/* The server's end of a connection: the descriptor of this process whose peer is `fd`. */
+static int other_end(int fd)
+{
+    struct sockaddr_in own, peer;
+    socklen_t len = sizeof own;
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&own, &len), 0);
+    for (int other = 3; other < 1024; other++) {
+        len = sizeof peer;
+        if (getpeername(other, (struct sockaddr *)&peer, &len) == 0 && peer.sin_family == AF_INET &&
+            peer.sin_port == own.sin_port)
+            return other;
+    }
+    fail_msg("the server's end is not there");
+    return -1;
+}
+
+static int option_of(int fd, int level, int name)
+{
+    int value = 0;
+    socklen_t len = sizeof value;
+    assert_int_equal(getsockopt(fd, level, name, &value, &len), 0);
+    return value;
+}
+
+/* Probed when nothing comes, given up when nothing is acknowledged: the system does both, told so once. */
+static void peers_that_are_gone_are_noticed(void **state)
+{
+    (void)state;
+    struct net *n = net_open(NULL);
+    int fd = net_connect(n);
+    net_ping(fd);
+    int accepted = other_end(fd);
+    assert_int_equal(option_of(accepted, SOL_SOCKET, SO_KEEPALIVE), 1);
+    int first_s = option_of(accepted, IPPROTO_TCP, TCP_KEEPIDLE);
+    int every_s = option_of(accepted, IPPROTO_TCP, TCP_KEEPINTVL),
+        count = option_of(accepted, IPPROTO_TCP, TCP_KEEPCNT);
+    assert_int_equal(first_s + count * every_s, 300);
+    assert_int_equal(option_of(accepted, IPPROTO_TCP, TCP_USER_TIMEOUT), 300000);
+    assert_int_equal(option_of(accepted, IPPROTO_TCP, TCP_NODELAY), 1);
+    close(fd);
+    net_close(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -372,6 +417,7 @@ int main(void)
         cmocka_unit_test(a_failed_send_closes_its_connection_only),
         cmocka_unit_test(no_memory_for_a_call_closes_its_connection_only),
         cmocka_unit_test(a_reset_behind_unread_bytes),
+        cmocka_unit_test(peers_that_are_gone_are_noticed),
     };
     alarm(NET_HANG_S);
     return cmocka_run_group_tests_name("server: limits", tests, NULL, NULL);
