@@ -93,6 +93,7 @@ $(BUILD)/sluice-bench: $(BUILD)/bench/main.o $(BUILD)/libbench.a $(BUILD)/libdae
 	$(call say,LINK  $@)
 	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(BENCH_LIBS)
 
+$(BUILD)/tests/test_start_memory: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc
 $(BUILD)/tests/test_codec_memory: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc # it lets them fail
 $(BUILD)/tests/test_client_retry: $(BUILD)/clients/c/retry.o # which the library does not show
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(BUILD)/libtestsupport.a $(BUILD)/libbench.a $(BUILD)/libdaemon.a $(BUILD)/libconfig.a $(BUILD)/libsluice.a $(BUILD)/libproto.a

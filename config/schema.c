@@ -17,7 +17,7 @@
 #define SECONDS(n_)     ((uint64_t)(n_)*1000)
 #define HOURS(n_)       SECONDS((n_)*3600)
 #define DAYS(n_)        HOURS((n_)*24)
-#define SPECIAL(w_, v_) .special = (w_), .special_value = (v_)
+#define SPECIAL(w_, v_) .special = {{(w_), (v_)}}
 
 /* clang-format off */
 const struct schema_key schema_keys[] = {
@@ -129,11 +129,15 @@ const struct schema_key schema_keys[] = {
     {"limits.output_hard", SCHEMA_SIZE, FIELD(limits.output_hard), "16MiB", KIB(16), GIB(4),
      .help = "Replies waiting to be sent on one connection from which on it is closed. Must be at least "
              "limits.output_soft and have room for one value."},
-    {"limits.memory", SCHEMA_SIZE, FIELD(limits.memory), "off", MIB(1), GIB(16384), SPECIAL("off", 0),
+    {"limits.memory", SCHEMA_SIZE, FIELD(limits.memory), "auto", MIB(1), GIB(16384),
+     .special = {{"auto", SETTINGS_MEMORY_AUTO}, {"off", 0}},
      .help = "Memory for sessions. When it is used up, new sessions are refused as out-of-memory, while reading, "
-             "deleting and updates that do not grow a session go on."},
-    {"limits.idle_timeout", SCHEMA_DURATION, FIELD(limits.idle_timeout_ms), "10m", 1, DAYS(30), SPECIAL("off", 0),
-     .help = "A connection on which nothing happens for this long is closed."},
+             "deleting and updates that do not grow a session go on. auto takes three quarters of what the process may "
+             "use: of the limit that a cgroup (a container, a systemd unit) sets, or of the machine's memory; the log "
+             "says at start how much that is. off sets no limit: then the system may end the daemon when memory is out."},
+    {"limits.idle_timeout", SCHEMA_DURATION, FIELD(limits.idle_timeout_ms), "off", 1, DAYS(30), SPECIAL("off", 0),
+     .help = "A connection on which nothing happens for this long is closed. With off, connections stay as long as their "
+             "clients do; those over TCP whose peer is gone without a word are found and closed after five minutes."},
     {"limits.request_timeout", SCHEMA_DURATION, FIELD(limits.request_timeout_ms), "30s", 1, DAYS(30),
      SPECIAL("off", 0),
      .help = "Time that a client may take to send one request to its end, once it has begun."},

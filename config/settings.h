@@ -75,7 +75,7 @@ struct settings {
         uint32_t connections;
         uint64_t key, line, value;
         uint64_t output_soft, output_hard;
-        uint64_t memory;             /* 0: off */
+        uint64_t memory;             /* SETTINGS_MEMORY_AUTO: by what there is; 0: off */
         uint64_t idle_timeout_ms;    /* 0: off */
         uint64_t request_timeout_ms; /* 0: off */
     } limits;
@@ -88,6 +88,7 @@ struct settings {
     } shutdown;
 };
 
-#define SETTINGS_AUTO UINT32_MAX
+#define SETTINGS_AUTO        UINT32_MAX
+#define SETTINGS_MEMORY_AUTO UINT64_MAX
 
 #endif

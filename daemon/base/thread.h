@@ -26,7 +26,4 @@ int thread_start(pthread_t *thread, const char *name, void *(*main)(void *arg), 
 int thread_start_on(pthread_t *thread, const char *name, const struct thread_cpus *cpus, void *(*main)(void *arg),
                     void *arg);
 
-/* How many processors the calling thread may run on, of these (NULL or none: of all). */
-unsigned thread_cpus_count(const struct thread_cpus *cpus);
-
 #endif
