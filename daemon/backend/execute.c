@@ -191,7 +191,7 @@ static void out_of_memory(const struct step *s, const struct table_item *item)
 static void store_nothing(struct step *s)
 {
     struct entry *e = step_find(s);
-    if (e) table_remove(s->table, e);
+    if (e) table_remove(s->table, e, REMOVED_DELETED);
     s->call->reply.kind = REPLY_STORED;
     s->call->reply.version = s->table ? table_version(s->table) : 0;
 }
@@ -257,7 +257,7 @@ static bool set_deadline(const struct step *s, struct entry *e, uint64_t deadlin
         table_set_deadline(s->table, e, deadline_ms);
         return true;
     }
-    table_remove(s->table, e);
+    table_remove(s->table, e, REMOVED_DELETED);
     return false;
 }
 
@@ -276,7 +276,7 @@ static void look(struct step *s, struct entry *e)
     entry_hold(e); /* the reply may be the last that has it */
     bool stays = !(effects & EFFECT_TOUCH) || set_deadline(s, e, deadline);
     answer(s, e);
-    if (stays && (effects & EFFECT_DELETE)) table_remove(s->table, e);
+    if (stays && (effects & EFFECT_DELETE)) table_remove(s->table, e, REMOVED_DELETED);
     entry_release(e);
 }
 
@@ -308,7 +308,7 @@ static void on_session(struct step *s)
             step_invalidate(s, e);
             break;
         }
-        table_remove(s->table, e);
+        table_remove(s->table, e, REMOVED_DELETED);
         s->call->reply.kind = REPLY_OK;
         break;
     default: assert(false && "an operation on one session"); break;

@@ -167,7 +167,8 @@ static void rename_session(const struct wide *w, struct call *call)
     struct entry *stored;
     entry_hold(e); /* whatever is done to make room, its value stays */
     bool done = target && table_store(target, to_hash, &item, w->now_ms, &stored) == TABLE_OK;
-    if (done && table_find(source, from_hash, r->key.ptr, r->key.len, w->now_ms) == e) table_remove(source, e);
+    if (done && table_find(source, from_hash, r->key.ptr, r->key.len, w->now_ms) == e)
+        table_remove(source, e, REMOVED_RENAMED);
     entry_release(e);
     if (!done) reply_error(&call->reply, ERR_OUT_OF_MEMORY, "the store is full (limits.memory); not renamed");
 }

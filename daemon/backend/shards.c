@@ -39,7 +39,7 @@ bool shards_init(struct shards *s, const struct backend_options *options, uint32
     for (; s->count < count; s->count++) {
         struct shard *shard = &s->all[s->count];
         create_lock(shard);
-        databases_init(&shard->databases, &key, &s->budget);
+        databases_init(&shard->databases, &key, &s->budget, NULL, NULL);
         shard->calm = true; /* nobody has looked yet, nor thinks of it */
         s->databases[s->count] = &shard->databases;
     }

@@ -3,11 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-void databases_init(struct databases *d, const struct siphash_key *key, struct budget *budget)
+void databases_init(struct databases *d, const struct siphash_key *key, struct budget *budget,
+                    const struct observer *observer, void *observer_ctx)
 {
     memset(d, 0, sizeof *d);
     d->hash_key = *key;
     d->budget = budget;
+    d->observer = observer;
+    d->observer_ctx = observer_ctx;
     d->flush_next_ms = UINT64_MAX;
     longest_init(&d->slice, &clock_system);
     for (unsigned i = 0; i < DATABASES; i++)
@@ -39,7 +42,10 @@ struct table *databases_make(struct databases *d, unsigned number, uint64_t now_
                                     .budget = d->budget,
                                     .now_ms = now_ms,
                                     .version = d->versions[number],
-                                    .counters = &d->counters[number]};
+                                    .counters = &d->counters[number],
+                                    .observer = d->observer,
+                                    .observer_ctx = d->observer_ctx,
+                                    .database = number};
     if (d->tables[number] == NULL) d->tables[number] = table_create(&options);
     return d->tables[number];
 }
@@ -57,6 +63,7 @@ static void flush_now(struct databases *d, unsigned number)
 {
     struct table *t = d->tables[number];
     if (t == NULL) return;
+    if (d->observer != NULL) d->observer->flushed(d->observer_ctx, number);
     struct leaving *last = malloc(sizeof *last);
     d->versions[number] = table_version(t);
     d->tables[number] = NULL;

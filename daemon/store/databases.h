@@ -27,12 +27,15 @@ struct databases {
     uint64_t flush_next_ms;           /* the earliest of them */
     struct siphash_key hash_key;
     struct budget *budget;
+    const struct observer *observer;
+    void *observer_ctx;
     struct table_counters counters[DATABASES]; /* any thread may read them */
     struct longest slice; /* a turn of databases_sweep, noted by its caller; any thread may read it */
 };
 
-/* `budget` is borrowed. */
-void databases_init(struct databases *d, const struct siphash_key *key, struct budget *budget);
+/* `budget` and `observer` (NULL: nobody is told of changes) are borrowed. */
+void databases_init(struct databases *d, const struct siphash_key *key, struct budget *budget,
+                    const struct observer *observer, void *observer_ctx);
 void databases_destroy(struct databases *d);
 
 static inline uint64_t databases_hash(const struct databases *d, const void *key, size_t len)

@@ -85,16 +85,19 @@ static struct entry *store_new(struct table *t, uint64_t hash, const struct tabl
 enum table_status table_store(struct table *t, uint64_t hash, const struct table_item *item, uint64_t now_ms,
                               struct entry **stored)
 {
-    /* Expired or not, what is there goes only when its successor has been made. */
     struct found old = buckets_find(&t->buckets, hash, item->key, item->key_len);
-    bool expired = old.entry != NULL && entry_expired(old.entry, now_ms);
+    if (old.entry != NULL && entry_expired(old.entry, now_ms)) {
+        wheel_unlink(&t->wheel, old.entry);
+        table_drop(t, hash, old.handle, REMOVED_EXPIRED);
+        old = (struct found){NULL, SLAB_NONE};
+    }
     struct entry *e = old.entry;
     if (e == NULL || !overwrite(t, old, item)) e = store_new(t, hash, item, &old, now_ms);
     if (e == NULL) return TABLE_NO_MEMORY;
-    if (expired && old.entry != NULL) counter_add(&t->counters->expired, 1);
     uint64_t version = item->version != 0 ? item->version & ENTRY_VERSION_MAX : t->version + 1;
     e->version = version & ENTRY_VERSION_MAX;
     if (version > t->version) t->version = version;
+    if (table_is_observed(t)) t->observer->stored(t->observer_ctx, t->database, e);
     *stored = e;
     return TABLE_OK;
 }

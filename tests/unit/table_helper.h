@@ -62,7 +62,7 @@ static inline void remove_numbered(struct table *t, unsigned from, unsigned to)
     for (unsigned i = from; i < to; i++) {
         char key[16];
         snprintf(key, sizeof key, "n%u", i);
-        table_remove(t, find(t, key, 1000));
+        table_remove(t, find(t, key, 1000), REMOVED_DELETED);
     }
 }
 

@@ -46,7 +46,7 @@ static void flushed_tables_leave_in_slices(void **state)
     struct databases d;
     struct siphash_key key = {1, 2};
     budget_init(&budget, 0);
-    databases_init(&d, &key, &budget);
+    databases_init(&d, &key, &budget, NULL, NULL);
     put_all(&d, 0);
     databases_flush(&d, 0, 1000, 1000);
     put_all(&d, 0); /* again, before the first one has left */

@@ -31,7 +31,7 @@ static int setup(void **state)
     struct fixture *f = calloc(1, sizeof *f);
     budget_init(&f->budget, 0);
     struct siphash_key key = {1, 2};
-    databases_init(&f->databases, &key, &f->budget);
+    databases_init(&f->databases, &key, &f->budget, NULL, NULL);
     fake_clock_init(&f->clock);
     f->rules = (struct execute_rules){
         .ttl_default_ms = 60000, .ttl_max_lifetime_ms = UINT64_MAX, .clock = &f->clock.clock};

@@ -87,7 +87,7 @@ static void begin(struct fixture *f, size_t len)
     f->rules = (struct execute_rules){
         .ttl_default_ms = UINT64_MAX, .ttl_max_lifetime_ms = UINT64_MAX, .clock = &f->clock.clock};
     for (unsigned i = 0; i < SHARDS; i++) {
-        databases_init(&f->databases[i], &key, &f->budget);
+        databases_init(&f->databases[i], &key, &f->budget, NULL, NULL);
         f->shards[i] = &f->databases[i];
     }
     f->value = malloc(len);

@@ -105,7 +105,7 @@ static void do_remove(struct world *w, unsigned number)
 {
     struct entry *e = find(w, number);
     assert_int_equal(e != NULL, alive(w, &w->known[number]));
-    if (e != NULL) table_remove(w->table, e);
+    if (e != NULL) table_remove(w->table, e, REMOVED_DELETED);
     w->known[number].version = 0;
 }
 

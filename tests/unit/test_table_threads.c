@@ -99,7 +99,7 @@ static void references_are_dropped_while_the_table_goes_on(void **state)
     for (unsigned i = 0; i < KEYS; i++) { /* other wheel levels, replaced, removed, swept */
         if (i % 4 == 0) table_set_deadline(t, find(t, i, 0), 10 + i);
         if (i % 4 == 1) put(t, i, TABLE_NEVER, 0);
-        if (i % 4 == 2) table_remove(t, find(t, i, 0));
+        if (i % 4 == 2) table_remove(t, find(t, i, 0), REMOVED_DELETED);
     }
     assert_true(table_sweep(t, 100000 + KEYS, SIZE_MAX));
     assert_int_equal(table_len(t, 100000 + KEYS), KEYS / 4);
