@@ -236,7 +236,7 @@ static bool listen_all(struct daemon *d, const char *name, const struct settings
         const struct settings_address *a = &addresses->at[i];
         struct server_address address = {a->kind == ADDRESS_UNIX, a->host, a->port, a->path, a->mode};
         char error[512];
-        if (!server_listen(d->server, name, &address, codec, error, sizeof error))
+        if (!server_listen(d->server, name, &address, codec, &transport_plain, error, sizeof error))
             return fail("cannot start", error);
     }
     return true;
