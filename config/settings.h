@@ -11,6 +11,7 @@
 
 #include "daemon/admit/tuning.h"
 #include "daemon/base/log.h"
+#include "daemon/base/lock.h"
 #include "daemon/base/thread.h"
 #include "proto/request.h"
 

@@ -16,10 +16,11 @@
 #define BACKEND_BACKEND_H
 
 #include "daemon/backend/station.h"
+#include "daemon/base/lock.h"
 #include "daemon/base/siphash.h"
 #include "daemon/base/thread.h"
+#include "daemon/store/observer.h"
 #include "proto/facts.h"
-
 
 struct backend_options {
     const struct clock *clock;
@@ -45,6 +46,8 @@ struct backend_options {
     uint32_t stripes;                   /* mutex only */
     enum lock_kind lock;
     struct station_lanes lanes;
+    const struct observer *observer; /* is told of every change; NULL: nobody */
+    void *observer_ctx;
     /* Called after each batch of tasks has run (station_options.commit); NULL: none. */
     void (*commit)(void *ctx, struct task **tasks, size_t count);
     void *commit_ctx;

@@ -13,18 +13,6 @@
 /* A deadline beyond this is clamped by the table to the last time it knows; here it keeps sums from overflowing. */
 #define FAR_MS (UINT64_C(1) << 41)
 
-void execute_work(uint64_t iterations)
-{
-    uint64_t x = 88172645463325252U;
-    for (uint64_t i = 0; i < iterations; i++) {
-        x ^= x << 13;
-        x ^= x >> 7;
-        x ^= x << 17;
-        /* The compiler must believe that every round matters. */
-        __asm__ volatile("" : "+r"(x));
-    }
-}
-
 bool execute_reads_only(const struct call *call)
 {
     for (const struct call *part = call->parts; part; part = part->part_next)

@@ -16,7 +16,6 @@ struct wide {
     struct execute_rules *rules;
     struct databases *const *shards;
     uint32_t count;
-    const struct execute_load *load;
     uint64_t now_ms;
 };
 
@@ -239,11 +238,9 @@ static void run(const struct wide *w, struct call *call)
     }
     if (op_has_one_key(op)) {
         struct step s = step_of(w, call);
-        execute_work(execute_load_of(w->load, s.hash));
         execute(w->rules, s.databases, s.hash, call, w->now_ms);
         return;
     }
-    execute_work(w->load->iterations);
     if (!op_has_key(op)) catch_up_all(w);
     switch (op) {
     case OP_LEN: len(w, call); break;
@@ -256,9 +253,9 @@ static void run(const struct wide *w, struct call *call)
 }
 
 void execute_wide(struct execute_rules *rules, struct databases *const *shards, uint32_t count, struct call *call,
-                  const struct execute_load *load, uint64_t now_ms)
+                  uint64_t now_ms)
 {
-    struct wide w = {rules, shards, count, load, now_ms};
+    struct wide w = {rules, shards, count, now_ms};
     run(&w, call);
 }
 

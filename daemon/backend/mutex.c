@@ -119,6 +119,9 @@ static bool make_stations(struct pool *p, const struct backend_options *options)
                                       .commit = options->commit,
                                       .commit_ctx = options->commit_ctx};
     uint32_t count = p->worker_count ? p->worker_count : 1;
+    bool works = p->stripes.work.iterations > 0;
+    p->stripes.works_inside = works && !options->work_outside;
+    if (works && options->work_outside) work_wrap(&p->work, &p->stripes.work, &station);
     if (!backend_make_topology(&p->base, count, p->lane_count)) return false;
     return p->worker_count ? make_workers(p, options, station) : make_lanes(p, station);
 }
@@ -130,11 +133,11 @@ static struct backend *pool_make(const struct backend_options *options, const ch
     if (!p) return NULL;
     memset(p, 0, sizeof *p);
     p->base.design = &backend_mutex;
-    p->work_outside = options->work_outside;
     p->lane_count = options->lanes.count;
     p->worker_count = options->workers;
     bell_init(&p->sweeper_bell);
-    if (shards_init(&p->stripes, options, options->stripes, options->lock) && make_stations(p, options)) return &p->base;
+    if (shards_init(&p->stripes, options, options->stripes, options->lock) && make_stations(p, options))
+        return &p->base;
     pool_stop(&p->base);
     return NULL;
 }

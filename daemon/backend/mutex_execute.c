@@ -6,20 +6,8 @@
 /* More than one session. */
 static void execute_several(struct pool *p, struct call *call, uint64_t now_ms)
 {
-    static const struct execute_load no_work = {0};
     struct shards_set calm;
-    if (p->work_outside) execute_work(p->stripes.work.iterations);
-    if (shards_execute(&p->stripes, call, p->work_outside ? &no_work : &p->stripes.work, now_ms, &calm))
-        bell_ring(&p->sweeper_bell);
-}
-
-/* Locks for the call; who only reads lets others in, unless there is a flush to be done first. */
-static void lock_for(struct shards *s, uint32_t stripe, bool reads_only, uint64_t now_ms)
-{
-    shards_lock(s, stripe, reads_only);
-    if (s->guard != LOCK_RWLOCK || !reads_only || s->databases[stripe]->flush_next_ms > now_ms) return;
-    shards_unlock(s, stripe);
-    shards_lock(s, stripe, false);
+    if (shards_execute(&p->stripes, call, now_ms, &calm)) bell_ring(&p->sweeper_bell);
 }
 
 static void execute_one(struct pool *p, struct call *call, uint64_t now_ms)
@@ -32,13 +20,10 @@ static void execute_one(struct pool *p, struct call *call, uint64_t now_ms)
     }
     bool reads_only = execute_reads_only(call);
     uint64_t hash = shards_hash(s, r->key);
-    uint64_t work = execute_load_of(&s->work, hash);
     uint32_t number = execute_shard(hash, s->count);
     struct shard *stripe = &s->all[number];
-    if (p->work_outside) execute_work(work);
-    lock_for(s, number, reads_only, now_ms);
-    if (!p->work_outside) execute_work(work);
-    uint64_t time_ms = shard_time(stripe, reads_only, shards_time_inside(s, now_ms));
+    shards_lock(s, number, reads_only, now_ms);
+    uint64_t time_ms = shard_time(stripe, reads_only, shards_work(s, call, now_ms));
     execute(&s->rules, &stripe->databases, hash, call, time_ms);
     bool wake_sweeper = !reads_only && shard_note_change(stripe);
     shards_unlock(s, number);
@@ -53,8 +38,8 @@ static void execute_together(struct pool *p, struct task **tasks, size_t count, 
     bool reads_only = true;
     for (size_t i = 0; i < count; i++)
         reads_only = reads_only && execute_reads_only(&tasks[i]->call);
-    shards_lock(s, 0, false);
-    execute_batch(&s->rules, &stripe->databases, &s->work, tasks, count, shard_time(stripe, reads_only, now_ms));
+    shards_lock(s, 0, false, now_ms);
+    execute_batch(&s->rules, &stripe->databases, tasks, count, shard_time(stripe, reads_only, now_ms));
     bool wake_sweeper = !reads_only && shard_note_change(stripe);
     shards_unlock(s, 0);
     if (wake_sweeper) bell_ring(&p->sweeper_bell);
@@ -66,7 +51,7 @@ void pool_run(void *pool, struct task **tasks, size_t count, uint64_t now_ms)
 {
     struct pool *p = pool;
     const struct shards *s = &p->stripes;
-    bool together = s->count == 1 && s->guard == LOCK_MUTEX && s->work.iterations == 0;
+    bool together = s->count == 1 && s->all[0].lock.kind == LOCK_MUTEX && !s->works_inside;
     for (size_t at = 0, n; at < count; at += n) {
         n = count - at < LOCKED_BATCH ? count - at : LOCKED_BATCH;
         if (together) {

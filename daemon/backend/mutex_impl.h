@@ -10,7 +10,7 @@
 struct pool {
     struct backend base;
     struct shards stripes;
-    bool work_outside;
+    struct work_around work; /* outside the locks */
     uint32_t lane_count;
     uint32_t worker_count;
     struct worker **workers; /* NULL: there are none, the lanes are the pool */

@@ -102,9 +102,11 @@ static bool make_owners(struct owners *o, const struct backend_options *options)
                                           .run = owner_run,
                                           .ctx = own,
                                           .housekeep = owner_keep_house,
+                                          .housekeep_ctx = own,
                                           .housekeep_interval_ms = options->sweep_interval_ms,
                                           .commit = options->commit,
                                           .commit_ctx = options->commit_ctx};
+        if (o->shards.work.iterations > 0) work_wrap(&own->work, &o->shards.work, &station);
         if (!(options->in_place ? make_lane(own, options, station) : make_worker(own, options, station)))
             return false;
         o->base.stations[own->number] = own->station;

@@ -15,7 +15,7 @@ static void execute_several(struct owner *own, struct task *task, uint64_t now_m
 {
     struct owners *o = own->all;
     struct shards_set calm;
-    if (!shards_execute(&o->shards, &task->call, &o->shards.work, now_ms, &calm)) return;
+    if (!shards_execute(&o->shards, &task->call, now_ms, &calm)) return;
     for (uint32_t i = 0; i < o->shards.count; i++)
         if (i != own->number && shards_has(&calm, i)) station_disturb(o->owners[i].station);
 }
@@ -27,16 +27,13 @@ struct singles {
     size_t count;
 };
 
-/* The work is the owner's, not the shard's: it keeps nobody from that. */
 static void execute_on(struct owner *own, uint32_t number, const struct singles *s, size_t at, size_t count,
                        uint64_t now_ms)
 {
     struct shards *shards = &own->all->shards;
     struct shard *shard = &shards->all[number];
-    for (size_t i = at; i < at + count; i++)
-        if (s->tasks[i]->call.reply.kind == REPLY_NONE) execute_work(execute_load_of(&shards->work, s->hashes[i]));
-    shards_lock(shards, number, false);
-    now_ms = shard_time(shard, false, shards_time_inside(shards, now_ms));
+    shards_lock(shards, number, false, now_ms);
+    now_ms = shard_time(shard, false, now_ms);
     execute_hashed(&shards->rules, &shard->databases, s->tasks + at, s->hashes + at, count, now_ms);
     bool was_calm = shard_note_change(shard);
     shards_unlock(shards, number);
@@ -71,7 +68,7 @@ void owner_run(void *owner, struct task **tasks, size_t count, uint64_t now_ms)
     struct owner *own = owner;
     struct shards *s = &own->all->shards;
     if (s->count == 1) {
-        execute_batch(&s->rules, s->databases[0], &s->work, tasks, count, now_ms);
+        execute_batch(&s->rules, s->databases[0], tasks, count, now_ms);
         return;
     }
     counter_add(&own->executed, count);

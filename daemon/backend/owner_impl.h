@@ -13,6 +13,7 @@ struct owner {
     struct worker *worker;   /* the thread; NULL: a lane is it */
     struct station *station; /* the worker's, or `lane` */
     struct station lane;     /* where a lane is the owner */
+    struct work_around work; /* the owner's, not the shard's: it keeps nobody else from that */
     counter executed;        /* tasks; counted where there are several shards */
 };
 

@@ -188,7 +188,7 @@ void station_keep_house(struct station *s, uint64_t now_ms)
 {
     uint64_t began_ms = s->began_ns / 1000000U;
     if (now_ms < began_ms) now_ms = began_ms; /* not before what has run: a lane's clock readings may be older */
-    s->keep_ms = s->options.housekeep(s->options.ctx, now_ms);
+    s->keep_ms = s->options.housekeep(s->options.housekeep_ctx, now_ms);
     s->recheck_ms = now_ms + s->options.housekeep_interval_ms;
 }
 

@@ -50,6 +50,7 @@ struct station_options {
     /* Housekeeping: does a bounded slice and returns the time in ms from which on it wants the next one: now_ms
      * means at once, UINT64_MAX means not before a task has run. NULL: none. */
     uint64_t (*housekeep)(void *ctx, uint64_t now_ms);
+    void *housekeep_ctx;
     uint64_t housekeep_interval_ms; /* after tasks have run, it is asked again at most this much later */
     /* Another thread has submitted: makes the station's thread look. NULL where nobody else submits. */
     void (*wake)(void *ctx);

@@ -12,13 +12,6 @@ struct thread_cpus {
     uint64_t bits[THREAD_CPUS_MAX / 64];
 };
 
-/* How threads keep out of each other's way. */
-enum lock_kind {
-    LOCK_MUTEX,  /* one at a time */
-    LOCK_RWLOCK, /* those who only read together */
-    LOCK_NONE,   /* one thread only: there is nothing to lock */
-};
-
 /* Starts a thread with every signal blocked, named `name` (15 bytes at most). As pthread_create: 0, or an error. */
 int thread_start(pthread_t *thread, const char *name, void *(*main)(void *arg), void *arg);
 
