@@ -51,7 +51,8 @@ void histogram_record_n(struct histogram *h, uint64_t value, uint64_t times)
     }
     ADD(&h->sum, value * times, memory_order_relaxed);
     /* Last, and released: whoever sees a value counted also sees it in sum and max. */
-    ADD(&h->buckets[bucket_of(value)], times, memory_order_release);
+    _Atomic uint64_t *bucket = &h->buckets[bucket_of(value)];
+    ADD(bucket, times, memory_order_release);
 }
 
 static uint64_t bucket_count(const struct histogram *h, size_t index)
