@@ -8,18 +8,28 @@
 
 /* ---- one call ---- */
 
-/* Waits until the queue has room and the backend has taken the call (or done it). */
-static enum backend_submit submit_patiently(struct driver *d, struct task *task)
+enum outcome { DONE, QUEUED, FULL };
+
+/* Lets the station know of what it has been given. */
+static void ring(struct driver *d)
 {
-    struct backend *b = d->plan->backend;
-    for (;;) {
-        b->design->want_room(b, task);
-        enum backend_submit result = b->design->submit(b, task);
-        if (result != BACKEND_FULL) return result;
-        b->design->flush(b, task->lane); /* what fills the queue may not have been rung for */
-        d->tally.waits++;
-        lane_room(d->lane);
+    if (d->unrung) station_wake(d->unrung);
+    d->unrung = NULL;
+}
+
+static enum outcome give(struct driver *d, struct task *task, uint32_t number)
+{
+    const struct backend *b = d->plan->backend;
+    const struct backend_here *here = &b->here[d->lane->number];
+    if (here->station && here->number == number) {
+        station_run(here->station, &task, 1, d->now_ns);
+        return DONE;
     }
+    struct station *station = b->stations[number];
+    if (d->unrung != station) ring(d);
+    if (!station_submit(station, task)) return FULL;
+    d->unrung = station;
+    return QUEUED;
 }
 
 /* The call borrows key and value: they outlive it. */
@@ -102,8 +112,7 @@ static void finish(struct driver *d, struct flight *f)
 /* Waits for one answer at least. */
 static void collect(struct driver *d)
 {
-    struct backend *b = d->plan->backend;
-    b->design->flush(b, d->lane->number);
+    ring(d);
     struct mail *mail = lane_answer(d->lane);
     d->now_ns = clock_ns(d->plan->clock);
     while (mail) {
@@ -114,16 +123,23 @@ static void collect(struct driver *d)
     }
 }
 
-/* To the thread that owns the session; `alone`, to the caller itself where that can execute it. */
-static enum backend_submit submit(struct driver *d, struct task *task, bool alone)
+/* To the thread that owns the session; `alone`, to the caller itself where that can execute it. A full queue is
+ * waited for, unless it refuses. */
+static enum outcome submit(struct driver *d, struct task *task, bool alone)
 {
-    struct backend *b = d->plan->backend;
+    const struct backend *b = d->plan->backend;
+    uint32_t station = 0;
     if ((alone || d->plan->here) && d->lane->owns)
-        task->wait.station = d->lane->number;
-    else if (b->design->stations(b) > 1)
-        task->wait.station = b->design->station_of(b, task);
-    enum backend_submit result = b->design->submit(b, task);
-    return result == BACKEND_FULL && !d->plan->refuse ? submit_patiently(d, task) : result;
+        station = d->lane->number;
+    else if (b->station_count > 1)
+        station = b->design->station_of(b, task);
+    enum outcome result;
+    while ((result = give(d, task, station)) == FULL && !d->plan->refuse) {
+        ring(d); /* for what fills the queue, perhaps */
+        d->tally.waits++;
+        if (!lane_serve(d->lane)) sched_yield();
+    }
+    return result;
 }
 
 /* Asks; there must be an idle flight. Returns false when it was refused. The clock is read once: the end of this
@@ -135,8 +151,8 @@ static bool operate(struct driver *d, enum op op, uint64_t key, bool alone)
     f->key = key;
     question(d, f, op);
     d->tally.sent++;
-    enum backend_submit result = submit(d, &f->task, alone);
-    if (result == BACKEND_QUEUED) {
+    enum outcome result = submit(d, &f->task, alone);
+    if (result == QUEUED) {
         d->under_way++;
         if (d->idle && !alone)
             d->now_ns = clock_ns(d->plan->clock);
@@ -145,7 +161,7 @@ static bool operate(struct driver *d, enum op op, uint64_t key, bool alone)
         return true;
     }
     d->now_ns = clock_ns(d->plan->clock);
-    if (result == BACKEND_DONE) {
+    if (result == DONE) {
         finish(d, f);
         return true;
     }

@@ -43,7 +43,7 @@ struct tally {
     uint64_t touched, vanished; /* Touch */
     uint64_t counted;           /* Len */
     uint64_t wrong;             /* an answer that does not fit its question */
-    uint64_t waits;             /* times that a worker slept for room in the queue; in no sum */
+    uint64_t waits;             /* times that a worker let others run as the queue was full; in no sum */
 };
 
 /* A call and what it asked for. */
@@ -59,6 +59,7 @@ struct driver {
     _Alignas(64) const struct drive_plan *plan;
     struct lane *lane;
     struct rng rng;
+    struct station *unrung; /* has been given calls that it has not been woken for; NULL: none has */
     struct tally tally;
     uint64_t now_ns;           /* when the last call ended */
     bool measures;             /* what is done is to be in the histograms */

@@ -63,26 +63,19 @@ static void complete(void *ctx, uint32_t lane, struct mail_batch *batch)
     bell_ring(&l->bell);
 }
 
-static void room(void *ctx, uint32_t lane)
-{
-    struct lane *l = &((struct lane *)ctx)[lane];
-    atomic_store(&l->room, true);
-    bell_ring(&l->bell);
-}
-
 static void wake(void *ctx, uint32_t lane)
 {
     bell_ring(&((struct lane *)ctx)[lane].bell);
 }
 
-struct backend_lanes lanes_callbacks(struct lane *lanes, uint32_t count)
+struct station_lanes lanes_callbacks(struct lane *lanes, uint32_t count)
 {
-    return (struct backend_lanes){.count = count, .complete = complete, .room = room, .wake = wake, .ctx = lanes};
+    return (struct station_lanes){.count = count, .complete = complete, .wake = wake, .ctx = lanes};
 }
 
 bool lane_serve(struct lane *lane)
 {
-    return lane->owns && lane->owns->design->serve && lane->owns->design->serve(lane->owns, lane->number);
+    return lane->owns && station_run_batch(lane->owns->here[lane->number].station, 0) != 0;
 }
 
 /* Looks for the answer without sleeping; NULL: it took too long. */
@@ -114,14 +107,4 @@ struct mail *lane_answer(struct lane *lane)
     }
     bell_disarm(&lane->bell);
     return mail;
-}
-
-void lane_room(struct lane *lane)
-{
-    for (;;) {
-        bell_arm(&lane->bell);
-        if (atomic_exchange(&lane->room, false)) break;
-        if (!lane_serve(lane)) bell_wait(&lane->bell, UINT64_MAX);
-    }
-    bell_disarm(&lane->bell);
 }

@@ -31,7 +31,6 @@ enum lane_wait {
 struct lane {
     struct mailbox box;
     struct bell bell;
-    _Atomic bool room;   /* the backend said that there is room again */
     enum lane_wait wait; /* never LANE_AUTO */
     uint32_t number;
     struct backend
@@ -47,15 +46,12 @@ struct lane *lanes_create(uint32_t count, enum lane_wait wait, bool owners);
 void lanes_destroy(struct lane *lanes, uint32_t count);
 
 /* What a backend is to call; the context is the array. */
-struct backend_lanes lanes_callbacks(struct lane *lanes, uint32_t count);
+struct station_lanes lanes_callbacks(struct lane *lanes, uint32_t count);
 
 /* Waits for answers to calls that are under way, and returns those calls, oldest first. */
 struct mail *lane_answer(struct lane *lane);
 
 /* Works off a batch of what others have for this lane. False: there was none, or the lane owns nothing. */
 bool lane_serve(struct lane *lane);
-
-/* Waits for room, after BACKEND_FULL and want_room. */
-void lane_room(struct lane *lane);
 
 #endif

@@ -107,7 +107,7 @@ static bool start_backend(struct run *r, const struct store_backend *backend)
     if (!choose_slow(r, &hash_key, &options.work_slow_below)) return fail("out of memory");
     const char *error = NULL;
     r->plan = (struct drive_plan){
-        .backend = backend->design->start(&options, &error),
+        .backend = backend->design->make(&options, &error),
         .clock = &clock_system,
         .picker = &r->picker,
         .mix = &o->mix,
@@ -118,9 +118,11 @@ static bool start_backend(struct run *r, const struct store_backend *backend)
         .here = o->here,
         .depth = (uint32_t)o->depth,
     };
-    if (!r->plan.backend) return fail(error);
-    for (uint32_t i = 0; i < r->workers && o->in_place && r->workers > 1; i++)
-        r->lanes[i].owns = r->plan.backend;
+    if (!r->plan.backend || !backend->design->start(r->plan.backend, &error)) return fail(error);
+    for (uint32_t i = 0; i < r->workers; i++) {
+        const struct station *here = r->plan.backend->here[i].station;
+        if (here && here->ring) r->lanes[i].owns = r->plan.backend;
+    }
     if (!o->own_keys || r->workers == 1) return true;
     r->plan.own = &r->own;
     return own_keys_init(&r->own, r->plan.backend, r->names, o->keys, r->workers) || fail("out of memory");
