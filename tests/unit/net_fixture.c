@@ -111,7 +111,7 @@ static enum service_verdict submit(void *ctx, struct task *task, uint64_t now_ns
     return verdict;
 }
 
-static void run(void *ctx, struct task **tasks, size_t count, uint64_t now_ns)
+static size_t run(void *ctx, struct task **tasks, size_t count, uint64_t now_ns)
 {
     struct net *n = ctx;
     (void)now_ns;
@@ -120,6 +120,7 @@ static void run(void *ctx, struct task **tasks, size_t count, uint64_t now_ns)
     for (size_t i = 0; i < count; i++)
         answer(n, tasks[i], (uint64_t)number_of(tasks[i]));
     pthread_mutex_unlock(&n->lock);
+    return count;
 }
 
 static enum service_verdict admit(void *ctx, struct task *task, uint64_t now_ns)

@@ -20,12 +20,12 @@
 /* Executes the call, on its lane. */
 static void execute_call(struct store *s, struct task *task)
 {
-    enum backend_submit submitted = BACKEND_FULL;
-    while ((submitted = store_submit(s, task)) == BACKEND_FULL)
+    enum store_outcome outcome;
+    while ((outcome = store_submit(s, task)) == STORE_FULL)
         sched_yield(); /* other lanes' calls are in the way */
-    if (submitted == BACKEND_DONE) return;
+    if (outcome == STORE_DONE) return;
     store_flush(s, task->lane);
-    assert_ptr_equal(store_wait(s, task->lane, UINT32_MAX), &task->mail);
+    assert_ptr_equal(store_wait(s, task->lane), &task->mail);
 }
 
 static struct call *part_of(struct call *batch, enum op op, const char *key, const char *value)
@@ -367,8 +367,12 @@ int main(void)
         cmocka_unit_test(databases_are_apart),
         cmocka_unit_test(a_flush_can_be_for_later),
         cmocka_unit_test(what_stays_is_seen),
+    };
+    const struct CMUnitTest several[] = {
         cmocka_unit_test(batches_are_atomic),
         cmocka_unit_test(a_renamed_session_is_never_gone),
     };
-    return store_contract_run("wide", tests, sizeof tests / sizeof tests[0], NULL);
+    int failed = store_contract_run("wide", tests, sizeof tests / sizeof tests[0], NULL);
+    return failed + store_contract_run("wide, of several lanes", several, sizeof several / sizeof several[0],
+                                       store_config_has_lanes);
 }

@@ -17,76 +17,62 @@
 
 #define CALLS 32
 
-/* A backend with one queue, or none, that remembers what it was given. */
+/* A backend of one station, with a queue that nobody works off, or executed by the lane. */
 struct fake {
     struct backend backend;
-    bool queues;
-    struct costs costs;
-    struct ring *ring;
-    struct task *given[CALLS];
-    size_t given_count, returned_count;
-    unsigned flushes;
+    struct station *stations[1];
+    struct backend_here here;
+    struct station station;
+    struct task *ran[CALLS]; /* in the lane */
+    size_t ran_count;
+    struct task *taken[CALLS]; /* out of the queue */
+    size_t taken_count, returned_count;
+    unsigned wakes;
     struct fake_clock *clock;
-    uint64_t cost_ns; /* each call executed in place moves the clock by this */
+    uint64_t cost_ns; /* each call executed moves the clock by this */
 };
 
-static struct fake *fake_of(const struct backend *b)
+static void fake_run(void *ctx, struct task **tasks, size_t count, uint64_t now_ms)
 {
-    return (struct fake *)b;
-}
-
-static enum backend_submit fake_submit(struct backend *b, struct task *task)
-{
-    struct fake *f = fake_of(b);
-    assert_true(f->given_count < CALLS);
-    f->given[f->given_count++] = task;
-    if (f->queues) {
-        assert_true(ring_push(f->ring, task));
-        return BACKEND_QUEUED;
+    struct fake *f = ctx;
+    (void)now_ms;
+    for (size_t i = 0; i < count; i++) {
+        assert_true(f->ran_count < CALLS);
+        f->ran[f->ran_count++] = tasks[i];
+        atomic_fetch_add(&f->clock->ns, f->cost_ns);
+        tasks[i]->call.reply.kind = REPLY_OK;
     }
-    atomic_fetch_add(&f->clock->ns, f->cost_ns);
-    task->call.reply.kind = REPLY_OK;
-    return BACKEND_DONE;
 }
 
-static void fake_run(struct backend *b, struct task **tasks, size_t count)
+static void fake_wake(void *ctx)
 {
-    for (size_t i = 0; i < count; i++)
-        fake_submit(b, tasks[i]);
+    ((struct fake *)ctx)->wakes++;
 }
 
-static uint32_t fake_stations(const struct backend *b)
+static const struct backend_design design = {.name = "fake"};
+
+static void fake_open(struct fake *f, bool queues)
 {
-    return fake_of(b)->queues;
+    struct station_options options = {.bound = queues ? CALLS : 0,
+                                      .is_lane = !queues,
+                                      .clock = &f->clock->clock,
+                                      .lanes = {.count = 1},
+                                      .run = fake_run,
+                                      .ctx = f,
+                                      .wake = fake_wake,
+                                      .wake_ctx = f};
+    assert_true(station_init(&f->station, &options));
+    f->stations[0] = &f->station;
+    f->here.station = queues ? NULL : &f->station;
+    f->backend =
+        (struct backend){.design = &design, .station_count = 1, .stations = f->stations, .here = &f->here};
 }
 
-static const struct costs *fake_costs(const struct backend *b, uint32_t station)
+/* How many it has been given. */
+static size_t given_count(const struct fake *f)
 {
-    assert_int_equal(station, 0);
-    return &fake_of(b)->costs;
+    return f->station.ring ? f->taken_count + ring_depth(f->station.ring) : f->ran_count;
 }
-
-static const struct ring *fake_ring(const struct backend *b, uint32_t station)
-{
-    assert_int_equal(station, 0);
-    return fake_of(b)->ring;
-}
-
-static void fake_flush(struct backend *b, uint32_t lane)
-{
-    assert_int_equal(lane, 0);
-    fake_of(b)->flushes++;
-}
-
-static const struct backend_design design = {
-    .name = "fake",
-    .submit = fake_submit,
-    .run = fake_run,
-    .stations = fake_stations,
-    .costs = fake_costs,
-    .ring = fake_ring,
-    .flush = fake_flush,
-};
 
 struct fixture {
     struct fake fake;
@@ -118,8 +104,11 @@ static const char *set_config(void *ctx, struct slice key, struct slice value, c
 
 static void open_dispatch(struct fixture *f, bool queues)
 {
-    if (f->dispatch) dispatch_destroy(f->dispatch);
-    f->fake.queues = queues;
+    if (f->dispatch) {
+        dispatch_destroy(f->dispatch);
+        station_free(&f->fake.station);
+    }
+    fake_open(&f->fake, queues);
     struct dispatch_options options = {
         .backend = &f->fake.backend,
         .lanes = 1,
@@ -147,11 +136,14 @@ static int setup(void **state)
     memset(f, 0, sizeof *f);
     fake_clock_init(&f->clock);
     f->now_ns = clock_ns(&f->clock.clock);
-    f->fake.backend.design = &design;
     f->fake.clock = &f->clock;
+<<<<<<< HEAD
     costs_init(&f->fake.costs);
     f->fake.ring = ring_create(CALLS);
     atomic_store(&f->tuning.policy, POLICY_REJECT);
+=======
+    atomic_store(&f->tuning.policy, POLICY_ID_REJECT);
+>>>>>>> 2ccda18 (tests: backends and stations)
     atomic_store(&f->tuning.bound, 4);
     f->metrics = metrics_create();
     open_dispatch(f, true);
@@ -171,7 +163,7 @@ static int teardown(void **state)
         task_clear(&f->tasks[i]);
     dispatch_destroy(f->dispatch);
     metrics_destroy(f->metrics);
-    ring_destroy(f->fake.ring);
+    station_free(&f->fake.station);
     fake_clock_destroy(&f->clock);
     free(f);
     return 0;
@@ -213,16 +205,17 @@ static bool owns_its_bytes(const struct task *task)
     return key >= task->call.data && key < task->call.data + task->call.capacity;
 }
 
-/* The backend begins on a call, and gives it back. */
-static void take(struct fixture *f)
+/* The backend begins on its oldest call, and gives it back. */
+static struct task *take(struct fixture *f)
 {
     void *task;
-    ring_pop(f->fake.ring, &task, 1);
+    assert_int_equal(ring_pop(f->fake.station.ring, &task, 1), 1);
+    return f->fake.taken[f->fake.taken_count++] = task;
 }
 
-static void give_back(struct fixture *f, struct task *task)
+static void give_back(struct fixture *f)
 {
-    f->fake.returned_count++;
+    struct task *task = f->fake.taken[f->fake.returned_count++];
     task->call.reply.kind = REPLY_OK;
     task->taken_ns = task->done_ns = f->now_ns;
     f->service.returned(f->service.ctx, task, f->now_ns);
@@ -230,12 +223,13 @@ static void give_back(struct fixture *f, struct task *task)
 
 static void drain(struct fixture *f)
 {
+    struct ring *ring = f->fake.station.ring;
     do {
-        while (f->fake.queues && f->fake.returned_count < f->fake.given_count) {
+        while (ring && ring_depth(ring) > 0)
             take(f);
-            give_back(f, f->fake.given[f->fake.returned_count]);
-        }
-    } while (flush(f).more || (f->fake.queues && f->fake.returned_count < f->fake.given_count));
+        while (f->fake.returned_count < f->fake.taken_count)
+            give_back(f);
+    } while (flush(f).more || (ring && ring_depth(ring) > 0));
 }
 
 /* ---- the table's operations ---- */
@@ -261,11 +255,11 @@ static void fast_ones_run_together(void **state)
     assert_in_range(alone, 1, CALLS - 4);
     f->fake.cost_ns = 1000000;
     assert_int_equal(submit(f, OP_PUT), SERVICE_HERE);
-    assert_int_equal(f->fake.given_count, alone);
+    assert_int_equal(given_count(&f->fake), alone);
     assert_false(owns_its_bytes(latest(f)));
     struct task *tasks[] = {&f->tasks[alone], &f->tasks[alone + 1]};
     f->service.run(f->service.ctx, tasks, 2, f->now_ns);
-    assert_int_equal(f->fake.given_count, alone + 2);
+    assert_int_equal(given_count(&f->fake), alone + 2);
     assert_int_equal(tasks[0]->call.reply.kind, REPLY_OK);
     assert_int_equal(tasks[1]->call.reply.kind, REPLY_OK);
 }
@@ -276,12 +270,12 @@ static void queued_with_its_own_bytes(void **state)
     assert_int_equal(submit(f, OP_PUT), SERVICE_QUEUED);
     assert_int_equal(latest(f)->call.reply.kind, REPLY_NONE);
     assert_true(owns_its_bytes(latest(f)));
-    assert_int_equal(f->fake.given_count, 1);
-    assert_int_equal(f->fake.flushes, 0);
+    assert_int_equal(given_count(&f->fake), 1);
+    assert_int_equal(f->fake.wakes, 0);
     flush(f);
-    assert_int_equal(f->fake.flushes, 1);
+    assert_int_equal(f->fake.wakes, 1);
     flush(f);
-    assert_int_equal(f->fake.flushes, 1); /* there was nothing new */
+    assert_int_equal(f->fake.wakes, 1); /* there was nothing new */
 }
 
 static void refused_before_it_is_copied(void **state)
@@ -311,15 +305,15 @@ static void the_line_moves_up(void **state)
     for (int i = 0; i < 4; i++)
         submit(f, OP_PUT);
     flush(f);
-    assert_int_equal(f->fake.given_count, 2);
+    assert_int_equal(given_count(&f->fake), 2);
     take(f);
-    give_back(f, f->fake.given[0]);
+    give_back(f);
     struct service_batch batch = flush(f);
     assert_true(batch.room);
     assert_null(batch.answered);
-    assert_int_equal(f->fake.given_count, 3);
-    for (size_t i = 0; i < 3; i++)
-        assert_ptr_equal(f->fake.given[i], &f->tasks[i]);
+    assert_int_equal(given_count(&f->fake), 3);
+    for (size_t i = 1; i < 3; i++)
+        assert_ptr_equal(take(f), &f->tasks[i]);
 }
 
 static void wait_holds_when_full(void **state)
@@ -335,7 +329,7 @@ static void wait_holds_when_full(void **state)
     assert_int_equal(held->call.reply.kind, REPLY_NONE);
     assert_true(owns_its_bytes(held)); /* it outlives the input buffer */
     take(f);
-    give_back(f, f->fake.given[0]);
+    give_back(f);
     assert_true(flush(f).room);
     assert_int_equal(submit_call(f, held), SERVICE_QUEUED);
     assert_true(slice_equal(held->call.request.key, slice_text("a-key")));
@@ -388,7 +382,7 @@ static void slow_work_in_place_waits_its_turn(void **state)
         assert_int_equal(batch.more, queued > worked_off);
     }
     for (size_t i = 0; i < 5; i++)
-        assert_ptr_equal(f->fake.given[i], &f->tasks[i]);
+        assert_ptr_equal(f->fake.ran[i], &f->tasks[i]);
 }
 
 static void no_memory_for_the_request(void **state)
@@ -399,7 +393,7 @@ static void no_memory_for_the_request(void **state)
     assert_int_equal(submit_call(f, task), SERVICE_ANSWERED);
     assert_int_equal(task->call.reply.kind, REPLY_ERROR);
     assert_int_equal(task->call.reply.error, ERR_OUT_OF_MEMORY);
-    assert_int_equal(f->fake.given_count, 0);
+    assert_int_equal(given_count(&f->fake), 0);
 }
 
 /* ---- operations that need no table ---- */

@@ -58,16 +58,20 @@ static int setup(void **state)
         .lanes = {.count = LANES, .complete = complete, .wake = wake, .ctx = f},
     };
     const char *error = NULL;
-    f->backend = backend_owner.start(&backend, &error);
+    f->backend = backend_owner.make(&backend, &error);
     assert_non_null(f->backend);
+<<<<<<< HEAD
     atomic_store(&f->tuning.policy, POLICY_REJECT);
+=======
+    assert_true(backend_owner.start(f->backend, &error));
+    atomic_store(&f->tuning.policy, POLICY_ID_REJECT);
+>>>>>>> 2ccda18 (tests: backends and stations)
     atomic_store(&f->tuning.bound, 64);
     struct dispatch_options options = {
         .backend = f->backend,
         .lanes = LANES,
         .clock = &f->clock.clock,
         .tuning = &f->tuning,
-        .housekeep_interval_ms = 1000,
         .classes = {PRIORITY_NORMAL, PRIORITY_NORMAL, PRIORITY_NORMAL, PRIORITY_NORMAL, PRIORITY_NORMAL},
     };
     f->dispatch = dispatch_create(&options);
@@ -136,8 +140,8 @@ static void flush(struct fixture *f)
 /* The other lane serves its ring; what it did comes back, in the order in which it was sent. */
 static void serve_and_collect(struct fixture *f)
 {
-    while (f->service.serve(f->service.ctx, 1))
-        ;
+    while (f->service.serve(f->service.ctx, 1)) /* it keeps house when it is told to */
+        f->service.flush(f->service.ctx, 1, clock_ns(&f->clock.clock));
     for (struct mail *mail = mailbox_take(&f->boxes[0]); mail; mail = mail->next) {
         struct task *task = task_of_mail(mail);
         assert_int_equal(task->call.reply.kind, REPLY_STORED);
