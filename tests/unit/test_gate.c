@@ -38,7 +38,7 @@ static struct fixture *fixture_create(bool in_place, uint32_t gates)
     f->now_ns = 1000 * MS;
     f->stats = calloc(GATES, sizeof *f->stats);
     f->ring = ring_create(CALLS);
-    f->station = (struct gate_station){.gates = gates, .ring = in_place ? NULL : f->ring};
+    f->station = (struct gate_station){.gates = gates, .degree = 1, .ring = in_place ? NULL : f->ring};
     costs_init(&f->costs);
     counter_set(&f->costs.mean_ns, COST);
     for (uint32_t i = 0; i < GATES; i++) {
@@ -109,8 +109,12 @@ static void send(struct fixture *f, struct gate *g, struct task *task)
 static enum gate_verdict submit(struct fixture *f, struct gate *g, struct task *task)
 {
     enum gate_verdict verdict = gate_judge(g, task, f->now_ns);
-    if (verdict == GATE_PASS && !g->options.in_place) send(f, g, task);
-    return verdict == GATE_LINE ? gate_enter(g, task, f->now_ns) : verdict;
+    if (verdict == GATE_LINE || (verdict == GATE_HOLD && gate_hold(g))) return gate_enter(g, task, f->now_ns);
+    if (verdict == GATE_REFUSE || verdict == GATE_LATE) gate_refuse(g, task, verdict, f->now_ns);
+    if (verdict != GATE_PASS) return verdict;
+    gate_pass(g, task, f->now_ns);
+    if (!g->options.in_place) send(f, g, task);
+    return verdict;
 }
 
 static enum gate_verdict submit_one(struct fixture *f, uint64_t conn, enum priority priority)
@@ -392,15 +396,17 @@ static void too_late_at_the_door(void **state)
     for (uint64_t deadline_ms = 1; deadline_ms <= 4; deadline_ms++) {
         struct task *task = call_of(f, 1000, PRIORITY_NORMAL);
         task->call.request.deadline_ms = deadline_ms;
-        enum gate_verdict verdict = gate_judge(&f->gates[0], task, f->now_ns);
-        assert_int_equal(verdict, deadline_ms < 3 ? GATE_REFUSE : GATE_LINE);
-        assert_int_equal(task->call.reply.kind, deadline_ms < 3 ? REPLY_LATE : REPLY_NONE);
+        bool late = deadline_ms < 3;
+        assert_int_equal(gate_judge(&f->gates[0], task, f->now_ns), late ? GATE_LATE : GATE_LINE);
+        assert_int_equal(task->call.reply.kind, REPLY_NONE);
+        assert_int_equal(submit(f, &f->gates[0], task), late ? GATE_LATE : GATE_LINE);
+        assert_int_equal(task->call.reply.kind, late ? REPLY_LATE : REPLY_NONE);
     }
     /* What it has waited already counts. */
     struct task *task = call_of(f, 1001, PRIORITY_NORMAL);
     task->call.request.deadline_ms = 10;
     task->arrived_ns -= 8 * MS;
-    assert_int_equal(gate_judge(&f->gates[0], task, f->now_ns), GATE_REFUSE);
+    assert_int_equal(submit(f, &f->gates[0], task), GATE_LATE);
     assert_int_equal(counter_get(&f->stats[0].late), 3);
 }
 

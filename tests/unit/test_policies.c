@@ -235,7 +235,7 @@ static uint64_t after_interval(struct admit_state *s, uint64_t now_ns, uint64_t 
 {
     struct admit_view v = view(1, wait_ns);
     v.now_ns = now_ns;
-    policy_adaptive.full(s, &v);
+    if (!policy_adaptive.full(s, &v)) policy_adaptive.entered(s, &v);
     s->adaptive.interval_end_ns = now_ns + 1;
     if (late) policy_adaptive.executed(s, &v, MS + 1, late);
     v.now_ns++;
