@@ -18,11 +18,18 @@ static bool is_slow(const struct work *work, const struct request *r)
     return (uint32_t)siphash13(&work->hash_key, r->key.ptr, r->key.len) < work->slow_below;
 }
 
+uint64_t work_rounds(const struct work *work, const struct call *call)
+{
+    uint64_t rounds = 0;
+    for (const struct call *part = call->parts; part; part = part->part_next)
+        rounds += work_rounds(work, part);
+    if (call->parts) return rounds;
+    return is_slow(work, &call->request) ? work->iterations * work->slow_factor : work->iterations;
+}
+
 void work_do(const struct work *work, const struct call *call)
 {
-    for (const struct call *part = call->parts; part; part = part->part_next)
-        work_do(work, part);
-    if (!call->parts) spin(is_slow(work, &call->request) ? work->iterations * work->slow_factor : work->iterations);
+    spin(work_rounds(work, call));
 }
 
 /* One by one, and each at its own time: an answer does not wait for the work of others, nor does it tell of an

@@ -20,7 +20,10 @@ struct work {
     struct siphash_key hash_key; /* of that hash */
 };
 
-/* Does the work of the call and its parts. */
+/* How many rounds the call and its parts take. */
+uint64_t work_rounds(const struct work *work, const struct call *call);
+
+/* Does them. */
 void work_do(const struct work *work, const struct call *call);
 
 /* A station's run with the work of each task before it. */

@@ -192,7 +192,7 @@ static bool start(struct net *n)
     n->server = server_create(&options, &n->failure);
     if (!n->server) return false;
     n->failure = error;
-    return server_listen(n->server, "test", &address, &codec_text, error, sizeof error);
+    return server_listen(n->server, "test", &address, &codec_text, &transport_plain, error, sizeof error);
 }
 
 static void *control_main(void *arg)

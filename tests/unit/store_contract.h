@@ -37,12 +37,8 @@ struct store_config {
     uint32_t workers;
     uint32_t stripes;
     uint32_t shards;
-<<<<<<< HEAD
-    enum lock_kind lock;
-=======
     bool in_place;
-    enum backend_lock lock;
->>>>>>> 2ccda18 (tests: backends and stations)
+    enum lock_kind lock;
     bool work_outside;
 };
 

@@ -137,13 +137,7 @@ static int setup(void **state)
     fake_clock_init(&f->clock);
     f->now_ns = clock_ns(&f->clock.clock);
     f->fake.clock = &f->clock;
-<<<<<<< HEAD
-    costs_init(&f->fake.costs);
-    f->fake.ring = ring_create(CALLS);
     atomic_store(&f->tuning.policy, POLICY_REJECT);
-=======
-    atomic_store(&f->tuning.policy, POLICY_ID_REJECT);
->>>>>>> 2ccda18 (tests: backends and stations)
     atomic_store(&f->tuning.bound, 4);
     f->metrics = metrics_create();
     open_dispatch(f, true);

@@ -60,12 +60,8 @@ static int setup(void **state)
     const char *error = NULL;
     f->backend = backend_owner.make(&backend, &error);
     assert_non_null(f->backend);
-<<<<<<< HEAD
-    atomic_store(&f->tuning.policy, POLICY_REJECT);
-=======
     assert_true(backend_owner.start(f->backend, &error));
-    atomic_store(&f->tuning.policy, POLICY_ID_REJECT);
->>>>>>> 2ccda18 (tests: backends and stations)
+    atomic_store(&f->tuning.policy, POLICY_REJECT);
     atomic_store(&f->tuning.bound, 64);
     struct dispatch_options options = {
         .backend = f->backend,

@@ -248,7 +248,6 @@ static const char *const batch_keys[] = {"x", "y", "z"};
 
 static const struct reply *put_batch(struct fixture *f, const char *value, size_t len)
 {
-    static const struct execute_load no_work = {0};
     struct databases *shard = &f->databases;
     request(f, OP_BATCH, "");
     for (int i = 0; i < 3; i++) {
@@ -257,7 +256,7 @@ static const struct reply *put_batch(struct fixture *f, const char *value, size_
         part->request.key = slice_text(batch_keys[i]);
         part->request.value = slice_of(value, len);
     }
-    execute_wide(&f->rules, &shard, 1, &f->call, &no_work, NOW);
+    execute_wide(&f->rules, &shard, 1, &f->call, NOW);
     return &f->call.reply;
 }
 
@@ -298,20 +297,6 @@ static void a_batch_is_stored_whole_or_not_at_all(void **state)
     }
 }
 
-static void work_scales_with_its_load(void **state)
-{
-    (void)state;
-    execute_work(0);
-    execute_work(1000);
-    struct execute_load all_same = {.iterations = 10};
-    assert_int_equal(execute_load_of(&all_same, 0), 10);
-    assert_int_equal(execute_load_of(&all_same, UINT64_MAX), 10);
-    struct execute_load mixed = {.iterations = 10, .slow_below = 1U << 31, .slow_factor = 7};
-    assert_int_equal(execute_load_of(&mixed, (1U << 31) - 1), 70);
-    assert_int_equal(execute_load_of(&mixed, 1U << 31), 10);
-    assert_int_equal(execute_load_of(&mixed, UINT64_MAX << 32), 70);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -322,7 +307,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(more_readers_than_can_be_counted_get_copies, setup, teardown),
         cmocka_unit_test_setup_teardown(no_memory_is_an_error_and_no_change, setup, teardown),
         cmocka_unit_test_setup_teardown(a_batch_is_stored_whole_or_not_at_all, setup, teardown),
-        cmocka_unit_test(work_scales_with_its_load),
     };
     return cmocka_run_group_tests_name("execute", tests, NULL, NULL);
 }

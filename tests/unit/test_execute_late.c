@@ -109,8 +109,7 @@ static void end(struct fixture *f)
 
 static void run(struct fixture *f, struct call *call, uint64_t now_ms)
 {
-    static const struct execute_load none = {0};
-    execute_wide(&f->rules, f->shards, SHARDS, call, &none, now_ms);
+    execute_wide(&f->rules, f->shards, SHARDS, call, now_ms);
 }
 
 static void put(struct fixture *f, const char *key, const char *value, size_t len, uint64_t deadline_ms)

@@ -189,9 +189,8 @@ static size_t choose_length(struct world *w)
 
 static void run(struct world *w, struct call *call)
 {
-    static const struct execute_load none = {0};
     struct databases *shard = &w->databases;
-    execute_wide(&w->rules, &shard, 1, call, &none, w->now);
+    execute_wide(&w->rules, &shard, 1, call, w->now);
     call_clear(call);
 }
 
