@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "daemon/base/fault.h"
@@ -100,24 +101,55 @@ static void slow_readers(void **state)
     net_close(n);
 }
 
-static void the_hard_limit_closes(void **state)
+/* Nothing ends a connection whose peer reads, however large a reply is. */
+static void one_reply_beyond_the_hard_limit(void **state)
 {
     (void)state;
-    struct net *n = net_open(&(struct net_options){.soft = 64 * 1024, .hard = 1024 * 1024});
-    int fd = net_connect(n), other = net_connect(n);
-    net_say(fd, "GET q1\r\n");
-    net_await_queued(n, 1);
-    net_set_value_size(n, 1024 * 1024 - 8192); /* below it: goes out */
-    net_complete_range(n, 1, 1);
-    net_expect_value(fd, 1024 * 1024 - 8192);
-    net_say(fd, "GET q1\r\n");
-    net_await_queued(n, 1);
-    net_set_value_size(n, 1024 * 1024);
-    net_complete_range(n, 1, 1);
-    net_expect_end(fd);
-    net_await_metric(n, "connections.closed.output_limit", 1);
-    net_ping(other); /* and gets nothing of what the other was to get */
+    enum { SIZE = 9 << 20 };
+    struct net *n = net_open(&(struct net_options){.soft = 64 * 1024, .hard = 1 << 20});
+    int fd = net_connect(n);
+    net_set_value_size(n, SIZE);
+    net_say(fd, "GET q1\r\nGET q2\r\nGET q3\r\n");
+    for (int i = 1; i <= 3; i++) {
+        net_await_queued(n, 1);
+        int count = (int)net_queued(n);
+        net_complete_range(n, i, i + count - 1);
+        for (; count > 0; count--, i++)
+            net_expect_value(fd, SIZE);
+        i--;
+    }
+    net_ping(fd);
     close(fd);
+    net_close(n);
+}
+
+/* One that takes nothing for a while is closed, and others get nothing of what it was to get. */
+static void beyond_the_hard_limit_a_peer_must_read(void **state)
+{
+    (void)state;
+    enum { SIZE = 9 << 20, PATIENCE_MS = 5000, TICK_MS = 1001 };
+    struct net *n = net_open(&(struct net_options){.soft = 64 * 1024, .hard = 1 << 20, .idle_ms = 3600 * 1000});
+    int fd = net_connect(n), slow = net_connect(n), other = net_connect(n);
+    net_set_value_size(n, SIZE);
+    net_say(fd, "GET q1\r\n");
+    net_say(slow, "GET q2\r\n");
+    net_await_queued(n, 2);
+    net_complete_range(n, 1, 2);
+    net_ping(other);
+    fake_clock_advance_ms(&n->clock, PATIENCE_MS - 2 * TICK_MS);
+    net_ping(other);
+    for (size_t taken = 0; taken < SIZE - (1 << 19);) { /* less is left than the limit */
+        static char sink[1 << 16];
+        ssize_t took = recv(slow, sink, sizeof sink, 0);
+        assert_true(took > 0);
+        taken += (size_t)took;
+    }
+    fake_clock_advance_ms(&n->clock, 3 * TICK_MS);
+    net_await_metric(n, "connections.closed.output_limit", 1);
+    net_ping(other);
+    assert_int_equal(net_metric(n, "connections.open"), 2);
+    close(fd);
+    close(slow);
     close(other);
     net_close(n);
 }
@@ -242,6 +274,38 @@ static void an_unfinished_request_costs_no_other_its_answer(void **state)
     close(fd);
     close(second);
     close(third);
+    close(other);
+    net_close(n);
+}
+
+/* The daemon was away: what has arrived meanwhile is read before anybody is said to be late. */
+static void a_late_turn_reads_before_it_judges(void **state)
+{
+    (void)state;
+    enum { LATE_MS = 20 };
+    struct net *n = net_open(&(struct net_options){.request_ms = 1});
+    struct timespec start, now;
+    int fd = net_connect(n), other = net_connect(n);
+    net_ping(other);
+    net_say(other, "PUT s - x\r\n");
+    net_await_stuck(n);
+    net_say(fd, "PUT n - $6\r\nabc"); /* begins when the loop goes on, at a time that stands still */
+    net_unstick(n);
+    net_expect(other, "OK 0\r\n");
+    net_ping(other);
+    net_set_sticks(n);
+    net_say(other, "PUT s - x\r\n");
+    net_await_stuck(n);
+    fake_clock_advance_ms(&n->clock, 1000);
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    do /* until the timer is due, which follows the real clock */
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    while ((now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000 < LATE_MS);
+    net_say(fd, "def\r\n");
+    net_unstick(n);
+    net_expect(other, "OK 0\r\n");
+    net_expect(fd, "OK 0\r\n");
+    close(fd);
     close(other);
     net_close(n);
 }
@@ -406,12 +470,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(large_values_are_asked_for_a_few_at_a_time),
         cmocka_unit_test(slow_readers),
-        cmocka_unit_test(the_hard_limit_closes),
+        cmocka_unit_test(one_reply_beyond_the_hard_limit),
+        cmocka_unit_test(beyond_the_hard_limit_a_peer_must_read),
         cmocka_unit_test(calls_in_flight_do_not_reach_the_hard_limit),
         cmocka_unit_test(nothing_is_left_behind_a_large_reply),
         cmocka_unit_test(idle_connections_are_closed),
         cmocka_unit_test(unfinished_requests_time_out),
         cmocka_unit_test(an_unfinished_request_costs_no_other_its_answer),
+        cmocka_unit_test(a_late_turn_reads_before_it_judges),
         cmocka_unit_test(a_request_within_its_time_goes_on),
         cmocka_unit_test(the_connection_limit),
         cmocka_unit_test(a_failed_send_closes_its_connection_only),
