@@ -164,7 +164,6 @@ static void end_batch(struct loop *loop)
             task->next = NULL;
             task_back(io, task);
         }
-        if (!is_settled(io)) settle(io);
         if (batch.room) retry_held(io); /* which may submit */
         if (!is_settled(io)) settle(io);
     }
@@ -176,7 +175,7 @@ static void end_batch(struct loop *loop)
 static bool serve_others(struct loop *loop)
 {
     const struct service *service = &loop->io.options.service;
-    if (!service->serve || !service->serve(service->ctx, loop->io.options.lane)) return false;
+    if (!service->serve(service->ctx, loop->io.options.lane)) return false;
     loop->io.now_ns = 0;       /* it took its time */
     loop->io.submitted = true; /* there may be housekeeping to do */
     return true;
@@ -249,14 +248,12 @@ static void adopt(struct loop *loop, const struct conn_socket *socket)
 }
 
 /* A storm of connections is taken in a little at a turn. */
-static bool adopt_some(struct loop *loop)
+static void adopt_some(struct loop *loop)
 {
-    if (!loop->arrivals) return false;
     for (int i = 0; loop->arrivals && i < ADOPTED; i++) {
         struct conn_socket socket = next_arrival(loop);
         adopt(loop, &socket);
     }
-    return true;
 }
 
 static void for_each_conn(struct io *io, void (*what)(struct conn *c))
@@ -278,8 +275,8 @@ static void obey(struct loop *loop, uint32_t orders)
         retry_held(io);
     }
     if (orders & ORDER_DRAIN) {
-        while (adopt_some(loop))
-            ; /* no socket comes after it */
+        while (loop->arrivals)
+            adopt_some(loop); /* no socket comes after them */
         io->draining = true;
         for_each_conn(io, conn_drain);
     }
@@ -292,9 +289,12 @@ static bool collect(struct loop *loop)
 {
     uint32_t orders = 0; /* looked at first: what was sent before them has come */
     if (atomic_load_explicit(&loop->orders, memory_order_relaxed)) orders = atomic_exchange(&loop->orders, 0);
-    bool any = serve_others(loop);
+    bool any = loop->io.options.service.serve && serve_others(loop);
     any = take_mail(loop) || any;
-    any = adopt_some(loop) || any;
+    if (loop->arrivals) { /* which are mail that was left of an earlier turn, or has just come */
+        adopt_some(loop);
+        any = true;
+    }
     if (orders) obey(loop, orders);
     end_batch(loop);
     return any || orders;
@@ -325,7 +325,7 @@ static void read_from(struct loop *loop, struct conn *c)
     if (conn_read(c)) settle(io);
     if (io->queued < IO_QUEUED && !is_long(loop)) return;
     end_batch(loop);
-    serve_others(loop);
+    if (io->options.service.serve) serve_others(loop);
     if (take_mail(loop)) end_batch(loop);
 }
 
@@ -388,8 +388,9 @@ static void on_check(uv_check_t *check)
     collect(loop);
 }
 
-static void resume_ready(struct io *io)
+static void resume_ready(struct loop *loop)
 {
+    struct io *io = &loop->io;
     struct conn *last = io->lists[LIST_READY].last;
     for (struct conn *c = io->lists[LIST_READY].first; c;) {
         struct conn *next = c == last ? NULL : c->next[LIST_READY];
@@ -398,6 +399,7 @@ static void resume_ready(struct io *io)
         if (io->writer) settle_one(c);
         c = next;
     }
+    end_batch(loop); /* not later: once the bell is armed, an answer costs its sender a system call */
 }
 
 static void on_idle(uv_idle_t *idle)
@@ -422,8 +424,7 @@ static void on_prepare(uv_prepare_t *prepare)
 {
     struct loop *loop = prepare->data;
     struct io *io = &loop->io;
-    if (io->lists[LIST_READY].first) resume_ready(io);
-    end_batch(loop);
+    if (io->lists[LIST_READY].first) resume_ready(loop);
     bool more = true;
     for (int round = 0; more && round < COLLECT_ROUNDS; round++) {
         bell_arm(&loop->bell);
