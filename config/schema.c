@@ -127,8 +127,8 @@ const struct schema_key schema_keys[] = {
     {"limits.output_soft", SCHEMA_SIZE, FIELD(limits.output_soft), "1MiB", KIB(1), GIB(4),
      .help = "Replies waiting to be sent on one connection from which on no more requests are read from it."},
     {"limits.output_hard", SCHEMA_SIZE, FIELD(limits.output_hard), "16MiB", KIB(16), GIB(4),
-     .help = "Replies waiting to be sent on one connection from which on it is closed. Must be at least "
-             "limits.output_soft and have room for one value."},
+     .help = "Replies waiting to be sent on one connection from which on it is closed, if its client takes nothing "
+             "of them for five seconds. Must be at least limits.output_soft and have room for one value."},
     {"limits.memory", SCHEMA_SIZE, FIELD(limits.memory), "auto", MIB(1), GIB(16384),
      .special = {{"auto", SETTINGS_MEMORY_AUTO}, {"off", 0}},
      .help = "Memory for sessions. When it is used up, new sessions are refused as out-of-memory, while reading, "
