@@ -102,13 +102,10 @@ static void begin_lingering(struct conn *c)
     conn_read(c); /* the peer's end may be there already */
 }
 
-void conn_settle(struct conn *c)
+static void go_on(struct conn *c)
 {
-    if (c->state != CONN_DOOMED) conn_write(c);
-    if (c->state == CONN_DOOMED) {
-        close_now(c);
-        return;
-    }
+    conn_write(c);
+    if (c->state == CONN_DOOMED) return;
     if ((c->pauses & PAUSE_OUTPUT) && conn_eased(c)) {
         c->pauses = (uint8_t)((c->pauses & ~PAUSE_OUTPUT) | PAUSE_TURN);
         io_list_add(c->io, LIST_READY, c); /* goes on with what is left over */
@@ -116,6 +113,12 @@ void conn_settle(struct conn *c)
     if (conn_over_hard(c)) io_set_deadline(c->io, c, c->active_ms + STALLED_MS);
     if (c->state == CONN_OPEN && c->ended && !c->pauses) finish_input(c);
     if (c->state == CONN_FINISHING && all_sent(c)) begin_lingering(c);
+}
+
+void conn_settle(struct conn *c)
+{
+    if (c->state != CONN_DOOMED) go_on(c);
+    if (c->state == CONN_DOOMED) close_now(c);
 }
 
 int conn_events(const struct conn *c)

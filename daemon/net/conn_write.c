@@ -60,7 +60,7 @@ bool conn_eased(const struct conn *c)
 
 bool conn_over_hard(const struct conn *c)
 {
-    return c->answered + unsent(c) >= c->io->options.output_hard;
+    return c->out.len > 0 && c->answered + unsent(c) >= c->io->options.output_hard;
 }
 
 /* How many values the request brings back. */

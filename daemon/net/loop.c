@@ -99,12 +99,18 @@ static bool is_settled(const struct io *io)
     return io->batch_count == 0 && !io->lists[LIST_CHANGED].first;
 }
 
-/* The one place that replies leave from, and connections. */
-static void settle(struct io *io)
+/* Executes what waits, and writes the connection whose replies are encoded already: before another is read. */
+static void settle_writer(struct io *io)
 {
     batch_run(io);
     if (io->writer) settle_one(io->writer);
+}
+
+/* The one place that replies leave from, and connections. */
+static void settle(struct io *io)
+{
     struct conn *c;
+    settle_writer(io);
     for (int written = 1; (c = io->lists[LIST_CHANGED].first) != NULL; written++) {
         settle_one(c);
         if (written % WRITES_PER_LOOK == 0) io->now_ns = 0;
@@ -123,7 +129,7 @@ static void retry_held(struct io *io)
         struct conn *next = c == last ? NULL : c->next[LIST_HELD];
         conn_retry_held(c);
         if (c->held) tries--; /* it keeps its place in the line */
-        if (io->writer) settle_one(c);
+        if (io->writer) settle_writer(io);
         c = next;
     }
 }
@@ -396,7 +402,7 @@ static void resume_ready(struct loop *loop)
         struct conn *next = c == last ? NULL : c->next[LIST_READY];
         io_list_remove(io, LIST_READY, c);
         conn_resume(c);
-        if (io->writer) settle_one(c);
+        if (io->writer) settle_writer(io);
         c = next;
     }
     end_batch(loop); /* not later: once the bell is armed, an answer costs its sender a system call */
