@@ -33,6 +33,8 @@ SANFLAGS := $(if $(SAN),$(SAN_$(SAN)) -DSLUICE_SANITIZED)
 # (gcc): tests and tools are linked from the same objects without it, as that is quicker. LTO= turns it off.
 LTO ?= $(if $(SAN),,$(if $(findstring Free Software,$(shell $(CC) --version 2>/dev/null)),-flto=auto -ffat-lto-objects))
 
+NO_LTO := $(if $(LTO),-fno-lto)
+
 # Looked up when a recipe runs, so that `make deps` can come first.
 PKG = $(shell pkg-config $(1) 2>/dev/null)
 DAEMON_LIBS = $(call PKG,--libs libuv jansson yaml-0.1) $(if $(SAN),,-ljemalloc) -pthread
@@ -91,7 +93,7 @@ $(BUILD)/libbench.a: $(filter-out $(BUILD)/bench/main.o,$(call obj,$(BENCH_SRC))
 
 $(BUILD)/sluice-bench: $(BUILD)/bench/main.o $(BUILD)/libbench.a $(BUILD)/libdaemon.a $(BUILD)/libproto.a
 	$(call say,LINK  $@)
-	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(BENCH_LIBS)
+	$(Q)$(CC) $(CFLAGS) $(NO_LTO) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(BENCH_LIBS)
 
 $(BUILD)/tests/test_start_memory: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc
 $(BUILD)/tests/test_codec_memory: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc # it lets them fail
@@ -100,7 +102,7 @@ $(BUILD)/tests/test_client_retry: $(BUILD)/clients/c/retry.o # which the library
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(BUILD)/libtestsupport.a $(BUILD)/libbench.a $(BUILD)/libdaemon.a $(BUILD)/libconfig.a $(BUILD)/libsluice.a $(BUILD)/libproto.a
 	@mkdir -p $(@D)
 	$(call say,LINK  $@)
-	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(BENCH_LIBS) $(TEST_LIBS)
+	$(Q)$(CC) $(CFLAGS) $(NO_LTO) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(BENCH_LIBS) $(TEST_LIBS)
 
 # ---- running and testing ----
 
