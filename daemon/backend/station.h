@@ -4,7 +4,7 @@
  *     lanes --ring--> [pop a batch | station_run] --mailbox, once per lane--> lanes
  *     a lane's own tasks ----------> station_run  --> the lane goes on with them
  *
- *     station_run:  too late? | time taken | run | parked? | commit | time done | costs
+ *     station_run:  too late? | run | parked? | times taken and done, costs | commit | parked?
  *
  * Smart batching: a batch is what is there, at most STATION_BATCH_MAX tasks and about 50 us of work by the moving
  * average of the cost of a task, so that replies of slow work do not wait for a batch to fill. How the thread
@@ -41,7 +41,10 @@ struct station_options {
     const struct clock *clock;
     struct station_lanes lanes;
     /* Executes the tasks in order, all but those that have a reply already; now_ms is the batch's time. It may park
-     * one, to have it completed later (station_deliver): then it leaves NULL in its place. */
+     * one, to have it completed later (station_deliver): then it leaves NULL in its place, and sets the task's
+     * taken_ns and done_ns before that. A lane's own task borrows its bytes from the input: what is needed of a
+     * parked one must be made its own (call_own; once it has a reply, the tag alone, with key and value set to
+     * nothing). */
     void (*run)(void *ctx, struct task **tasks, size_t count, uint64_t now_ms);
     void *ctx;
     /* After a batch has run, before anybody sees a reply. It may park tasks as well. NULL: none. */
