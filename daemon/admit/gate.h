@@ -118,7 +118,7 @@ struct task *gate_next(struct gate *g, uint64_t now_ns);
 /* The station has got it: after gate_pass or gate_next. Not with in_place. */
 void gate_sent(struct gate *g, struct task *task);
 
-/* It came back by mail, done. */
+/* It came back by mail, done; with in_place it was parked. */
 void gate_returned(struct gate *g, struct task *task, uint64_t now_ns);
 
 /* They were run together, from taken_ns to done_ns of each; in_place, that is taken from this turn's budget. */

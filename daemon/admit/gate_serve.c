@@ -227,7 +227,9 @@ void gate_returned(struct gate *g, struct task *task, uint64_t now_ns)
         if (task->wait.yields) g->out_yielding_ns -= task->wait.cost_ns;
         g->returned = true;
     }
+    int64_t budget_ns = g->budget_ns;
     if (task->taken_ns != 0) gate_executed(g, &task, 1, now_ns);
+    g->budget_ns = budget_ns; /* it took nothing of this turn */
 }
 
 void gate_begin_turn(struct gate *g)

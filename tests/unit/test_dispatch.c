@@ -30,6 +30,7 @@ struct fake {
     unsigned wakes;
     struct fake_clock *clock;
     uint64_t cost_ns; /* each call executed moves the clock by this */
+    bool parks;       /* GETs */
 };
 
 static void fake_run(void *ctx, struct task **tasks, size_t count, uint64_t now_ms)
@@ -40,7 +41,12 @@ static void fake_run(void *ctx, struct task **tasks, size_t count, uint64_t now_
         assert_true(f->ran_count < CALLS);
         f->ran[f->ran_count++] = tasks[i];
         atomic_fetch_add(&f->clock->ns, f->cost_ns);
-        tasks[i]->call.reply.kind = REPLY_OK;
+        if (f->parks && tasks[i]->call.request.op == OP_GET) {
+            tasks[i]->taken_ns = atomic_load(&f->clock->ns);
+            tasks[i] = NULL;
+        } else {
+            tasks[i]->call.reply.kind = REPLY_OK;
+        }
     }
 }
 
@@ -64,8 +70,7 @@ static void fake_open(struct fake *f, bool queues)
     assert_true(station_init(&f->station, &options));
     f->stations[0] = &f->station;
     f->here.station = queues ? NULL : &f->station;
-    f->backend =
-        (struct backend){.design = &design, .station_count = 1, .stations = f->stations, .here = &f->here};
+    f->backend = (struct backend){.design = &design, .station_count = 1, .stations = f->stations, .here = &f->here};
 }
 
 /* How many it has been given. */
@@ -292,6 +297,30 @@ static void refused_before_it_is_copied(void **state)
     assert_int_equal(submit(f, OP_PUT), SERVICE_QUEUED);
 }
 
+/* A value is judged by its header and again when it is whole, and is one request all the same: if all that is
+ * offered is served, a hint is the time that the backlog takes. */
+static void a_value_judged_twice_counts_once(void **state)
+{
+    struct fixture *f = *state;
+    counter_set(&f->fake.station.costs.mean_ns, 10 * 1000000);
+    struct task *task = call_of(f, OP_PUT);
+    for (int i = 0; i < 500; i++) {
+        task_clear(task);
+        task->call.request.op = OP_PUT;
+        f->now_ns += 1000000;
+        assert_int_equal(f->service.admit(f->service.ctx, task, f->now_ns), SERVICE_ADMITTED);
+        assert_int_equal(submit_call(f, task), SERVICE_QUEUED);
+        f->fake.taken_count = f->fake.returned_count = 0;
+        assert_ptr_equal(take(f), task);
+        give_back(f);
+    }
+    f->fake.taken_count = f->fake.returned_count = 0;
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(submit(f, OP_PUT), SERVICE_QUEUED);
+    assert_int_equal(submit(f, OP_PUT), SERVICE_ANSWERED);
+    assert_in_range(latest(f)->call.reply.number, 4 * 10, 4 * 10 + 2); /* ms */
+}
+
 /* The backend is given two to begin with, and the rest as it gives them back. */
 static void the_line_moves_up(void **state)
 {
@@ -377,6 +406,81 @@ static void slow_work_in_place_waits_its_turn(void **state)
     }
     for (size_t i = 0; i < 5; i++)
         assert_ptr_equal(f->fake.ran[i], &f->tasks[i]);
+}
+
+/* ---- parked in place ---- */
+
+static void find_executed(void *ctx, const struct metric *metric)
+{
+    if (strcmp(metric->name, "queue.sojourn_ns") == 0) *(uint64_t *)ctx = histogram_count(metric->histogram);
+}
+
+/* Calls that the gate has been told were executed. */
+static uint64_t executed(struct fixture *f)
+{
+    uint64_t count = 0;
+    flush(f);
+    metrics_visit(f->metrics, find_executed, &count);
+    return count;
+}
+
+/* It comes back as if another thread had had it: then it is counted, and what it waited for took nothing of this
+ * turn. */
+static void parked_it_is_counted_when_it_comes_back(void **state)
+{
+    struct fixture *f = *state;
+    open_dispatch(f, false);
+    assert_true(dispatch_register_metrics(f->dispatch, f->metrics));
+    f->fake.parks = true;
+    assert_int_equal(submit(f, OP_GET), SERVICE_QUEUED);
+    struct task *parked = latest(f);
+    assert_int_equal(executed(f), 0);
+    assert_int_equal(submit(f, OP_PUT), SERVICE_ANSWERED); /* others are not kept by it */
+    assert_int_equal(executed(f), 1);
+    fake_clock_advance_ms(&f->clock, 1000);
+    f->now_ns = parked->done_ns = clock_ns(&f->clock.clock);
+    parked->call.reply.kind = REPLY_OK;
+    f->service.returned(f->service.ctx, parked, f->now_ns);
+    assert_int_equal(submit(f, OP_PUT), SERVICE_ANSWERED);
+    assert_int_equal(executed(f), 3);
+}
+
+/* Of those that run together, the others are at the front. */
+static void parked_among_others(void **state)
+{
+    struct fixture *f = *state;
+    open_dispatch(f, false);
+    f->fake.cost_ns = 100;
+    while (submit(f, OP_PUT) == SERVICE_ANSWERED)
+        ;
+    struct task *first = latest(f);
+    assert_int_equal(submit(f, OP_GET), SERVICE_HERE);
+    assert_int_equal(submit(f, OP_PUT), SERVICE_HERE);
+    struct task *tasks[] = {first, first + 1, first + 2};
+    f->fake.parks = true;
+    assert_int_equal(f->service.run(f->service.ctx, tasks, 3, f->now_ns), 2);
+    assert_ptr_equal(tasks[0], first);
+    assert_ptr_equal(tasks[1], first + 2);
+    assert_int_equal(first[1].call.reply.kind, REPLY_NONE);
+}
+
+static void parked_out_of_the_line(void **state)
+{
+    struct fixture *f = *state;
+    open_dispatch(f, false);
+    f->fake.cost_ns = 1000000;
+    assert_int_equal(submit(f, OP_PUT), SERVICE_ANSWERED); /* that was this turn's time */
+    assert_int_equal(submit(f, OP_GET), SERVICE_QUEUED);
+    struct task *parked = latest(f);
+    assert_int_equal(submit(f, OP_PUT), SERVICE_QUEUED);
+    f->fake.parks = true;
+    struct task *answered = NULL;
+    for (int i = 0; i < 2 && !answered; i++)
+        answered = flush(f).answered;
+    assert_ptr_equal(answered, latest(f));
+    assert_null(answered->next);
+    assert_int_equal(parked->call.reply.kind, REPLY_NONE);
+    assert_int_equal(given_count(&f->fake), 3);
 }
 
 static void no_memory_for_the_request(void **state)
@@ -470,11 +574,15 @@ int main(void)
         TEST(fast_ones_run_together),
         TEST(queued_with_its_own_bytes),
         TEST(refused_before_it_is_copied),
+        TEST(a_value_judged_twice_counts_once),
         TEST(the_line_moves_up),
         TEST(wait_holds_when_full),
         TEST(a_raised_bound_lets_in_at_once),
         TEST(the_important_supplant),
         TEST(slow_work_in_place_waits_its_turn),
+        TEST(parked_it_is_counted_when_it_comes_back),
+        TEST(parked_among_others),
+        TEST(parked_out_of_the_line),
         TEST(no_memory_for_the_request),
         TEST(local_operations_are_answered_at_once),
         TEST(stats_is_json),
