@@ -51,6 +51,7 @@ struct store_options {
     uint64_t sweep_interval_ms; /* an hour, so that nothing is swept by the way */
     uint64_t memory_limit;
     uint64_t work_iterations;
+    bool unstarted; /* made only: no thread runs */
 };
 
 struct store_lane {

@@ -1,4 +1,4 @@
-/* The bounded queue, the same on every backend that has one: exactly its bound, nothing lost. */
+/* The bounded queue, the same on every backend that has one: exactly its bound, nothing lost; and its end. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -134,6 +134,14 @@ static void stop_completes_what_was_not_rung_for(void **state)
     free_calls(tasks, 2);
 }
 
+static void made_and_never_started_it_ends(void **state)
+{
+    struct store *s = store_open(*state, &(struct store_options){.unstarted = true});
+    assert_int_equal(store_metric(s, "sessions.stored"), 0);
+    if (store_config_is_here(*state)) store_put(s, "k", "v"); /* as it needs no thread */
+    store_close(s);
+}
+
 /* ---- no queue ---- */
 
 static void what_is_executed_here_is_never_full(void **state)
@@ -159,6 +167,10 @@ int main(void)
     const struct CMUnitTest here[] = {
         cmocka_unit_test(what_is_executed_here_is_never_full),
     };
-    int failed = store_contract_run("bounds", queued, sizeof queued / sizeof queued[0], store_config_queues);
+    const struct CMUnitTest all[] = {
+        cmocka_unit_test(made_and_never_started_it_ends),
+    };
+    int failed = store_contract_run("unstarted", all, sizeof all / sizeof all[0], NULL);
+    failed += store_contract_run("bounds", queued, sizeof queued / sizeof queued[0], store_config_queues);
     return failed + store_contract_run("no bounds", here, sizeof here / sizeof here[0], store_config_is_here);
 }

@@ -123,8 +123,7 @@ static int run_with_sweeper(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_session_stored_while_it_falls_asleep_is_not_forgotten),
     };
-    return store_contract_run("sweeper", tests, sizeof tests / sizeof tests[0],
-                              store_config_has_sweeper);
+    return store_contract_run("sweeper", tests, sizeof tests / sizeof tests[0], store_config_has_sweeper);
 }
 
 int main(void)
