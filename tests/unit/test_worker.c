@@ -99,6 +99,7 @@ static struct bench *bench_open(uint32_t bound, bool keeps, uint64_t interval_ms
                     .run = run,
                     .ctx = b,
                     .housekeep = keeps ? housekeep : NULL,
+                    .housekeep_ctx = b,
                     .housekeep_interval_ms = interval_ms},
     };
     b->worker = worker_make(&options);
