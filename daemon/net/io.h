@@ -2,12 +2,13 @@
  * What the connections of an I/O thread share: the time, spare tasks, lists, the slots that turn ids into
  * connections, deadlines, the batch, and one input and one output buffer. The lowest part of the network room:
  *
- *     loop      the turn: what libuv calls; the one place from which connections are written and closed
+ *     loop      the thread's life
+ *     turn      what libuv calls; the one place from which connections are written and closed
  *     conn      a connection's life
  *     conn_read, batch, conn_write      bytes to tasks, tasks that execute here, replies to bytes
  *     io
  *
- * Calls go down only. Upwards there are marks: what happens to a connection puts it on LIST_CHANGED, and the loop
+ * Calls go down only. Upwards there are marks: what happens to a connection puts it on LIST_CHANGED, and the turn
  * comes to it before the turn ends. I/O thread only.
  */
 #ifndef NET_IO_H

@@ -28,6 +28,11 @@ void loop_adopt(struct loop *loop, const struct conn_socket *socket);
 /* Any thread: takes the batch of mail, as of completed tasks, and wakes the loop. */
 void loop_complete(struct loop *loop, struct mail_batch *batch);
 
+/* Any thread: the reply in the task is a message that nobody asked for. It is written on the connection task->conn,
+ * behind the replies to what came before, or nowhere if that has gone. The task is from malloc and task_init,
+ * borrows nothing, and is the loop's from now on. */
+void loop_push(struct loop *loop, struct task *task);
+
 /* Any thread: calls that are held (SERVICE_HOLD) may find room. */
 void loop_room(struct loop *loop);
 

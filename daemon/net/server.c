@@ -38,6 +38,11 @@ void server_complete(void *server, uint32_t lane, struct mail_batch *batch)
     loop_complete(((struct server *)server)->loops[lane], batch);
 }
 
+void server_push(void *server, uint32_t lane, struct task *task)
+{
+    loop_push(((struct server *)server)->loops[lane], task);
+}
+
 void server_room(void *server, uint32_t lane)
 {
     loop_room(((struct server *)server)->loops[lane]);

@@ -58,6 +58,7 @@ void server_free(struct server *s);
 /* Any thread: a batch of completed calls for this lane; calls that it holds may find room; there is something for
  * it to `serve`. */
 void server_complete(void *server, uint32_t lane, struct mail_batch *batch);
+void server_push(void *server, uint32_t lane, struct task *task); /* loop_push */
 void server_room(void *server, uint32_t lane);
 void server_wake(void *server, uint32_t lane);
 
