@@ -30,7 +30,8 @@ enum op {
     OP_LEN,    /* how many sessions the database has */
     OP_SCAN,   /* some of the database's keys, and a cursor to go on from */
     OP_RANDOM, /* some session's key */
-    OP_FLUSH,  /* removes all: of request.database, or of every one with EFFECT_ALL_DATABASES */
+    OP_FLUSH, /* removes all: of request.database, or of every one with EFFECT_ALL_DATABASES; at once, or at the end
+               * of a lifetime of TTL_RELATIVE or TTL_ABSOLUTE */
     OP_SINGLE_LAST = OP_FLUSH,
     OP_BATCH, /* the parts of the call (call.h), atomically and in order */
     OP_TABLE_LAST = OP_BATCH,

@@ -45,7 +45,8 @@ enum effect {
     EFFECT_LEASE = 1 << 3,      /* GET, META: hand out the right to renew (see below) */
     EFFECT_INVALIDATE = 1 << 4, /* DELETE: keep the session, but mark it MARK_STALE, with a new version and, with
                                  * EFFECT_TOUCH, a new lifetime. PUT with COND_VERSION: a version lower than the
-                                 * session's stores too, and marks what is stored MARK_STALE */
+                                 * session's stores too, and marks what is stored MARK_STALE; the lifetime and a
+                                 * lease stay as they were */
     EFFECT_WRAP = 1 << 5,       /* ADD: on unsigned 64 bits; additions wrap around, subtractions stop at 0 and the
                                  * text keeps its length, padded with spaces (up to 64 bytes). What stands around
                                  * the number is ignored: blanks, a plus in front, anything behind a blank. Else:
@@ -102,7 +103,7 @@ struct request {
     struct slice
         tag;        /* what the codec wants back beside the reply, such as the client's own name for the request */
     int64_t number; /* ADD: what to add; EFFECT_WRAP: as unsigned, subtracted if `subtract`. SCAN: how many
-                     * sessions to look at, about; INT64_MAX: all, as one moment sees them. FLUSH: ms from now */
+                     * sessions to look at, about; INT64_MAX: all, as one moment sees them */
     bool subtract;
     uint64_t cursor;        /* SCAN: from an earlier reply; 0: from the start */
     uint64_t set_version;   /* with EFFECT_SET_VERSION */

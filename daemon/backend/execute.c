@@ -35,18 +35,21 @@ static uint64_t wall_offset(struct execute_rules *rules)
     return fresh;
 }
 
+uint64_t execute_ms_left(struct execute_rules *rules, struct lifetime lifetime, uint64_t now_ms)
+{
+    uint64_t passed = lifetime.kind == TTL_ABSOLUTE ? wall_offset(rules) + now_ms : 0;
+    uint64_t left = lifetime.ms > passed ? lifetime.ms - passed : 0;
+    return left < FAR_MS ? left : FAR_MS;
+}
+
 uint64_t step_deadline(const struct step *s, struct lifetime lifetime, const struct entry *old)
 {
-    uint64_t ttl = UINT64_MAX, offset;
+    uint64_t ttl = UINT64_MAX;
     switch (lifetime.kind) {
     case TTL_DEFAULT: ttl = s->rules->ttl_default_ms; break;
     case TTL_NEVER: break;
-    case TTL_RELATIVE: ttl = lifetime.ms < FAR_MS ? lifetime.ms : FAR_MS; break;
-    case TTL_ABSOLUTE:
-        offset = wall_offset(s->rules) + s->now_ms;
-        ttl = lifetime.ms > offset ? lifetime.ms - offset : 0;
-        if (ttl > FAR_MS) ttl = FAR_MS;
-        break;
+    case TTL_RELATIVE:
+    case TTL_ABSOLUTE: ttl = execute_ms_left(s->rules, lifetime, s->now_ms); break;
     case TTL_KEEP:
         if (old) return entry_deadline(old);
         break;
@@ -224,9 +227,14 @@ static void put(struct step *s)
                               .value_len = r->value.len,
                               .flags = r->flags,
                               .deadline_ms = step_deadline(s, request_lifetime(r), old)};
-    if (old && (r->effects & EFFECT_INVALIDATE)) item.stale = entry_version(old) > r->if_version;
+    bool leased = false;
+    if (old && (r->effects & EFFECT_INVALIDATE) && entry_version(old) > r->if_version) {
+        item.stale = true;
+        item.deadline_ms = entry_deadline(old);
+        leased = entry_leased(old);
+    }
     if (!returns_old) {
-        step_store(s, &item, &stored);
+        if (step_store(s, &item, &stored) && leased) entry_set_leased(stored);
         return;
     }
     if (old) entry_hold(old); /* it leaves the table, and is the reply */

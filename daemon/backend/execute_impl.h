@@ -24,6 +24,9 @@ static inline struct entry *step_find(const struct step *s)
 /* True when the operation may go on; otherwise the reply says CONFLICT. */
 bool step_condition_holds(const struct step *s, const struct entry *e);
 
+/* How many ms from now a lifetime of TTL_RELATIVE or TTL_ABSOLUTE ends, for all practical purposes. */
+uint64_t execute_ms_left(struct execute_rules *rules, struct lifetime lifetime, uint64_t now_ms);
+
 /* When a session expires that gets this lifetime now; `old` is the one it replaces, if any. */
 uint64_t step_deadline(const struct step *s, struct lifetime lifetime, const struct entry *old);
 

@@ -56,7 +56,9 @@ static void len(const struct wide *w, struct call *call)
 static void flush(const struct wide *w, struct call *call)
 {
     const struct request *r = &call->request;
-    uint64_t at = w->now_ms + (r->number > 0 ? (uint64_t)r->number : 0);
+    bool later = r->ttl_kind == TTL_RELATIVE || r->ttl_kind == TTL_ABSOLUTE;
+    uint64_t at =
+        w->now_ms + (later ? execute_ms_left(w->rules, (struct lifetime){r->ttl_kind, r->ttl_ms}, w->now_ms) : 0);
     for (uint32_t i = 0; i < w->count; i++)
         for (unsigned n = 0; n < DATABASES; n++)
             if (n == r->database || (r->effects & EFFECT_ALL_DATABASES))

@@ -3,6 +3,7 @@
 #include "proto/number.h"
 
 #define BAD_FORMAT "CLIENT_ERROR bad command line format"
+#define TOO_LARGE  "SERVER_ERROR object too large for cache"
 
 static struct mc_line ask(struct call *call, enum op op, uint32_t form)
 {
@@ -47,11 +48,11 @@ bool mc_signed(struct slice text, int64_t min, int64_t max, int64_t *n)
     return true;
 }
 
-struct lifetime mc_lifetime(int64_t seconds)
+struct lifetime mc_lifetime(int64_t exptime)
 {
+    int32_t seconds = (int32_t)(uint32_t)exptime;
     if (seconds == 0) return (struct lifetime){TTL_NEVER, 0};
     if (seconds < 0) return (struct lifetime){TTL_RELATIVE, 0};
-    if (seconds > INT64_MAX / 1000) seconds = INT64_MAX / 1000;
     return (struct lifetime){seconds > MC_RELATIVE_S ? TTL_ABSOLUTE : TTL_RELATIVE, (uint64_t)seconds * 1000};
 }
 
@@ -120,6 +121,14 @@ static struct mc_line refuse_value(struct call *call, const char *line, uint64_t
     return answer;
 }
 
+struct mc_line mc_too_large(struct slice key, uint64_t bytes, struct call *call)
+{
+    call->request = (struct request){.key = key};
+    struct mc_line line = ask(call, OP_DELETE, MC_TOO_LARGE);
+    line.skip = bytes + 2;
+    return line;
+}
+
 /* The last word of a line, behind `least` others, whatever it should have been: as noreply it silences the reply.
  */
 static bool take_noreply(const struct mc_tokens *t, size_t least, struct call *call)
@@ -151,7 +160,8 @@ static struct mc_line store(const struct codec_limits *limits, const struct mc_t
     take_noreply(t, 1, call);
     if (!mc_key_ok(limits, t->at[1]) || !take_numbers(t, is_cas, r, &bytes)) return mc_answer(call, BAD_FORMAT);
     if ((uint64_t)bytes > limits->value)
-        return refuse_value(call, "SERVER_ERROR object too large for cache", (uint64_t)bytes);
+        return is(name, "set") ? mc_too_large(t->at[1], (uint64_t)bytes, call)
+                               : refuse_value(call, TOO_LARGE, (uint64_t)bytes);
     r->op = OP_PUT;
     if (is(name, "add")) r->condition = COND_ABSENT;
     if (is(name, "replace")) r->condition = COND_PRESENT;
@@ -213,9 +223,11 @@ static struct mc_line flush(const struct mc_tokens *t, struct call *call)
     int64_t delay = 0;
     if (t->count > 3) return mc_answer(call, "ERROR");
     bool quiet = take_noreply(t, 1, call);
-    if (t->count > 1U + quiet && !mc_signed(t->at[1], INT32_MIN, INT32_MAX, &delay))
+    if (t->count > 1U + quiet && !mc_signed(t->at[1], INT64_MIN, INT64_MAX, &delay))
         return mc_answer(call, "CLIENT_ERROR invalid exptime argument");
-    r->number = delay > 0 ? delay * 1000 : 0;
+    struct lifetime lifetime = mc_lifetime(delay);
+    r->ttl_kind = lifetime.kind;
+    r->ttl_ms = lifetime.ms;
     return ask(call, OP_FLUSH, MC_OK);
 }
 

@@ -3,6 +3,7 @@
  *
  *     LINE --- a request ----------------------------------> REQUEST
  *       |  \-- refused, data follows --> SKIP -------------> ANSWERED
+ *       |  \-- a delete, as the value is too large ---------> REQUEST --> SKIP --> LINE
  *       +----- a value follows -------> BODY --decode_end--> REQUEST, or ANSWERED: no CRLF behind it
  */
 #include "proto/memcached/impl.h"
@@ -10,10 +11,10 @@
 
 enum { LINE, BODY, SKIP, CLOSED };
 
-/* Of a refused request whose data block is being skipped. */
+/* Of a request whose data block is being skipped. */
 struct __attribute__((may_alias)) refusal {
     uint64_t skip;    /* bytes still to drop */
-    const char *line; /* the answer, a literal */
+    const char *line; /* the answer, a literal; NULL: it was given */
     bool quiet;
 };
 
@@ -37,7 +38,7 @@ static enum decode_status close_stream(struct decoder *d, struct call *call, con
     return DECODE_CLOSE;
 }
 
-/* Drops the data block of a request that is answered already. */
+/* Drops the data block of a request. DECODE_REQUEST: it is over, and there is nothing more to say about it. */
 static enum decode_status skip(struct decoder *d, size_t len, size_t *used, struct call *call)
 {
     struct refusal *r = decoder_of(d);
@@ -46,6 +47,7 @@ static enum decode_status skip(struct decoder *d, size_t len, size_t *used, stru
     *used += drop;
     if (r->skip > 0) return DECODE_MORE;
     d->state = LINE;
+    if (!r->line) return DECODE_REQUEST;
     mc_answer(call, r->line);
     if (r->quiet) call->form |= MC_QUIET;
     return DECODE_ANSWERED;
@@ -83,6 +85,11 @@ static enum decode_status take_line(struct decoder *d, const struct codec_limits
         line.status = memcached_decode_end(d, in + size, len - size, &end_used, call);
         *used += size + end_used;
         break;
+    case DECODE_REQUEST:
+        if (line.skip == 0) break;
+        d->state = SKIP;
+        *decoder_of(d) = (struct refusal){.skip = line.skip};
+        break;
     case DECODE_CLOSE: d->state = CLOSED; break;
     default: break;
     }
@@ -93,7 +100,12 @@ static enum decode_status memcached_decode(struct decoder *d, const struct codec
                                            size_t len, size_t *used, struct call *call)
 {
     *used = 0;
-    if (d->state == SKIP) return skip(d, len, used, call);
+    if (d->state == SKIP) {
+        enum decode_status status = skip(d, len, used, call);
+        if (status != DECODE_REQUEST) return status;
+        in += *used;
+        len -= *used;
+    }
     if (d->state == CLOSED) {
         *used = len;
         return DECODE_MORE;
@@ -112,7 +124,7 @@ static enum decode_status memcached_decode(struct decoder *d, const struct codec
     size_t length = (size_t)(lf - in), whole = length + 1;
     if (length > 0 && in[length - 1] == '\r') length--;
     d->scanned = 0;
-    *used = whole;
+    *used += whole;
     return take_line(d, limits, slice_of(in, length), in + whole, len - whole, used, call);
 }
 

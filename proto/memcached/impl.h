@@ -33,7 +33,8 @@ enum mc_form {
     MC_OK,
     MC_STATS,
     MC_STATS_ITEMS,
-    MC_NOTHING, /* quit */
+    MC_NOTHING,   /* quit */
+    MC_TOO_LARGE, /* whatever became of the delete: the value was */
     MC_META_GET,
     MC_META_SET,
     MC_META_DELETE,
@@ -54,11 +55,15 @@ struct mc_tokens {
 /* What a line turned out to be. */
 struct mc_line {
     enum decode_status status; /* DECODE_REQUEST, DECODE_ANSWERED, DECODE_CLOSE; DECODE_BODY: a value follows */
-    uint64_t skip;             /* with DECODE_ANSWERED: bytes of a data block to drop before the answer */
+    uint64_t skip;             /* bytes of a data block to drop: with DECODE_ANSWERED before the answer, with
+                                * DECODE_REQUEST behind it */
 };
 
 /* Answers with a line (a literal, without CRLF); noreply silences it. */
 struct mc_line mc_answer(struct call *call, const char *line);
+
+/* A value that is too large: what it should have replaced goes, so that nobody reads what is out of date. */
+struct mc_line mc_too_large(struct slice key, uint64_t bytes, struct call *call);
 
 struct mc_line mc_classic(const struct codec_limits *limits, struct slice line, struct call *call);
 /* The line begins with a meta command: `name` is its second letter. */
@@ -71,8 +76,8 @@ bool mc_key_ok(const struct codec_limits *limits, struct slice key);
 /* A number as strtoul or strtol would take all of the text; false when it is none or does not fit. */
 bool mc_unsigned(struct slice text, uint64_t max, uint64_t *n);
 bool mc_signed(struct slice text, int64_t min, int64_t max, int64_t *n);
-/* An expiry time as memcached understands it. */
-struct lifetime mc_lifetime(int64_t seconds);
+/* An expiry time as memcached understands it, which is by its lower 32 bits, as a signed number. */
+struct lifetime mc_lifetime(int64_t exptime);
 
 void mc_encode(struct buffer *out, const struct call *call);
 void mc_encode_meta(struct buffer *out, const struct call *call);

@@ -207,13 +207,14 @@ static const char *take_set(const struct meta *m, struct call *call)
         break;
     default: return "CLIENT_ERROR invalid mode for ms M token";
     }
-    if (m->has_cas) {
+    bool minds_cas = m->has_cas && r->condition != COND_ABSENT;
+    if (minds_cas) {
         r->condition = COND_VERSION;
         r->if_version = m->cas;
         if (m->stale && r->op == OP_PUT) r->effects |= EFFECT_INVALIDATE;
     }
     set_cas(r, m);
-    call->form |= MC_META_SET | (m->has_cas ? MC_IS_CAS : 0);
+    call->form |= MC_META_SET | (minds_cas ? MC_IS_CAS : 0);
     return NULL;
 }
 
@@ -279,7 +280,10 @@ static struct mc_line set(const struct codec_limits *limits, struct slice key, s
     if (!error && !take_key(key, &m, call)) error = "CLIENT_ERROR error decoding key";
     if (!error && m.opaque_is_long) error = LONG_OPAQUE;
     if (!error) error = take_set(&m, call);
-    if (!error && (uint64_t)bytes > limits->value) error = "SERVER_ERROR object too large for cache";
+    if (!error && (uint64_t)bytes > limits->value) {
+        call->form = 0;
+        return mc_too_large(call->request.key, (uint64_t)bytes, call);
+    }
     call->request.value = slice_of(NULL, (size_t)bytes);
     if (m.quiet && !error) call->form |= MC_QUIET;
     if (!error) return (struct mc_line){DECODE_BODY, 0};

@@ -297,9 +297,42 @@ static void a_batch_is_stored_whole_or_not_at_all(void **state)
     }
 }
 
+static const struct reply *get_with_lease(struct fixture *f)
+{
+    request(f, OP_GET, "a")->effects = EFFECT_LEASE;
+    return run(f, NOW);
+}
+
+/* Who stores with an older version than the session's leaves lifetime and lease as they are. */
+static void stale_values_keep_lifetime_and_lease(void **state)
+{
+    struct fixture *f = *state;
+    for (int leased = 0; leased < 2; leased++) {
+        put(f, "a", "1", 1, NOW);
+        if (leased) {
+            request(f, OP_DELETE, "a")->effects = EFFECT_INVALIDATE;
+            run(f, NOW);
+            assert_int_equal(get_with_lease(f)->marks, MARK_STALE | MARK_WON);
+        }
+        struct request *r = request(f, OP_PUT, "a");
+        r->value = slice_text("2");
+        r->condition = COND_VERSION;
+        r->if_version = 0;
+        r->effects = EFFECT_INVALIDATE;
+        r->ttl_kind = TTL_RELATIVE;
+        r->ttl_ms = 5;
+        assert_int_equal(run(f, NOW)->kind, REPLY_STORED);
+        const struct reply *reply = get_with_lease(f);
+        assert_true(slice_equal(reply->body, slice_text("2")));
+        assert_int_equal(reply->number, 60000); /* the default that the first had */
+        assert_int_equal(reply->marks, MARK_STALE | (leased ? MARK_LEASED : MARK_WON));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(stale_values_keep_lifetime_and_lease, setup, teardown),
         cmocka_unit_test_setup_teardown(every_condition_on_every_operation, setup, teardown),
         cmocka_unit_test_setup_teardown(lifetimes, setup, teardown),
         cmocka_unit_test_setup_teardown(small_values_are_copied_large_ones_held, setup, teardown),

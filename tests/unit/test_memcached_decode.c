@@ -42,15 +42,46 @@ static void values_that_are_refused(void **state)
     (void)state;
     CHECK(GOLDEN("set a 0 0 2\r\nxyz\r\nget a\r\n", BAD_CHUNK ERROR "get key=a tag=a\n"),
           GOLDEN("set a 0 0 2 noreply\r\nxyz\n", SILENCE), GOLDEN("ms a 2 q\r\nxyz\n", BAD_CHUNK),
-          GOLDEN("set a 0 0 17\r\n12345678901234567\r\nget a\r\n", TOO_LARGE "get key=a tag=a\n"),
-          GOLDEN("set a 0 0 17 noreply\r\nget b\r\nget b\r\n...\r\nget a\r\n", SILENCE "get key=a tag=a\n"),
-          GOLDEN("ms a 17 q\r\n12345678901234567\r\nget a\r\n", TOO_LARGE "get key=a tag=a\n"),
+          GOLDEN("add a 0 0 17\r\n12345678901234567\r\nget a\r\n", TOO_LARGE "get key=a tag=a\n"),
+          GOLDEN("cas a 0 0 17 1 noreply\r\nget b\r\nget b\r\n...\r\nget a\r\n", SILENCE "get key=a tag=a\n"),
           GOLDEN("set a 0 0 -1\r\nget a\r\n", BAD_FORMAT "get key=a tag=a\n"),
           GOLDEN("set a 0 0 2147483647\r\nget a\r\n", BAD_FORMAT "get key=a tag=a\n"),
           GOLDEN("set a 4294967296 0 1\r\nget a\r\n", BAD_FORMAT "get key=a tag=a\n"),
           GOLDEN("set a 0 0\r\n", ERROR),
           GOLDEN("ms a 1 z\r\nx\r\nmn\r\n",
                  "answered CLIENT_ERROR\\x20invalid\\x20flag\\x0d\\x0a\nanswered MN\\x0d\\x0a\n"));
+}
+
+/* What they should have replaced goes; and what is refused for another reason as well changes nothing. */
+static void values_that_are_too_large(void **state)
+{
+    (void)state;
+    CHECK(GOLDEN("set a 0 0 17\r\n12345678901234567\r\nget a\r\n", "delete key=a\nget key=a tag=a\n"),
+          GOLDEN("set a 0 0 17 noreply\r\nget b\r\nget b\r\n...\r\nget a\r\n", "delete key=a\nget key=a tag=a\n"),
+          GOLDEN("set a 0 0 17\r\n1234567890123456", "delete key=a\n"),
+          GOLDEN("ms a 17 q\r\n12345678901234567\r\nget a\r\n", "delete key=a\nget key=a tag=a\n"),
+          GOLDEN("ms QUE= 17 b ME C5 E7 T5 F3\r\n12345678901234567\r\n", "delete key=AA\n"),
+          GOLDEN("ms a 17 MX\r\n12345678901234567\r\n",
+                 "answered CLIENT_ERROR\\x20invalid\\x20mode\\x20for\\x20ms\\x20M\\x20token\\x0d\\x0a\n"));
+}
+
+/* As signed numbers of 32 bits. */
+static void expiry_times_are_cut(void **state)
+{
+    (void)state;
+    CHECK(GOLDEN("set a 0 2147483647 0\r\n\r\n", "put key=a ttl=at:2147483647000\n"),
+          GOLDEN("set a 0 2147483648 0\r\n\r\n", "put key=a ttl=0\n"),
+          GOLDEN("set a 0 4294967295 0\r\n\r\n", "put key=a ttl=0\n"),
+          GOLDEN("set a 0 4294967296 0\r\n\r\n", "put key=a ttl=never\n"),
+          GOLDEN("set a 0 -4294967295 0\r\n\r\n", "put key=a ttl=1000\n"),
+          GOLDEN("touch a 4294967295\r\n", "touch key=a ttl=0\n"),
+          GOLDEN("gat 4294967295 a\r\n", "get key=a ttl=0 effects=2 tag=a\n"),
+          GOLDEN("ms a 0 T4294967295\r\n\r\n", "put key=a ttl=0 tag=a\\x200\\x20T4294967295\n"),
+          GOLDEN("mg a N4294967395\r\n", "meta key=a create=99000 effects=8 tag=a\\x20N4294967395\n"),
+          GOLDEN("flush_all 4294967295\r\n", "flush ttl=0\n"),
+          GOLDEN("flush_all 1700000000\r\n", "flush ttl=at:1700000000000\n"),
+          GOLDEN("flush_all 9223372036854775808\r\n",
+                 "answered CLIENT_ERROR\\x20invalid\\x20exptime\\x20argument\\x0d\\x0a\n"));
 }
 
 static void keys_and_lines_have_a_longest(void **state)
@@ -79,7 +110,7 @@ static void other_commands(void **state)
         GOLDEN("incr a 5\r\ndecr a 18446744073709551615 noreply\r\n",
                "add key=a if=present effects=32 number=5\nadd key=a if=present effects=32 number=--1\n"),
         GOLDEN("touch a -5\r\ndelete a 0 noreply\r\nflush_all 3\r\n",
-               "touch key=a ttl=0\ndelete key=a\nflush number=3000\n"),
+               "touch key=a ttl=0\ndelete key=a\nflush ttl=3000\n"),
         GOLDEN(
             "shutdown\r\nversion\r\n",
             "answered ERROR:\\x20shutdown\\x20not\\x20enabled\\x0d\\x0a\nanswered VERSION\\x201.6.18\\x0d\\x0a\n"),
@@ -95,6 +126,7 @@ static void meta_commands(void **state)
             "get key=a ttl=5000 create=60000 effects=522 recache=30000 tag=a\\x20v\\x20t\\x20R30\\x20N60\\x20T5\n"),
         GOLDEN("ms a 1 T5 F3 C7 I E9\r\nx\r\n", "put key=a value=x ttl=5000 if=version:7 effects=272 flags=3 "
                                                 "version=9 tag=a\\x201\\x20T5\\x20F3\\x20C7\\x20I\\x20E9\n"),
+        GOLDEN("ms a 1 ME C7\r\nx\r\n", "put key=a value=x ttl=never if=absent tag=a\\x201\\x20ME\\x20C7\n"),
         GOLDEN("md QUE= b q\r\n", "delete key=AA tag=QUE=\\x20b\\x20q\n"),
         GOLDEN("ma a D5 MD\r\n", "add key=a if=present effects=32 number=-5 tag=a\\x20D5\\x20MD\n"),
         GOLDEN("mn\r\nmx\r\nmg\r\n", "answered MN\\x0d\\x0a\n" ERROR ERROR));
@@ -105,6 +137,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(storing),
         cmocka_unit_test(values_that_are_refused),
+        cmocka_unit_test(values_that_are_too_large),
+        cmocka_unit_test(expiry_times_are_cut),
         cmocka_unit_test(keys_and_lines_have_a_longest),
         cmocka_unit_test(other_commands),
         cmocka_unit_test(meta_commands),
