@@ -35,6 +35,9 @@
 #include "proto/buffer.h"
 #include "proto/call.h"
 
+#define CODEC_PARTS_BYTES (64U << 20) /* that the parts of one command take at most, their own bytes not counted \
+                                       */
+
 struct codec_limits {
     size_t line;    /* longest request line in bytes, line end not counted */
     size_t key;     /* longest key */
@@ -74,6 +77,15 @@ struct decoder {
 struct reply_decoder {
     size_t scanned;
 };
+
+/*
+ * A new part of a command of many keys, as call_add_part makes it; NULL also when the command has so many that they
+ * would take very much memory for its bytes.
+ */
+static inline struct call *codec_add_part(struct call *call)
+{
+    return call->part_count < CODEC_PARTS_BYTES / sizeof *call ? call_add_part(call) : NULL;
+}
 
 struct codec {
     const char *name;

@@ -104,7 +104,7 @@ static struct mc_line get(const struct codec_limits *limits, struct slice rest, 
     }
     do {
         if (!mc_key_ok(limits, key)) return mc_answer(call, BAD_FORMAT);
-        struct call *part = call_add_part(call);
+        struct call *part = codec_add_part(call);
         if (!part) return mc_answer(call, "SERVER_ERROR out of memory reading request");
         take_get(&part->request, key, lifetime, touches);
         part->form = MC_VALUE | cas;

@@ -9,6 +9,10 @@
 #include "proto/memcached/impl.h"
 #include "proto/memcached/memcached.h"
 
+#define BINARY        0x80 /* the first byte of a request of the binary protocol, */
+#define BINARY_REPLY  0x81 /* of a reply, */
+#define BINARY_HEADER 24   /* and how many bytes are in front of each one's body */
+
 enum { LINE, BODY, SKIP, CLOSED };
 
 /* Of a request whose data block is being skipped. */
@@ -96,6 +100,33 @@ static enum decode_status take_line(struct decoder *d, const struct codec_limits
     return line.status;
 }
 
+/* The binary protocol is not spoken here, and who speaks it is told so in it: by the opaque value of the request,
+ * and a status (bytes 6 and 7) that means an unknown command. */
+static enum decode_status refuse_binary(struct decoder *d, const char *in, size_t len, struct call *call)
+{
+    static const char text[] = "Unknown command: the binary protocol is not spoken here, switch the client to text";
+    unsigned char header[BINARY_HEADER] = {BINARY_REPLY,
+                                           (unsigned char)in[len > 1], [7] = 0x81, [11] = sizeof text - 1};
+    if (len < sizeof header) return DECODE_MORE;
+    close_stream(d, call, "SERVER_ERROR out of memory");
+    if (!call_reserve(call, sizeof header + sizeof text)) return DECODE_CLOSE;
+    memcpy(header + 12, in + 12, 4);
+    memcpy(call->data, header, sizeof header);
+    memcpy(call->data + sizeof header, text, sizeof text);
+    call->reply.body = slice_of(call->data, sizeof header + sizeof text - 1);
+    call->form = MC_RAW;
+    return DECODE_CLOSE;
+}
+
+/* A get may name many keys. */
+static size_t longest_line(const struct codec_limits *limits, const char *in)
+{
+    struct slice line = slice_of(in, limits->line), name;
+    bool many = mc_token(&line, &name) && name.len <= 4 &&
+                (memcmp(name.ptr, "get", 3) == 0 || memcmp(name.ptr, "gat", 3) == 0);
+    return many ? limits->command : limits->line;
+}
+
 static enum decode_status memcached_decode(struct decoder *d, const struct codec_limits *limits, const char *in,
                                            size_t len, size_t *used, struct call *call)
 {
@@ -111,14 +142,13 @@ static enum decode_status memcached_decode(struct decoder *d, const struct codec
         return DECODE_MORE;
     }
     if (len == 0) return DECODE_MORE;
-    if ((unsigned char)in[0] == 0x80)
-        return close_stream(d, call,
-                            "SERVER_ERROR the binary protocol is not spoken here: switch the client to text");
-    size_t window = len < limits->line ? len : limits->line;
+    if ((unsigned char)in[0] == BINARY) return refuse_binary(d, in, len, call);
+    size_t most = len < limits->line ? limits->line : longest_line(limits, in);
+    size_t window = len < most ? len : most;
     const char *lf = window > d->scanned ? memchr(in + d->scanned, '\n', window - d->scanned) : NULL;
     if (!lf) {
         d->scanned = window;
-        if (window >= limits->line) return close_stream(d, call, "CLIENT_ERROR line too long");
+        if (window >= most) return close_stream(d, call, "CLIENT_ERROR line too long");
         return DECODE_MORE;
     }
     size_t length = (size_t)(lf - in), whole = length + 1;

@@ -124,6 +124,7 @@ void mc_encode(struct buffer *out, const struct call *call)
     case MC_STATS:
     case MC_STATS_ITEMS: mc_render_stats(out, call); break;
     case MC_LINE: put_line(out, reply); break;
+    case MC_RAW: buffer_append(out, reply->body.ptr, reply->body.len); break;
     case MC_TOO_LARGE: mc_put(out, "SERVER_ERROR object too large for cache\r\n"); break;
     default: mc_put(out, "SERVER_ERROR the request was not answered\r\n"); break; /* a bug of ours */
     }

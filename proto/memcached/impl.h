@@ -24,6 +24,7 @@
 /* call->form: how the reply is rendered. */
 enum mc_form {
     MC_LINE,   /* OWN: the body is the line */
+    MC_RAW,    /* OWN: the body is the reply's bytes */
     MC_VALUE,  /* get: VALUE line and END */
     MC_VALUES, /* get of several keys: PARTS */
     MC_STORED, /* STORED, NOT_STORED; EXISTS and NOT_FOUND for cas */

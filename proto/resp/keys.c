@@ -25,8 +25,8 @@ static enum decode_status ask_keys(struct decoder *d, const struct codec_limits 
 {
     if (args->argc == 2) return ask_key(limits, args, op, RESP_TRUTH, call);
     for (size_t i = 1; i < args->argc; i++) {
-        struct call *part = call_add_part(call);
-        if (!part) return resp_fail(call, "ERR out of memory");
+        struct call *part = codec_add_part(call);
+        if (!part) return resp_fail(call, TOO_MANY_KEYS);
         if (!resp_key_fits(limits, args->argv[i], call)) return DECODE_ANSWERED;
         part->request.key = args->argv[i];
         part->request.database = decoder_of(d)->database;

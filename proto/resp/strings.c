@@ -179,16 +179,11 @@ RESP_TAKE(getex)
 
 /* ---- several at once ---- */
 
-static enum decode_status no_memory(struct call *call)
-{
-    return resp_fail(call, "ERR out of memory");
-}
-
 RESP_TAKE(mget)
 {
     for (size_t i = 1; i < args->argc; i++) {
-        struct call *part = call_add_part(call);
-        if (!part) return no_memory(call);
+        struct call *part = codec_add_part(call);
+        if (!part) return resp_fail(call, TOO_MANY_KEYS);
         if (!resp_key_fits(limits, args->argv[i], call)) return DECODE_ANSWERED;
         part->request.key = args->argv[i];
         part->request.database = decoder_of(d)->database;
@@ -203,8 +198,8 @@ static enum decode_status set_all(struct decoder *d, const struct codec_limits *
 {
     if (args->argc % 2 == 0) return resp_fail(call, "ERR wrong number of arguments for '%s' command", name);
     for (size_t i = 1; i < args->argc; i += 2) {
-        struct call *part = call_add_part(call);
-        if (!part) return no_memory(call);
+        struct call *part = codec_add_part(call);
+        if (!part) return resp_fail(call, TOO_MANY_KEYS);
         if (!resp_key_fits(limits, args->argv[i], call) || !resp_value_fits(limits, args->argv[i + 1].len, call))
             return DECODE_ANSWERED;
         take_pair(limits, args->argv[i], args->argv[i + 1], part);

@@ -87,18 +87,30 @@ static void expiry_times_are_cut(void **state)
 static void keys_and_lines_have_a_longest(void **state)
 {
     (void)state;
+    CHECK(GOLDEN("get " KEY_250 "\r\n", "get key=" KEY_250 " tag=" KEY_250 "\n"),
+          GOLDEN("get a " KEY_250 "k\r\n", BAD_FORMAT),
+          GOLDEN("delete " KEY_250 "k\r\nget a\r\n", BAD_FORMAT "get key=a tag=a\n"),
+          GOLDEN("mg " KEY_250 "k\r\n", BAD_FORMAT),
+          GOLDEN(KEY_250 KEY_50, "close CLIENT_ERROR\\x20line\\x20too\\x20long\\x0d\\x0a\n"),
+          GOLDEN(KEY_250 KEY_50 "\r\nget a\r\n", "close CLIENT_ERROR\\x20line\\x20too\\x20long\\x0d\\x0a\n"),
+          GOLDEN(KEY_250 "\r\nget a\r\n", ERROR "get key=a tag=a\n"),
+          GOLDEN("get " KEY_250 " " KEY_50 "\r\nget a\r\n",
+                 "batch { get key=" KEY_250 " tag=" KEY_250 " } { get key=" KEY_50 " tag=" KEY_50
+                 " }\nget key=a tag=a\n"),
+          GOLDEN(" gats 1 " KEY_250 " " KEY_250, "close CLIENT_ERROR\\x20line\\x20too\\x20long\\x0d\\x0a\n"));
+}
+
+/* In its own words: magic, opcode and opaque value of the request, status 0x81. */
+static void the_binary_protocol_is_refused(void **state)
+{
+    (void)state;
     CHECK(
-        GOLDEN("get " KEY_250 "\r\n", "get key=" KEY_250 " tag=" KEY_250 "\n"),
-        GOLDEN("get a " KEY_250 "k\r\n", BAD_FORMAT),
-        GOLDEN("delete " KEY_250 "k\r\nget a\r\n", BAD_FORMAT "get key=a tag=a\n"),
-        GOLDEN("mg " KEY_250 "k\r\n", BAD_FORMAT),
-        GOLDEN(KEY_250 KEY_50, "close CLIENT_ERROR\\x20line\\x20too\\x20long\\x0d\\x0a\n"),
-        GOLDEN(KEY_250 KEY_50 "\r\nget a\r\n", "close CLIENT_ERROR\\x20line\\x20too\\x20long\\x0d\\x0a\n"),
-        GOLDEN(KEY_250 "\r\nget a\r\n", ERROR "get key=a tag=a\n"),
-        GOLDEN("\x80\x01",
-               "close "
-               "SERVER_ERROR\\x20the\\x20binary\\x20protocol\\x20is\\x20not\\x20spoken\\x20here:\\x20switch\\x20the"
-               "\\x20client\\x20to\\x20text\\x0d\\x0a\n"));
+        GOLDEN("\x80\x0a\0\0\0\0\0\0\0\0\0\0abc", ""),
+        GOLDEN("\x80\x0a\0\0\0\0\0\0\0\0\0\0abcd\0\0\0\0\0\0\0\0get a\r\n",
+               "close \\x81\\x0a\\x00\\x00\\x00\\x00\\x00\\x81\\x00\\x00\\x00Rabcd"
+               "\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00"
+               "Unknown\\x20command:\\x20the\\x20binary\\x20protocol\\x20is\\x20not\\x20spoken\\x20here,\\x20switch"
+               "\\x20the\\x20client\\x20to\\x20text\n"));
 }
 
 static void other_commands(void **state)
@@ -140,6 +152,7 @@ int main(void)
         cmocka_unit_test(values_that_are_too_large),
         cmocka_unit_test(expiry_times_are_cut),
         cmocka_unit_test(keys_and_lines_have_a_longest),
+        cmocka_unit_test(the_binary_protocol_is_refused),
         cmocka_unit_test(other_commands),
         cmocka_unit_test(meta_commands),
     };

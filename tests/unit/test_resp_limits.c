@@ -63,7 +63,7 @@ static void lost_framing_closes(void **state)
 {
     (void)state;
     CHECK(GOLDEN("*x\r\nGET a\r\n", PROTOCOL_ERROR "invalid\\x20multibulk\\x20length\\x0d\\x0a\n"),
-          GOLDEN("*65537\r\n", PROTOCOL_ERROR "invalid\\x20multibulk\\x20length\\x0d\\x0a\n"),
+          GOLDEN("*1048577\r\n", PROTOCOL_ERROR "invalid\\x20multibulk\\x20length\\x0d\\x0a\n"),
           GOLDEN("*1\r\n:1\r\n", PROTOCOL_ERROR "expected\\x20'$',\\x20got\\x20':'\\x0d\\x0a\n"),
           GOLDEN("*1\r\n$-1\r\n", PROTOCOL_ERROR "invalid\\x20bulk\\x20length\\x0d\\x0a\n"),
           GOLDEN("*1\r\n$4\r\nPINGxx",
@@ -119,6 +119,31 @@ static void transactions_hold_so_much(void **state)
     assert_answer(&d, &limits, "EXEC\r\n", "-EXECABORT Transaction discarded because of previous errors.\r\n");
     assert_answer(&d, &limits, "EXEC\r\n", "-ERR EXEC without MULTI\r\n");
     codec_resp.release(&d);
+}
+
+/* What the parts of a command take is bounded; the next command is understood. */
+static void commands_have_so_many_keys(void **state)
+{
+    (void)state;
+    const struct codec_limits wide = {.line = 100, .key = 8, .value = 16, .command = 4 << 20};
+    size_t most = CODEC_PARTS_BYTES / sizeof(struct call);
+    for (size_t keys = most; keys <= most + 1; keys++) {
+        struct decoder d = {.connection = 1};
+        struct buffer in = {0};
+        struct call call;
+        size_t used = 0;
+        buffer_append_text(&in, "*");
+        buffer_append_u64(&in, keys + 1);
+        buffer_append_text(&in, "\r\n$3\r\nDEL\r\n");
+        for (size_t i = 0; i < keys; i++)
+            buffer_append_text(&in, "$1\r\na\r\n");
+        enum decode_status status = decode(&d, &wide, slice_of(in.data, in.len), &used, &call);
+        assert_int_equal(status, keys == most ? DECODE_REQUEST : DECODE_ANSWERED);
+        assert_int_equal(call.part_count, keys == most ? most : 0);
+        assert_int_equal(used, in.len);
+        call_clear(&call);
+        buffer_free(&in);
+    }
 }
 
 static void names_are_short(void **state)
@@ -184,6 +209,7 @@ int main(void)
         cmocka_unit_test(a_command_refused_half_way_is_its_parts_reply),
         cmocka_unit_test(lost_framing_closes),
         cmocka_unit_test(transactions_hold_so_much),
+        cmocka_unit_test(commands_have_so_many_keys),
         cmocka_unit_test(names_are_short),
         cmocka_unit_test(arguments_are_not_read_twice),
         cmocka_unit_test(it_says_how_much_it_wants),
