@@ -4,6 +4,7 @@
  *     decode.c    framing: lines, data blocks, what is skipped
  *     classic.c   get, set, delete, incr, ...: a line -> a request
  *     meta.c      mg, ms, md, ma: a line with flags -> a request
+ *     admin.c     stats, version, me, and what asks about memory that is managed otherwise here
  *     encode.c    replies of the classic commands        encode_meta.c    of the meta commands
  *     stats.c     struct facts -> stats
  *
@@ -15,6 +16,7 @@
 
 #include "proto/codec.h"
 
+#define MC_BAD_FORMAT "CLIENT_ERROR bad command line format"
 #define MC_KEY_MAX    250
 #define MC_VERSION    "1.6.18"        /* whose behaviour this is */
 #define MC_TOKENS_MAX 24              /* of a line that is no list of keys */
@@ -34,6 +36,7 @@ enum mc_form {
     MC_OK,
     MC_STATS,
     MC_STATS_ITEMS,
+    MC_DEBUG,     /* me */
     MC_NOTHING,   /* quit */
     MC_TOO_LARGE, /* whatever became of the delete: the value was */
     MC_META_GET,
@@ -69,6 +72,25 @@ struct mc_line mc_too_large(struct slice key, uint64_t bytes, struct call *call)
 struct mc_line mc_classic(const struct codec_limits *limits, struct slice line, struct call *call);
 /* The line begins with a meta command: `name` is its second letter. */
 struct mc_line mc_meta(const struct codec_limits *limits, char name, struct slice arguments, struct call *call);
+
+/* Asks for the operation. */
+struct mc_line mc_ask(struct call *call, enum op op, uint32_t form);
+
+/* The last word of a line, behind `least` others, whatever it should have been: as noreply it silences the reply.
+ */
+bool mc_take_noreply(const struct mc_tokens *t, size_t least, struct call *call);
+
+/* Commands for administrators; false: it is none of them. */
+bool mc_admin(const struct codec_limits *limits, const struct mc_tokens *t, struct call *call,
+              struct mc_line *line);
+
+/* The request's key; one in base64 is decoded into the call's own storage. False: it is not base64. */
+bool mc_take_key(struct slice key, bool is_binary, struct call *call);
+
+static inline bool mc_is(struct slice token, const char *word)
+{
+    return slice_equal(token, slice_text(word));
+}
 
 /* Takes the next token off the line; false at its end. */
 bool mc_token(struct slice *line, struct slice *token);

@@ -129,6 +129,29 @@ static void other_commands(void **state)
         GOLDEN("quit\r\nget a\r\n", "quit\n"));
 }
 
+#define SAYS(command, line) GOLDEN(command "\r\n", "answered " line "\\x0d\\x0a\n")
+
+/* As memcached answers where it has no crawler and no spare pages. */
+static void commands_for_administrators(void **state)
+{
+    (void)state;
+    CHECK(SAYS("stats cachedump 1 0", "END"), SAYS("stats cachedump", "CLIENT_ERROR\\x20bad\\x20command\\x20line"),
+          SAYS("stats cachedump 64 0", "CLIENT_ERROR\\x20Illegal\\x20slab\\x20id"),
+          GOLDEN("stats cachedump x 0\r\n", BAD_FORMAT), SAYS("stats detail on", "OK"),
+          SAYS("stats detail dump", "END"),
+          SAYS("stats detail", "CLIENT_ERROR\\x20usage:\\x20stats\\x20detail\\x20on|off|dump"),
+          SAYS("cache_memlimit 7",
+               "MEMLIMIT_TOO_SMALL\\x20cannot\\x20set\\x20maxbytes\\x20to\\x20less\\x20than\\x208m"),
+          SAYS("cache_memlimit 64",
+               "MEMLIMIT_ADJUST_FAILED\\x20out\\x20of\\x20bounds\\x20or\\x20unable\\x20to\\x20adjust"),
+          GOLDEN("cache_memlimit 64 noreply\r\n", SILENCE), GOLDEN("cache_memlimit x\r\n", ERROR),
+          SAYS("lru_crawler metadump all", "CLIENT_ERROR\\x20lru\\x20crawler\\x20disabled"),
+          SAYS("lru_crawler disable", "OK"), GOLDEN("lru_crawler\r\n", ERROR), SAYS("slabs automove 1", "OK"),
+          GOLDEN("slabs automove x\r\n", BAD_FORMAT), GOLDEN("slabs\r\n", ERROR),
+          GOLDEN("me a\r\nme QUE= b\r\n", "meta key=a tag=a\nmeta key=AA tag=QUE=\n"), GOLDEN("me\r\n", BAD_FORMAT),
+          GOLDEN("me a b\r\n", BAD_FORMAT), GOLDEN("me a b c\r\n", BAD_FORMAT), SAYS("verbosity 1", "OK"));
+}
+
 static void meta_commands(void **state)
 {
     (void)state;
@@ -154,6 +177,7 @@ int main(void)
         cmocka_unit_test(keys_and_lines_have_a_longest),
         cmocka_unit_test(the_binary_protocol_is_refused),
         cmocka_unit_test(other_commands),
+        cmocka_unit_test(commands_for_administrators),
         cmocka_unit_test(meta_commands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
