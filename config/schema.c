@@ -117,8 +117,9 @@ const struct schema_key schema_keys[] = {
     {"limits.connections", SCHEMA_NUMBER, FIELD(limits.connections), "10000", 1, 1000000, .unit = "connections",
      .help = "Client connections open at the same time; one more is told so and closed. The limit on open files "
              "must allow for them."},
-    {"limits.key", SCHEMA_SIZE, FIELD(limits.key), "512", 1, 512,
-     .help = "Longest key of a session, in bytes."},
+    {"limits.key", SCHEMA_SIZE, FIELD(limits.key), "512", 1, 1024,
+     .help = "Longest key of a session, in bytes. Protocols have bounds of their own: 512 bytes the text protocol, "
+             "250 memcached's."},
     {"limits.line", SCHEMA_SIZE, FIELD(limits.line), "64KiB", 512, MIB(1),
      .help = "Longest request line; values that are sent counted do not belong to the line. A longer line ends "
              "the connection. Must leave room for the longest key: at least limits.key + 256."},

@@ -255,6 +255,20 @@ bool resp_integer(struct slice text, int64_t *n)
     return true;
 }
 
+enum decode_status resp_ask_key(const struct codec_limits *limits, struct slice key, enum op op,
+                                enum resp_form form, struct call *call)
+{
+    call->request.op = op;
+    call->form = form;
+    if (key.len <= limits->key) {
+        call->request.key = key;
+        return DECODE_REQUEST;
+    }
+    call->request.key = call->request.value = slice_of(NULL, 0);
+    call->reply.kind = REPLY_NOT_FOUND;
+    return DECODE_ANSWERED;
+}
+
 bool resp_key_fits(const struct codec_limits *limits, struct slice key, struct call *call)
 {
     if (key.len <= limits->key) return true;

@@ -118,6 +118,10 @@ bool resp_is(struct slice argument, const char *word);
 /* Redis's string2ll: the whole argument as a signed 64-bit decimal; no sign but '-', no leading zeros or spaces. */
 bool resp_integer(struct slice argument, int64_t *n);
 
+/* Asks for an operation on a session that must be there: of a key that is too long, it is not. */
+enum decode_status resp_ask_key(const struct codec_limits *limits, struct slice key, enum op op,
+                                enum resp_form form, struct call *call);
+
 /* Refuses keys and values over the limits (DECODE_ANSWERED with the error in the call); true when they fit. */
 bool resp_key_fits(const struct codec_limits *limits, struct slice key, struct call *call);
 bool resp_value_fits(const struct codec_limits *limits, size_t len, struct call *call);

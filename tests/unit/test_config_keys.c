@@ -24,7 +24,7 @@ static const struct row rows[] = {
     {"ttl.max_lifetime", "off", "1ms", "3650d", "0", "3651d", "off or 1ms to 3650d"},
     {"work.iterations", "0", "0", "1000000000", "-1", "1000000001", "0 to 1000000000"},
     {"limits.connections", "10000", "1", "1000000", "0", "1000001", "1 to 1000000"},
-    {"limits.key", "512", "1", "512", "0", "513", "1 to 512"},
+    {"limits.key", "512", "1", "1KiB", "0", "1025", "1 to 1KiB"},
     {"limits.line", "64KiB", "512", "1MiB", "511", "1048577", "512 to 1MiB"},
     {"limits.value", "1MiB", "1", "1GiB", "0", "1073741825", "1 to 1GiB"},
     {"limits.output_soft", "1MiB", "1KiB", "4GiB", "1023", "4294967297", "1KiB to 4GiB"},
