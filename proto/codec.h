@@ -35,8 +35,9 @@
 #include "proto/buffer.h"
 #include "proto/call.h"
 
-#define CODEC_PARTS_BYTES (64U << 20) /* that the parts of one command take at most, their own bytes not counted \
-                                       */
+#define CODEC_PARTS_BYTES                                                                  \
+    (64U << 20) /* that the parts of one command take at most, their own bytes not counted \
+                 */
 
 struct codec_limits {
     size_t line;    /* longest request line in bytes, line end not counted */
