@@ -17,7 +17,7 @@ enum {
     CLOSED,  /* DECODE_CLOSE was said */
 };
 
-#define ARGS_MAX     (1 << 20)   /* as in Redis */
+#define ARGS_MAX     (1 << 20)   /* as in Redis up to 6 */
 #define ARGS_USUAL   32          /* on the stack */
 #define INLINE_MAX   (64 * 1024) /* as in Redis, like the next two */
 #define NUMBER_MAX   (64 * 1024) /* bytes to look for the end of a length in */
