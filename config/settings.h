@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 #include "daemon/admit/tuning.h"
-#include "daemon/base/log.h"
 #include "daemon/base/lock.h"
+#include "daemon/base/log.h"
 #include "daemon/base/thread.h"
 #include "proto/request.h"
 
