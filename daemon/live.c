@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "config/config.h"
-#include "daemon/admin/stats.h"
+#include "daemon/admin/json.h"
 #include "daemon/base/log.h"
 #include "daemon/plan.h"
 
@@ -163,17 +163,20 @@ void live_replace(struct live *l, const struct settings *settings)
 
 static void visit_setting(void *ctx, const char *key, const char *value, bool is_literal)
 {
-    stats_object_set(ctx, key, value, is_literal);
+    if (is_literal)
+        json_literal(ctx, key, value);
+    else
+        json_text(ctx, key, value);
 }
 
 bool live_write(struct live *l, struct buffer *out)
 {
-    struct stats_object *object = stats_object_create();
-    if (!object) return false;
+    size_t before = out->len;
+    struct json j = json_begin(out);
     pthread_mutex_lock(&l->lock);
-    config_visit(&l->settings, visit_setting, object);
+    config_visit(&l->settings, visit_setting, &j);
     pthread_mutex_unlock(&l->lock);
-    bool ok = stats_object_render(object, out);
-    stats_object_destroy(object);
-    return ok;
+    json_end(&j);
+    if (out->failed) out->len = before;
+    return !out->failed;
 }

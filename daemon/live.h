@@ -25,7 +25,8 @@ const char *live_set(struct live *l, struct slice key, struct slice value, char 
 /* Takes over from `settings` what may change, and logs what changed and what would need a new start. */
 void live_replace(struct live *l, const struct settings *settings);
 
-/* Appends the settings as a JSON object. False when memory is out. */
+/* Appends the settings as a JSON object (daemon/admin/json.h). False when memory is out: `out` then holds what it
+ * held. */
 bool live_write(struct live *l, struct buffer *out);
 
 #endif

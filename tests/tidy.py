@@ -52,7 +52,7 @@ ACYCLIC = ("config", "daemon/base", "daemon/queue", "daemon/net", "daemon/admin"
 LIBRARIES = {
     "uv.h": ("daemon/net", "daemon", "bench", "tests"),
     "yaml.h": ("config",),
-    "jansson.h": ("daemon/admin", "daemon", "clients", "bench", "tests"),
+    "jansson.h": ("clients", "bench", "tests"),
     "jemalloc/": ("daemon/store", "daemon", "bench"),
     "editline/": ("clients",),
     "histedit.h": ("clients",),
