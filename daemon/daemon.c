@@ -70,9 +70,9 @@ static void tell_loops(struct daemon *d)
 static const char *set_config(void *ctx, struct slice key, struct slice value, char error[LOCAL_ERROR_MAX])
 {
     struct daemon *d = ctx;
-    const char *wrong = live_set(d->live, key, value, error, LOCAL_ERROR_MAX);
-    if (!wrong) tell_loops(d);
-    return wrong;
+    if (!live_set(d->live, key, value, error, LOCAL_ERROR_MAX)) return error;
+    tell_loops(d);
+    return NULL;
 }
 
 /* SIGHUP. */

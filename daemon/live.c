@@ -10,21 +10,21 @@
 #include "daemon/base/log.h"
 #include "daemon/plan.h"
 
-#define ASSIGNMENT_MAX 256
-#define VALUE_MAX      128
+#define VALUE_MAX 128
 
 struct live {
     pthread_mutex_t lock; /* guards the settings, and the writing of the tuning */
     struct settings settings;
+    struct settings tried; /* by CONFIG SET */
     struct tuning tuning;
 };
 
 static const char *const changeable[] = {"queue.policy", "queue.bound", "queue.target"};
 
-static bool is_changeable(const char *key)
+static bool is_changeable(struct slice key)
 {
     for (size_t i = 0; i < sizeof changeable / sizeof changeable[0]; i++)
-        if (strcmp(changeable[i], key) == 0) return true;
+        if (slice_equal(key, slice_text(changeable[i]))) return true;
     return false;
 }
 
@@ -60,56 +60,29 @@ const struct tuning *live_tuning(const struct live *l)
 
 /* ---- CONFIG SET ---- */
 
-/* The first error's text, without the assignment in front, which the client knows. */
-static const char *first_error(const struct config_errors *errors, const char *assignment, char *error, size_t size)
+static bool set_locked(struct live *l, struct slice key, struct slice value, char *error, size_t size)
 {
-    const char *text = config_errors_count(errors) > 0 ? config_errors_at(errors, 0) : "cannot be set";
-    const char *after = strstr(text, assignment);
-    if (after && strncmp(after + strlen(assignment), ": ", 2) == 0) text = after + strlen(assignment) + 2;
-    snprintf(error, size, "%s", text);
-    return error;
-}
-
-static const char *set_locked(struct live *l, const char *key, const char *assignment, char *error, size_t size)
-{
-    struct config_errors *errors = config_errors_create();
-    struct settings *changed = malloc(sizeof *changed);
-    const char *wrong = NULL;
-    if (!errors || !changed) {
-        wrong = "no memory to change a setting";
-    } else {
-        *changed = l->settings;
-        if (!config_set_from(changed, "CONFIG SET", assignment, errors)) {
-            wrong = first_error(errors, assignment, error, size);
-        } else if (!is_changeable(key)) {
-            snprintf(error, size,
-                     "%s cannot be changed while the daemon runs: change it in the configuration file and restart",
-                     key);
-            wrong = error;
-        } else {
-            l->settings = *changed;
-            publish(l);
-        }
+    l->tried = l->settings;
+    if (!config_set_scalar(&l->tried, key.ptr, key.len, value.ptr, value.len, error, size)) return false;
+    if (!is_changeable(key)) {
+        snprintf(error, size,
+                 "%.*s cannot be changed while the daemon runs: change it in the configuration file and restart",
+                 (int)key.len, key.ptr);
+        return false;
     }
-    free(changed);
-    if (errors) config_errors_destroy(errors);
-    return wrong;
+    l->settings = l->tried;
+    publish(l);
+    return true;
 }
 
-const char *live_set(struct live *l, struct slice key, struct slice value, char *error, size_t size)
+bool live_set(struct live *l, struct slice key, struct slice value, char *error, size_t size)
 {
-    char name[ASSIGNMENT_MAX] = {0}, assignment[ASSIGNMENT_MAX] = {0};
-    if (key.len + value.len + 2 > sizeof assignment) return "no setting is that long";
-    if (memchr(key.ptr, '\0', key.len) || memchr(value.ptr, '\0', value.len)) return "no setting holds a zero byte";
-    memcpy(name, key.ptr, key.len);
-    memcpy(assignment, key.ptr, key.len);
-    assignment[key.len] = '=';
-    memcpy(assignment + key.len + 1, value.ptr, value.len);
     pthread_mutex_lock(&l->lock);
-    const char *wrong = set_locked(l, name, assignment, error, size);
+    bool ok = set_locked(l, key, value, error, size);
     pthread_mutex_unlock(&l->lock);
-    if (!wrong) log_info("setting changed", LOG_STR("key", name), LOG_STR("value", strchr(assignment, '=') + 1));
-    return wrong;
+    if (ok)
+        log_info("setting changed", LOG_BYTES("key", key.ptr, key.len), LOG_BYTES("value", value.ptr, value.len));
+    return ok;
 }
 
 /* ---- reading the file again ---- */
@@ -135,7 +108,7 @@ static void tell(void *ctx, const char *key, const char *value, bool is_literal)
     (void)is_literal;
     snprintf(cut, sizeof cut, "%s", value);
     if (strcmp(d->values[d->at++], cut) == 0) return;
-    if (is_changeable(key))
+    if (is_changeable(slice_text(key)))
         log_info("setting changed", LOG_STR("key", key), LOG_STR("value", value));
     else
         log_warn("setting takes effect when the daemon is started anew", LOG_STR("key", key),

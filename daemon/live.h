@@ -19,8 +19,8 @@ void live_destroy(struct live *l);
 /* What the I/O threads look at. */
 const struct tuning *live_tuning(const struct live *l);
 
-/* Sets one key. NULL, or what is wrong, in `error`. */
-const char *live_set(struct live *l, struct slice key, struct slice value, char *error, size_t size);
+/* Sets one key. False: `error` says what is wrong, and nothing has changed. */
+bool live_set(struct live *l, struct slice key, struct slice value, char *error, size_t size);
 
 /* Takes over from `settings` what may change, and logs what changed and what would need a new start. */
 void live_replace(struct live *l, const struct settings *settings);
