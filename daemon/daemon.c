@@ -11,10 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "config/config.h"
+#include "daemon/admin/facts.h"
 #include "daemon/base/log.h"
 #include "daemon/base/machine.h"
 #include "daemon/dispatch.h"
@@ -40,6 +40,7 @@ struct daemon {
     const struct clock *clock;
     uint64_t started_ns;
     struct metrics *metrics;
+    struct facts_view *facts;
     struct live *live; /* the settings in force */
     struct backend *backend;
     struct dispatch *dispatch;
@@ -100,29 +101,10 @@ static uint64_t resident(void *ctx)
     return resident_bytes(((struct daemon *)ctx)->resident_fd);
 }
 
-static uint64_t microseconds(struct timeval t)
-{
-    return (uint64_t)t.tv_sec * 1000000U + (uint64_t)t.tv_usec;
-}
-
 static void gather_facts(void *ctx, struct facts *f)
 {
-    struct daemon *d = ctx;
-    struct rusage usage;
-    f->version = SLUICE_VERSION;
-    f->backend = d->plan.backend;
-    f->pid = (uint64_t)getpid();
-    f->time_us = clock_wall_us(d->clock);
-    f->uptime_s = uptime_s(d);
-    f->started_unix_s = f->time_us / 1000000U - f->uptime_s;
-    f->memory_resident = resident(d);
-    f->memory_limit = d->plan.memory_limit;
-    if (getrusage(RUSAGE_SELF, &usage) == 0) {
-        f->cpu_user_us = microseconds(usage.ru_utime);
-        f->cpu_system_us = microseconds(usage.ru_stime);
-    }
-    server_add_facts(d->server, f);
-    d->backend->design->add_facts(d->backend, f);
+    const struct daemon *d = ctx;
+    facts_view_fill(d->facts, d->clock, f);
 }
 
 /* ---- building it ---- */
@@ -286,6 +268,21 @@ static void log_memory(const struct daemon *d, const struct machine *m)
         log_info("memory for sessions is not limited");
 }
 
+/* What stays as it is while the daemon runs. */
+static bool start_facts(struct daemon *d)
+{
+    const struct settings *s = d->settings;
+    struct facts known = {.version = SLUICE_VERSION,
+                          .backend = d->plan.backend,
+                          .threads = d->plan.threads,
+                          .connections_max = s->limits.connections,
+                          .idle_timeout_s = s->limits.idle_timeout_ms / 1000,
+                          .memory_limit = d->plan.memory_limit,
+                          .value_max = s->limits.value};
+    d->facts = facts_view_create(d->metrics, &known);
+    return d->facts || fail("cannot start", "out of memory");
+}
+
 static bool daemon_start(struct daemon *d)
 {
     const struct settings *s = d->settings;
@@ -302,6 +299,7 @@ static bool daemon_start(struct daemon *d)
     if (!d->live) return fail("cannot start", "out of memory");
     if (!start_backend(d) || !start_dispatch(d) || !start_server(d)) return false;
     if (!register_metrics(d)) return fail("cannot start", "out of memory");
+    if (!start_facts(d)) return false;
     return listen_all(d, "text", &s->listen.text, &codec_text) &&
            listen_all(d, "resp", &s->listen.resp, &codec_resp) &&
            listen_all(d, "memcached", &s->listen.memcached, &codec_memcached);
@@ -331,6 +329,7 @@ int daemon_run(const struct settings *settings, const struct daemon_source *sour
     if (d.server) server_free(d.server);
     if (d.dispatch) dispatch_destroy(d.dispatch);
     if (d.live) live_destroy(d.live);
+    if (d.facts) facts_view_destroy(d.facts);
     if (d.metrics) metrics_destroy(d.metrics);
     if (started) log_info("stopped", LOG_STR("version", SLUICE_VERSION));
     if (d.resident_fd >= 0) close(d.resident_fd);

@@ -136,12 +136,6 @@ bool shards_execute(struct shards *s, struct call *call, uint64_t now_ms, struct
 
 /* ---- what they count ---- */
 
-void shards_add_facts(const struct shards *s, struct facts *f)
-{
-    for (uint32_t i = 0; i < s->count; i++)
-        sweep_add_facts(s->databases[i], f);
-}
-
 bool shards_register_metrics(struct shards *s, struct metrics *m)
 {
     bool ok = true;

@@ -118,8 +118,3 @@ bool loop_register_metrics(struct loop *loop, struct metrics *m)
 {
     return loop_stats_register(loop->io.stats, m);
 }
-
-void loop_add_facts(const struct loop *loop, struct facts *f)
-{
-    loop_stats_add_facts(loop->io.stats, f);
-}

@@ -14,7 +14,6 @@
 #include "daemon/base/metrics.h"
 #include "daemon/net/options.h"
 #include "daemon/queue/mailbox.h"
-#include "proto/facts.h"
 
 struct loop;
 struct conn_socket;
@@ -53,8 +52,5 @@ void loop_join(struct loop *loop);
 void loop_free(struct loop *loop);
 
 bool loop_register_metrics(struct loop *loop, struct metrics *m);
-
-/* Any thread: adds what this loop counted. */
-void loop_add_facts(const struct loop *loop, struct facts *f);
 
 #endif

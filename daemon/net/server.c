@@ -215,18 +215,6 @@ bool server_register_metrics(struct server *s, struct metrics *m)
     return ok;
 }
 
-void server_add_facts(const struct server *s, struct facts *f)
-{
-    f->threads = s->loop_count;
-    f->connections = atomic_load(&s->limit.open);
-    f->connections_max = s->options.loop.connections;
-    f->connections_refused = counter_get(&s->limit.refused);
-    f->idle_timeout_s = s->options.loop.idle_timeout_ms / 1000;
-    f->value_max = s->options.loop.limits.value;
-    for (uint32_t i = 0; i < s->loop_count; i++)
-        loop_add_facts(s->loops[i], f);
-}
-
 bool server_raise_file_limit(uint32_t connections, uint32_t threads, char *error, size_t error_size)
 {
     struct rlimit limit;

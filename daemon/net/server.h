@@ -11,7 +11,6 @@
 #include "daemon/base/metrics.h"
 #include "daemon/net/options.h"
 #include "daemon/net/transport.h"
-#include "proto/facts.h"
 
 struct server;
 
@@ -63,9 +62,6 @@ void server_room(void *server, uint32_t lane);
 void server_wake(void *server, uint32_t lane);
 
 bool server_register_metrics(struct server *s, struct metrics *m);
-
-/* Any thread: fills in what the network room knows. */
-void server_add_facts(const struct server *s, struct facts *f);
 
 /* Raises the limit on open files to what `connections` on `threads` loops need. False: `error` says what is
  * missing. */
