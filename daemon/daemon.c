@@ -14,11 +14,10 @@
 #include <unistd.h>
 
 #include "config/config.h"
-#include "daemon/admin/facts.h"
+#include "daemon/admin/admin.h"
 #include "daemon/base/log.h"
 #include "daemon/base/machine.h"
 #include "daemon/dispatch.h"
-#include "daemon/live.h"
 #include "daemon/net/server.h"
 #include "daemon/plan.h"
 #include "proto/memcached/memcached.h"
@@ -40,7 +39,7 @@ struct daemon {
     const struct clock *clock;
     uint64_t started_ns;
     struct metrics *metrics;
-    struct facts_view *facts;
+    struct admin *admin;
     struct live *live; /* the settings in force */
     struct backend *backend;
     struct dispatch *dispatch;
@@ -54,26 +53,17 @@ static bool fail(const char *what, const char *why)
     return false;
 }
 
-/* ---- what it tells about itself ---- */
+/* ---- what it tells about itself, and lets itself be told: on the control thread ---- */
 
-static bool write_config(void *ctx, struct buffer *out)
+/* The loops learn of settings that have changed. */
+static void changed(void *ctx)
 {
-    return live_write(((struct daemon *)ctx)->live, out);
+    server_settings_changed(((struct daemon *)ctx)->server);
 }
 
-/* The rules have changed: where there was no room there may be now. */
-static void tell_loops(struct daemon *d)
+static void answer(void *ctx, struct call *call)
 {
-    for (uint32_t lane = 0; lane < d->plan.threads; lane++)
-        server_room(d->server, lane);
-}
-
-static const char *set_config(void *ctx, struct slice key, struct slice value, char error[LOCAL_ERROR_MAX])
-{
-    struct daemon *d = ctx;
-    if (!live_set(d->live, key, value, error, LOCAL_ERROR_MAX)) return error;
-    tell_loops(d);
-    return NULL;
+    admin_answer(((struct daemon *)ctx)->admin, call);
 }
 
 /* SIGHUP. */
@@ -83,7 +73,7 @@ static void reload(void *ctx)
     struct settings *settings = malloc(sizeof *settings);
     if (settings && d->source->load(d->source->ctx, settings)) {
         live_replace(d->live, settings);
-        tell_loops(d);
+        changed(d);
         log_info("settings read again");
     }
     free(settings);
@@ -99,12 +89,6 @@ static uint64_t uptime_s(void *ctx)
 static uint64_t resident(void *ctx)
 {
     return resident_bytes(((struct daemon *)ctx)->resident_fd);
-}
-
-static void gather_facts(void *ctx, struct facts *f)
-{
-    const struct daemon *d = ctx;
-    facts_view_fill(d->facts, d->clock, f);
 }
 
 /* ---- building it ---- */
@@ -141,12 +125,6 @@ static bool start_dispatch(struct daemon *d)
                     [OP_CLASS_DELETE] = s->class.delete,
                     [OP_CLASS_TOUCH] = s->class.touch,
                     [OP_CLASS_OTHER] = s->class.other},
-        .local = {.clock = d->clock,
-                  .metrics = d->metrics,
-                  .ctx = d,
-                  .write_config = write_config,
-                  .set_config = set_config,
-                  .gather_facts = gather_facts},
     };
     d->dispatch = dispatch_create(&options);
     return d->dispatch || fail("cannot start admission", "out of memory");
@@ -189,7 +167,8 @@ static bool start_server(struct daemon *d)
         .grace_ms = s->shutdown.grace_ms,
         .receive_buffer = d->plan.receive_buffer,
         .hangup = reload,
-        .hangup_ctx = d,
+        .answer = answer,
+        .control_ctx = d,
         .loop =
             {
                 .clock = d->clock,
@@ -268,19 +247,23 @@ static void log_memory(const struct daemon *d, const struct machine *m)
         log_info("memory for sessions is not limited");
 }
 
-/* What stays as it is while the daemon runs. */
-static bool start_facts(struct daemon *d)
+static bool start_admin(struct daemon *d)
 {
     const struct settings *s = d->settings;
-    struct facts known = {.version = SLUICE_VERSION,
-                          .backend = d->plan.backend,
-                          .threads = d->plan.threads,
-                          .connections_max = s->limits.connections,
-                          .idle_timeout_s = s->limits.idle_timeout_ms / 1000,
-                          .memory_limit = d->plan.memory_limit,
-                          .value_max = s->limits.value};
-    d->facts = facts_view_create(d->metrics, &known);
-    return d->facts || fail("cannot start", "out of memory");
+    struct admin_options options = {.clock = d->clock,
+                                    .metrics = d->metrics,
+                                    .live = d->live,
+                                    .known = {.version = SLUICE_VERSION,
+                                              .backend = d->plan.backend,
+                                              .threads = d->plan.threads,
+                                              .connections_max = s->limits.connections,
+                                              .idle_timeout_s = s->limits.idle_timeout_ms / 1000,
+                                              .memory_limit = d->plan.memory_limit,
+                                              .value_max = s->limits.value},
+                                    .changed = changed,
+                                    .changed_ctx = d};
+    if (register_metrics(d)) d->admin = admin_create(&options);
+    return d->admin || fail("cannot start", "out of memory");
 }
 
 static bool daemon_start(struct daemon *d)
@@ -297,9 +280,7 @@ static bool daemon_start(struct daemon *d)
     if (!d->metrics) return fail("cannot start", "out of memory");
     d->live = live_create(s);
     if (!d->live) return fail("cannot start", "out of memory");
-    if (!start_backend(d) || !start_dispatch(d) || !start_server(d)) return false;
-    if (!register_metrics(d)) return fail("cannot start", "out of memory");
-    if (!start_facts(d)) return false;
+    if (!start_backend(d) || !start_dispatch(d) || !start_server(d) || !start_admin(d)) return false;
     return listen_all(d, "text", &s->listen.text, &codec_text) &&
            listen_all(d, "resp", &s->listen.resp, &codec_resp) &&
            listen_all(d, "memcached", &s->listen.memcached, &codec_memcached);
@@ -328,8 +309,8 @@ int daemon_run(const struct settings *settings, const struct daemon_source *sour
     }
     if (d.server) server_free(d.server);
     if (d.dispatch) dispatch_destroy(d.dispatch);
+    if (d.admin) admin_destroy(d.admin);
     if (d.live) live_destroy(d.live);
-    if (d.facts) facts_view_destroy(d.facts);
     if (d.metrics) metrics_destroy(d.metrics);
     if (started) log_info("stopped", LOG_STR("version", SLUICE_VERSION));
     if (d.resident_fd >= 0) close(d.resident_fd);

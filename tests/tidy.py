@@ -36,7 +36,7 @@ ROOMS = {
     "daemon/admit": ("daemon/base", "daemon/queue", "proto"),
     "daemon/net": ("daemon/base", "daemon/queue", "proto"),
     "daemon/persist": ("daemon/base", "daemon/store"),
-    "daemon/admin": ("daemon/base", "daemon/net", "proto"),
+    "daemon/admin": ("config", "daemon/admit/tuning.h", "daemon/base", "daemon/plan.h", "proto"),
     "daemon": ("proto", "config", "daemon"),
     "clients": ("proto",),
     "bench": ("proto", "clients", "daemon"),

@@ -58,6 +58,12 @@ void loop_push(struct loop *loop, struct task *task)
     post(loop, &task->mail);
 }
 
+void loop_answer(struct loop *loop, struct task *task)
+{
+    task->mail.deliver = turn_answer;
+    post(loop, &task->mail);
+}
+
 void loop_adopt(struct loop *loop, const struct conn_socket *socket)
 {
     struct arrival *arrival = malloc(sizeof *arrival);
@@ -78,6 +84,11 @@ static void order(struct loop *loop, uint32_t what)
 void loop_room(struct loop *loop)
 {
     order(loop, ORDER_ROOM);
+}
+
+void loop_settings_changed(struct loop *loop)
+{
+    order(loop, ORDER_SETTINGS);
 }
 
 void loop_drain(struct loop *loop)

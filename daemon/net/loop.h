@@ -35,6 +35,12 @@ void loop_push(struct loop *loop, struct task *task);
 /* Any thread: calls that are held (SERVICE_HOLD) may find room. */
 void loop_room(struct loop *loop);
 
+/* Any thread: the service's rules have changed. */
+void loop_settings_changed(struct loop *loop);
+
+/* The control thread: gives back a task that this loop asked of it (options.ask). */
+void loop_answer(struct loop *loop, struct task *task);
+
 /* Any thread: there is something to `serve`. */
 void loop_wake(struct loop *loop);
 

@@ -28,8 +28,13 @@ struct server_options {
     uint64_t grace_ms;        /* how long a shutdown waits for slow readers */
     int receive_buffer; /* of the kernel, per connection, in bytes: what arrived and waits there unread waits out
                          * of our sight; 0: as the system has it */
-    void (*hangup)(void *ctx); /* on SIGHUP, on the control thread */
-    void *hangup_ctx;
+    /* On the control thread: SIGHUP has come; a call is to be answered that the service leaves to it
+     * (SERVICE_CONTROL), with what of its parts concerns it. Between two calls listeners and signals get their
+     * turn.
+     */
+    void (*hangup)(void *ctx);
+    void (*answer)(void *ctx, struct call *call);
+    void *control_ctx;
 };
 
 /* NULL on failure, with a text for people in *error (static). */
@@ -60,6 +65,9 @@ void server_complete(void *server, uint32_t lane, struct mail_batch *batch);
 void server_push(void *server, uint32_t lane, struct task *task); /* loop_push */
 void server_room(void *server, uint32_t lane);
 void server_wake(void *server, uint32_t lane);
+
+/* Any thread: the service's rules have changed; each loop tells it so at the end of its turn (service.flush). */
+void server_settings_changed(struct server *s);
 
 bool server_register_metrics(struct server *s, struct metrics *m);
 

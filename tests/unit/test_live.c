@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "config/config.h"
+#include "daemon/admin/live.h"
 #include "daemon/base/log.h"
-#include "daemon/live.h"
 #include "tests/unit/config_helper.h"
 
 #define PATIENT 60000

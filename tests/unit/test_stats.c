@@ -13,8 +13,8 @@
 
 #include "config/config.h"
 #include "daemon/admin/json.h"
+#include "daemon/admin/live.h"
 #include "daemon/admin/stats.h"
-#include "daemon/live.h"
 
 /* ---- allocations ---- */
 

@@ -1,6 +1,5 @@
-#include "daemon/live.h"
+#include "daemon/admin/live.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +12,6 @@
 #define VALUE_MAX 128
 
 struct live {
-    pthread_mutex_t lock; /* guards the settings, and the writing of the tuning */
     struct settings settings;
     struct settings tried; /* by CONFIG SET */
     struct tuning tuning;
@@ -41,7 +39,6 @@ struct live *live_create(const struct settings *settings)
 {
     struct live *l = calloc(1, sizeof *l);
     if (!l) return NULL;
-    pthread_mutex_init(&l->lock, NULL);
     l->settings = *settings;
     publish(l);
     return l;
@@ -49,7 +46,6 @@ struct live *live_create(const struct settings *settings)
 
 void live_destroy(struct live *l)
 {
-    pthread_mutex_destroy(&l->lock);
     free(l);
 }
 
@@ -60,7 +56,7 @@ const struct tuning *live_tuning(const struct live *l)
 
 /* ---- CONFIG SET ---- */
 
-static bool set_locked(struct live *l, struct slice key, struct slice value, char *error, size_t size)
+bool live_set(struct live *l, struct slice key, struct slice value, char *error, size_t size)
 {
     l->tried = l->settings;
     if (!config_set_scalar(&l->tried, key.ptr, key.len, value.ptr, value.len, error, size)) return false;
@@ -72,17 +68,8 @@ static bool set_locked(struct live *l, struct slice key, struct slice value, cha
     }
     l->settings = l->tried;
     publish(l);
+    log_info("setting changed", LOG_BYTES("key", key.ptr, key.len), LOG_BYTES("value", value.ptr, value.len));
     return true;
-}
-
-bool live_set(struct live *l, struct slice key, struct slice value, char *error, size_t size)
-{
-    pthread_mutex_lock(&l->lock);
-    bool ok = set_locked(l, key, value, error, size);
-    pthread_mutex_unlock(&l->lock);
-    if (ok)
-        log_info("setting changed", LOG_BYTES("key", key.ptr, key.len), LOG_BYTES("value", value.ptr, value.len));
-    return ok;
 }
 
 /* ---- reading the file again ---- */
@@ -118,7 +105,6 @@ static void tell(void *ctx, const char *key, const char *value, bool is_literal)
 void live_replace(struct live *l, const struct settings *settings)
 {
     struct difference d = {0};
-    pthread_mutex_lock(&l->lock);
     config_visit(&l->settings, remember, &d);
     d.values = calloc(d.count, sizeof *d.values);
     d.count = 0;
@@ -128,7 +114,6 @@ void live_replace(struct live *l, const struct settings *settings)
     }
     l->settings.queue = settings->queue;
     publish(l);
-    pthread_mutex_unlock(&l->lock);
     free(d.values);
 }
 
@@ -146,9 +131,7 @@ bool live_write(struct live *l, struct buffer *out)
 {
     size_t before = out->len;
     struct json j = json_begin(out);
-    pthread_mutex_lock(&l->lock);
     config_visit(&l->settings, visit_setting, &j);
-    pthread_mutex_unlock(&l->lock);
     json_end(&j);
     if (out->failed) out->len = before;
     return !out->failed;
