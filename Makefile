@@ -186,7 +186,7 @@ bench-compare: deps-compare ## Sluice, redis-server and memcached side by side: 
 
 # ---- files generated from the schema, kept in the tree because people read them ----
 
-$(BUILD)/print: $(BUILD)/config/tools/print.o $(BUILD)/libconfig.a
+$(BUILD)/print: $(BUILD)/config/tools/print.o $(BUILD)/libconfig.a $(BUILD)/libproto.a
 	$(call say,LINK  $@)
 	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(call PKG,--libs yaml-0.1)
 

@@ -7,7 +7,7 @@
 
 #include "config/address.h"
 #include "config/cpus.h"
-#include "config/units.h"
+#include "proto/units.h"
 
 static const struct unit *units_of(const struct schema_key *key)
 {

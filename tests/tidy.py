@@ -28,7 +28,7 @@ CLANG_FORMAT = 14
 ALL = ("proto", "config", "daemon", "clients", "bench", "tests")
 ROOMS = {
     "proto": (),
-    "config": ("proto/request.h", "daemon/base", "daemon/admit/tuning.h"),
+    "config": ("proto", "daemon/base", "daemon/admit/tuning.h"),
     "daemon/base": (),
     "daemon/queue": ("daemon/base", "proto"),
     "daemon/store": ("daemon/base", "proto/request.h"),

@@ -2,11 +2,12 @@
 
 #include <assert.h>
 #include <ctype.h>
-#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "proto/units.h"
 
 #define HELP_COLUMN 28
 #define HELP_WIDTH  110
@@ -34,51 +35,21 @@ bool options_real(const char *text, double *out)
     return true;
 }
 
-/* A number with a unit of the table; the last entry has the empty unit. */
-struct unit {
-    const char *name;
-    double factor;
-};
-
-static bool with_unit(const char *text, const struct unit *units, uint64_t *out)
+static bool with_unit(const struct unit *units, const char *text, uint64_t *out)
 {
-    char *end = NULL;
-
-    if (!isdigit((unsigned char)*text) || strncasecmp(text, "0x", 2) == 0) return false;
-    double n = strtod(text, &end);
-    for (const struct unit *u = units;; u++) {
-        if (strcmp(end, u->name) == 0) {
-            n *= u->factor;
-            if (!(n < 0x1p63)) return false;
-            *out = (uint64_t)(n + 0.5);
-            return true;
-        }
-        if (*u->name == '\0') return false;
-    }
+    size_t rest = 0;
+    enum units_status status = units_parse(units, text, strlen(text), out, &rest);
+    return status == UNITS_OK || status == UNITS_LEADING_ZERO || (status == UNITS_FRACTION && !strchr(text, ','));
 }
 
 bool options_count(const char *text, uint64_t *out)
 {
-    static const struct unit units[] = {{"k", 1e3}, {"K", 1e3}, {"M", 1e6}, {"G", 1e9}, {"", 1}};
-    char *end = NULL;
-
-    errno = 0;
-    if (isdigit((unsigned char)*text)) {
-        unsigned long long exact = strtoull(text, &end, 10);
-        if (*end == '\0' && !errno) {
-            *out = exact; /* all 64 bits, for seeds */
-            return true;
-        }
-    }
-    return with_unit(text, units, out);
+    return with_unit(units_count, text, out);
 }
 
 bool options_duration(const char *text, uint64_t *out_ns)
 {
-    static const struct unit units[] = {{"ns", 1},   {"us", 1e3},   {"ms", 1e6}, {"s", 1e9},
-                                        {"m", 60e9}, {"h", 3600e9}, {"", 1e9}};
-
-    return with_unit(text, units, out_ns);
+    return with_unit(units_nanoseconds, text, out_ns);
 }
 
 static bool store_number(const struct option_spec *spec, uint64_t n, void *target)
