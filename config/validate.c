@@ -2,7 +2,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "config/address.h"
 #include "config/errors.h"
 #include "config/schema.h"
 #include "config/value.h"
@@ -34,12 +33,12 @@ static uint64_t listeners(const struct settings *settings)
 /* Compares one address with all that come after it, over all keys. */
 static void check_address(const struct check *c, size_t row, size_t index)
 {
-    const struct settings_address *a = &config_value_addresses(c->settings, &schema_keys[row])->at[index];
+    const struct address *a = &config_value_addresses(c->settings, &schema_keys[row])->at[index];
     for (size_t i = row; i < schema_count; i++) {
         if (schema_keys[i].type != SCHEMA_ADDRESSES) continue;
         const struct settings_addresses *list = config_value_addresses(c->settings, &schema_keys[i]);
         for (size_t j = i == row ? index + 1 : 0; j < list->count; j++) {
-            if (!config_address_same(a, &list->at[j])) continue;
+            if (!address_same(a, &list->at[j])) continue;
             if (i == row) {
                 config_errors_add(c->errors, "%s: %s names %s twice, expected each address once", c->name,
                                   schema_keys[row].name, list->at[j].text);

@@ -194,10 +194,8 @@ static bool listen_all(struct daemon *d, const char *name, const struct settings
                        const struct codec *codec)
 {
     for (size_t i = 0; i < addresses->count; i++) {
-        const struct settings_address *a = &addresses->at[i];
-        struct server_address address = {a->kind == ADDRESS_UNIX, a->host, a->port, a->path, a->mode};
         char error[512];
-        if (!server_listen(d->server, name, &address, codec, &transport_plain, error, sizeof error))
+        if (!server_listen(d->server, name, &addresses->at[i], codec, &transport_plain, error, sizeof error))
             return fail("cannot start", error);
     }
     return true;
@@ -224,10 +222,10 @@ static bool register_metrics(struct daemon *d)
 static void greet(const struct daemon *d)
 {
     const struct settings *s = d->settings;
-    const struct settings_address *a = &s->listen.text.at[0];
+    const struct address *a = &s->listen.text.at[0];
     if (s->listen.text.count == 0 || !isatty(STDOUT_FILENO)) return;
     printf("sluiced %s (%s) listens on %s\n", SLUICE_VERSION, d->plan.backend, a->text);
-    if (a->kind == ADDRESS_UNIX)
+    if (a->is_unix)
         printf("talk to it:  nc -C -U %s   then type  PUT alice 30m hello   (Ctrl-C stops the daemon)\n", a->path);
     else
         printf("talk to it:  nc -C %s %u   then type  PUT alice 30m hello   (Ctrl-C stops the daemon)\n", a->host,

@@ -10,9 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "proto/number.h"
-
-#define SCHEME "sluice://"
+#include "proto/address.h"
 
 bool target_tcp(struct target *t, const char *host, unsigned port, char *error, size_t error_size)
 {
@@ -34,59 +32,38 @@ bool target_tcp(struct target *t, const char *host, unsigned port, char *error, 
     return true;
 }
 
-bool target_unix(struct target *t, const char *path, char *error, size_t error_size)
+static bool set_unix(struct target *t, const struct address *address)
 {
     struct sockaddr_un *a = (struct sockaddr_un *)&t->address;
-    size_t len = strlen(path);
 
-    if (len == 0 || len >= sizeof(a->sun_path)) {
-        snprintf(error, error_size, "the path of a Unix socket has 1 to %zu bytes", sizeof(a->sun_path) - 1);
-        return false;
-    }
     *a = (struct sockaddr_un){.sun_family = AF_UNIX};
-    memcpy(a->sun_path, path, len + 1);
+    memcpy(a->sun_path, address->path, sizeof(address->path));
     t->address_len = sizeof(*a);
-    snprintf(t->text, sizeof(t->text), "unix:%s", path);
+    snprintf(t->text, sizeof(t->text), "%s", address->text);
     return true;
 }
 
-/* sluice:// and then host, host:port, [v6] or [v6]:port, perhaps with one slash at the end. */
-static bool authority(struct target *t, const char *url, unsigned port, char *error, size_t error_size)
+bool target_unix(struct target *t, const char *path, char *error, size_t error_size)
 {
-    bool known = strncmp(url, SCHEME, sizeof(SCHEME) - 1) == 0;
-    const char *text = known ? url + sizeof(SCHEME) - 1 : "";
-    char host[256];
-    size_t len = strlen(text), host_len = 0;
-    const char *rest = NULL;
-    uint64_t number = port;
+    struct address address;
+    const char *wrong = address_set_unix(&address, slice_text(path));
 
-    if (len > 0 && text[len - 1] == '/') len--;
-    bool bracket = len > 0 && text[0] == '[';
-    const char *end = memchr(text, bracket ? ']' : ':', len);
-    if (bracket) {
-        text++;
-        len--;
-    }
-    host_len = end ? (size_t)(end - text) : len;
-    rest = end ? end + bracket : text + len;
-    len -= (size_t)(rest - text);
-    bool ok = host_len > 0 && host_len < sizeof(host) && (!bracket || end);
-    if (ok && len > 0) {
-        ok = *rest == ':' && number_parse(slice_of(rest + 1, len - 1), 65535, &number) && number > 0;
-    }
-    if (!ok) {
-        snprintf(error, error_size, "--url: expected sluice://host:port or unix:/path: '%.200s'", url);
-        return false;
-    }
-    memcpy(host, text, host_len);
-    host[host_len] = '\0';
-    return target_tcp(t, host, (unsigned)number, error, error_size);
+    if (!wrong) return set_unix(t, &address);
+    snprintf(error, error_size, "%s", wrong);
+    return false;
 }
 
 bool target_url(struct target *t, const char *url, unsigned default_port, char *error, size_t error_size)
 {
-    if (strncmp(url, "unix:", 5) == 0) return target_unix(t, url + 5, error, error_size);
-    return authority(t, url, default_port, error, error_size);
+    struct address address;
+    const char *wrong = address_parse_url(&address, slice_text(url), (uint16_t)default_port);
+
+    if (wrong) {
+        snprintf(error, error_size, "--url: %s: '%.200s'", wrong, url);
+        return false;
+    }
+    if (address.is_unix) return set_unix(t, &address);
+    return target_tcp(t, address.host, address.port, error, error_size);
 }
 
 static int open_socket(const struct target *t, int flags)

@@ -18,7 +18,7 @@ struct target {
 /* False with a text in `error`. */
 bool target_tcp(struct target *t, const char *host, unsigned port, char *error, size_t error_size);
 bool target_unix(struct target *t, const char *path, char *error, size_t error_size);
-/* sluice://host[:port], host:port, or unix:/path. */
+/* As address_parse_url has it. */
 bool target_url(struct target *t, const char *url, unsigned default_port, char *error, size_t error_size);
 
 /* A connected blocking socket that gives up reads and writes after `timeout_ms`; -1 and errno. */

@@ -199,7 +199,7 @@ struct server *server_create(const struct server_options *options, const char **
     return s;
 }
 
-bool server_listen(struct server *s, const char *name, const struct server_address *address,
+bool server_listen(struct server *s, const char *name, const struct address *address,
                    const struct codec *codec, const struct transport_ops *transport, char *error, size_t error_size)
 {
     struct listener_options options = {

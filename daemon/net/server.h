@@ -11,16 +11,9 @@
 #include "daemon/base/metrics.h"
 #include "daemon/net/options.h"
 #include "daemon/net/transport.h"
+#include "proto/address.h"
 
 struct server;
-
-struct server_address {
-    bool is_unix;
-    const char *host; /* TCP: an address or a name */
-    uint16_t port;    /* TCP; 0: any free one */
-    const char *path; /* Unix */
-    uint32_t mode;    /* Unix: permission bits of the socket file */
-};
 
 struct server_options {
     uint32_t threads;         /* I/O loops, 1 to 64 */
@@ -42,7 +35,7 @@ struct server *server_create(const struct server_options *options, const char **
 
 /* Opens a listener; nothing is accepted before server_run. False: `error` says why. Logs where it listens. All but
  * the address must outlive the server. */
-bool server_listen(struct server *s, const char *name, const struct server_address *address,
+bool server_listen(struct server *s, const char *name, const struct address *address,
                    const struct codec *codec, const struct transport_ops *transport, char *error,
                    size_t error_size);
 

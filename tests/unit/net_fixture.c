@@ -225,7 +225,12 @@ static bool start(struct net *n)
                 .request_timeout_ms = o->request_ms,
             },
     };
-    struct server_address address = {o->on_unix, "127.0.0.1", 0, n->path, 0600};
+    struct address address;
+    if (o->on_unix)
+        address_set_unix(&address, slice_text(n->path));
+    else
+        address_set_tcp(&address, slice_text("127.0.0.1"), 0);
+    address.mode = 0600;
     n->server = server_create(&options, &n->failure);
     if (!n->server) return false;
     n->failure = error;

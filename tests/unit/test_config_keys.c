@@ -168,7 +168,7 @@ static void defaults_as_fields(void **state)
     memset(&s, 0xaa, sizeof s);
     config_defaults(&s);
     assert_int_equal(s.listen.text.count, 1);
-    assert_int_equal(s.listen.text.at[0].kind, ADDRESS_TCP);
+    assert_false(s.listen.text.at[0].is_unix);
     assert_string_equal(s.listen.text.at[0].host, "127.0.0.1");
     assert_int_equal(s.listen.text.at[0].port, 7811);
     assert_int_equal(s.threads, 0);
