@@ -51,6 +51,7 @@ bool config_set(struct settings *settings, const char *assignment, struct config
         config_errors_add(errors, ORIGIN " %s: %s", shown, why.text);
         return false;
     }
+    config_errors_note_line(errors, key, 0);
 
     const char *text = equal + 1;
     size_t len = strlen(text);

@@ -110,6 +110,12 @@ static void explain_unit(const struct schema_key *key, const char *unit, size_t 
     }
 }
 
+/* A duration of digits only? */
+static bool bare_seconds(const struct schema_key *key, const char *text, size_t len)
+{
+    return (key->type == SCHEMA_DURATION || key->type == SCHEMA_SHORT) && isdigit((unsigned char)text[len - 1]);
+}
+
 static bool parse_amount(struct settings *settings, const struct schema_key *key, const char *text, size_t len,
                          struct config_reason *why)
 {
@@ -136,9 +142,10 @@ static bool parse_amount(struct settings *settings, const struct schema_key *key
     const char *near = schema_suggest_word(key, text, len);
     switch (status) {
     case UNITS_OK:
-        config_reason_set(why, "too %s, expected %s", value < key->min ? "small" : "large", expected);
+    case UNITS_OVERFLOW:
+        config_reason_set(why, "too %s%s, expected %s", status == UNITS_OK && value < key->min ? "small" : "large",
+                          bare_seconds(key, text, len) ? " (a number without unit is seconds)" : "", expected);
         break;
-    case UNITS_OVERFLOW: config_reason_set(why, "too large, expected %s", expected); break;
     case UNITS_NEGATIVE: config_reason_set(why, "negative, expected %s", expected); break;
     case UNITS_FRACTION: config_reason_set(why, "not a whole number, expected %s", expected); break;
     case UNITS_LEADING_ZERO: config_reason_set(why, "begins with a needless 0, expected %s", expected); break;
@@ -175,11 +182,14 @@ void config_value_clear_addresses(struct settings *settings, const struct schema
     memset(addresses_of(settings, key), 0, sizeof(struct settings_addresses));
 }
 
-static bool parse_address(struct address *out, const char *text, size_t len, struct config_reason *why)
+static bool parse_address(const struct schema_key *key, struct address *out, const char *text, size_t len,
+                          struct config_reason *why)
 {
     const char *wrong = address_parse(out, slice_of(text, len));
-    if (wrong) config_reason_set(why, "%s", wrong);
-    return !wrong;
+    if (!wrong) return true;
+    const char *near = schema_suggest_word(key, text, len);
+    config_reason_set(why, near ? "%s; did you mean \"%s\"?" : "%s", wrong, near);
+    return false;
 }
 
 bool config_value_add_address(struct settings *settings, const struct schema_key *key, const char *text, size_t len,
@@ -194,7 +204,7 @@ bool config_value_add_address(struct settings *settings, const struct schema_key
         config_reason_set(why, "too many addresses, expected at most %d", SETTINGS_ADDRESSES_MAX);
         return false;
     }
-    if (!parse_address(&list->at[list->count], text, len, why)) return false;
+    if (!parse_address(key, &list->at[list->count], text, len, why)) return false;
     list->count++;
     return true;
 }
@@ -205,7 +215,7 @@ static bool parse_addresses(struct settings *settings, const struct schema_key *
 {
     struct address one;
     bool off = equals("off", text, len);
-    if (!off && !parse_address(&one, text, len, why)) return false;
+    if (!off && !parse_address(key, &one, text, len, why)) return false;
     config_value_clear_addresses(settings, key);
     if (!off) {
         struct settings_addresses *list = addresses_of(settings, key);
