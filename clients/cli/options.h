@@ -25,6 +25,7 @@ struct options {
     int64_t ttl_ms;
     struct sluice_request_options request;
     bool json;
+    bool raw;
     bool verbose;
     bool help;
     bool version;
