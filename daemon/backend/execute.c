@@ -99,7 +99,7 @@ bool step_condition_holds(const struct step *s, const struct entry *e)
 
 /* ---- replies ---- */
 
-static void reply_session(const struct step *s, const struct entry *e)
+static inline void reply_session(const struct step *s, const struct entry *e)
 {
     struct reply *reply = &s->call->reply;
     uint64_t deadline = entry_deadline(e);
