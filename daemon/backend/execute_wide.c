@@ -121,7 +121,7 @@ static void scan(const struct wide *w, struct call *call)
 
 static void random_key(const struct wide *w, struct call *call)
 {
-    uint64_t dice = clock_ns(w->rules->clock) * UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t dice = clock_ns(w->rules->wall.clock) * UINT64_C(0x9e3779b97f4a7c15);
     dice ^= dice >> 29;
     call->reply.kind = REPLY_NOT_FOUND;
     for (uint32_t i = 0; i < w->count; i++) {

@@ -13,7 +13,7 @@ bool shards_init(struct shards *s, const struct backend_options *options, uint32
     s->rules.ttl_default_ms = options->ttl_default_ms;
     s->rules.ttl_max_lifetime_ms = options->ttl_max_lifetime_ms;
     s->rules.value_max = options->value_max;
-    s->rules.clock = options->clock;
+    s->rules.wall.clock = options->clock;
     s->clock = options->clock;
     s->sweep_interval_ms = options->sweep_interval_ms;
     s->leaves_sessions = options->leaves_sessions;

@@ -34,7 +34,7 @@ static int setup(void **state)
     databases_init(&f->databases, &key, &f->budget, NULL, NULL);
     fake_clock_init(&f->clock);
     f->rules = (struct execute_rules){
-        .ttl_default_ms = 60000, .ttl_max_lifetime_ms = UINT64_MAX, .clock = &f->clock.clock};
+        .ttl_default_ms = 60000, .ttl_max_lifetime_ms = UINT64_MAX, .wall = {.clock = &f->clock.clock}};
     call_init(&f->call);
     *state = f;
     return 0;
