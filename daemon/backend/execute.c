@@ -176,6 +176,8 @@ static void store_nothing(struct step *s)
     s->call->reply.version = s->table ? table_version(s->table) : 0;
 }
 
+_Static_assert(VERSION_SET_MAX == TABLE_SET_MAX, "what a client may set can be stored");
+
 bool step_store(struct step *s, struct table_item *item, struct entry **stored)
 {
     const struct request *r = &s->call->request;

@@ -244,6 +244,32 @@ static void no_memory_is_an_error_and_no_change(void **state)
     assert_true(slice_equal(reply->body, slice_text("old")));
 }
 
+static uint64_t put_version(struct fixture *f, const char *key, uint64_t version)
+{
+    struct request *r = request(f, OP_PUT, key);
+    r->value = slice_text("value");
+    r->effects = EFFECT_SET_VERSION;
+    r->set_version = version;
+    return run(f, NOW)->version;
+}
+
+static void a_version_that_was_set_never_takes_the_others_back(void **state)
+{
+    struct fixture *f = *state;
+    static const struct execute_load no_work = {0};
+    struct databases *shard = &f->databases;
+    put(f, "a", "value", 5, NOW);
+    assert_int_equal(put_version(f, "b", VERSION_SET_MAX), VERSION_SET_MAX);
+    assert_int_equal(put(f, "a", "value", 5, NOW), VERSION_SET_MAX + 1);
+    assert_int_equal(put_version(f, "b", 7), 7);
+    assert_int_equal(put_version(f, "b", 0), VERSION_SET_MAX + 2); /* none was asked for */
+    assert_int_equal(put_version(f, "b", VERSION_SET_MAX), VERSION_SET_MAX);
+    assert_int_equal(put(f, "b", "value", 5, NOW), VERSION_SET_MAX + 3);
+    request(f, OP_FLUSH, "");
+    execute_wide(&f->rules, &shard, 1, &f->call, &no_work, NOW);
+    assert_int_equal(put(f, "b", "value", 5, NOW), VERSION_SET_MAX + 4);
+}
+
 static const char *const batch_keys[] = {"x", "y", "z"};
 
 static const struct reply *put_batch(struct fixture *f, const char *value, size_t len)
@@ -339,6 +365,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_tag_is_still_there, setup, teardown),
         cmocka_unit_test_setup_teardown(more_readers_than_can_be_counted_get_copies, setup, teardown),
         cmocka_unit_test_setup_teardown(no_memory_is_an_error_and_no_change, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_version_that_was_set_never_takes_the_others_back, setup, teardown),
         cmocka_unit_test_setup_teardown(a_batch_is_stored_whole_or_not_at_all, setup, teardown),
     };
     return cmocka_run_group_tests_name("execute", tests, NULL, NULL);
