@@ -190,6 +190,7 @@ bool step_store(struct step *s, struct table_item *item, struct entry **stored)
         return true;
     }
     if (!s->table) s->table = databases_make(s->databases, r->database, s->now_ms);
+    databases_make_room(s->databases, s->table, item);
     if (!s->table || table_store(s->table, s->hash, item, s->now_ms, stored) != TABLE_OK) {
         out_of_memory(s, item);
         return false;

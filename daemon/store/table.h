@@ -119,7 +119,7 @@ uint64_t table_scan(const struct table *t, uint64_t cursor, uint64_t now_ms,
 struct entry *table_random(const struct table *t, uint64_t dice, uint64_t now_ms);
 
 /* table_destroy in slices, for a table that nobody uses any more: first its sessions count no longer, then they go,
- * about `budget` at a time: true when the table is gone. */
+ * `budget` at a time, and what memory they filled comes back as they go: true when the table is gone. */
 void table_retire(struct table *t);
 bool table_dismantle(struct table *t, size_t budget);
 
