@@ -199,8 +199,8 @@ struct server *server_create(const struct server_options *options, const char **
     return s;
 }
 
-bool server_listen(struct server *s, const char *name, const struct address *address,
-                   const struct codec *codec, const struct transport_ops *transport, char *error, size_t error_size)
+bool server_listen(struct server *s, const char *name, const struct address *address, const struct codec *codec,
+                   const struct transport_ops *transport, char *error, size_t error_size)
 {
     struct listener_options options = {
         .name = name,

@@ -35,9 +35,8 @@ struct server *server_create(const struct server_options *options, const char **
 
 /* Opens a listener; nothing is accepted before server_run. False: `error` says why. Logs where it listens. All but
  * the address must outlive the server. */
-bool server_listen(struct server *s, const char *name, const struct address *address,
-                   const struct codec *codec, const struct transport_ops *transport, char *error,
-                   size_t error_size);
+bool server_listen(struct server *s, const char *name, const struct address *address, const struct codec *codec,
+                   const struct transport_ops *transport, char *error, size_t error_size);
 
 /*
  * Accepts until SIGTERM or SIGINT, then drains: listeners close, what was received is answered, connections are
