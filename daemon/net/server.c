@@ -88,7 +88,8 @@ static void answer_next(struct server *s)
     if (!task) return;
     s->options.answer(s->options.control_ctx, &task->call);
     loop_answer(s->loops[task->lane], task);
-    if (s->questions) bell_ring(&s->bell); /* those that come from now on ring it themselves */
+    if (!s->questions) s->questions = mailbox_take(&s->asked); /* who came before the bell was armed rang in vain */
+    if (s->questions) bell_ring(&s->bell);
 }
 
 /* ---- shutdown ---- */

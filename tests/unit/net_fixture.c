@@ -149,8 +149,9 @@ static void answer_control(void *ctx, struct call *call)
     pthread_mutex_lock(&n->lock);
     n->asked++;
     pthread_cond_broadcast(&n->changed);
-    while (n->control_sticks)
+    while (n->control_sticks && n->control_passes == 0)
         pthread_cond_wait(&n->changed, &n->lock);
+    if (n->control_sticks) n->control_passes--;
     if (call->request.op == OP_STATS) {
         call->reply.kind = REPLY_LEN;
         call->reply.number = n->completed;
@@ -398,6 +399,14 @@ void net_set_control_sticks(struct net *n, bool sticks)
 {
     pthread_mutex_lock(&n->lock);
     n->control_sticks = sticks;
+    pthread_cond_broadcast(&n->changed);
+    pthread_mutex_unlock(&n->lock);
+}
+
+void net_pass_control(struct net *n)
+{
+    pthread_mutex_lock(&n->lock);
+    n->control_passes++;
     pthread_cond_broadcast(&n->changed);
     pthread_mutex_unlock(&n->lock);
 }

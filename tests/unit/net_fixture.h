@@ -66,6 +66,7 @@ struct net {
     unsigned completed;
     unsigned asked; /* calls that the control thread was to answer */
     bool control_sticks;
+    unsigned control_passes;
     bool config_asked;
     bool full, sticks, refuses;
     char order[256]; /* keys in the order in which they were queued, each with a blank behind it */
@@ -98,6 +99,8 @@ void net_set_refuses(struct net *n, bool refuses);
 
 /* Whether it stands still when it is to answer. */
 void net_set_control_sticks(struct net *n, bool sticks);
+/* Lets it answer one call though it sticks. */
+void net_pass_control(struct net *n);
 /* Waits until it was to answer `count` calls, one it stands still with included. */
 void net_await_asked(struct net *n, unsigned count);
 unsigned net_asked(struct net *n);

@@ -102,6 +102,34 @@ static void one_per_connection_at_a_time(void **state)
     net_close(n);
 }
 
+/* One that comes while others, taken together, wait for their turn. */
+static void none_is_forgotten(void **state)
+{
+    (void)state;
+    struct net *n = net_open(NULL);
+    int fds[4], other = net_connect(n);
+    for (int i = 0; i < 4; i++)
+        fds[i] = net_connect(n);
+    net_set_control_sticks(n, true);
+    net_say(fds[0], "STATS\r\n");
+    net_await_asked(n, 1);
+    net_say(fds[1], "STATS\r\n");
+    net_say(fds[2], "STATS\r\n");
+    net_ping(other); /* the loop has read them */
+    net_pass_control(n);
+    net_await_asked(n, 2); /* both are taken, one waits */
+    net_say(fds[3], "STATS\r\n");
+    net_ping(other);
+    for (int i = 0; i < 3; i++)
+        net_pass_control(n);
+    for (int i = 0; i < 4; i++)
+        net_expect(fds[i], "LEN 0\r\n");
+    for (int i = 0; i < 4; i++)
+        close(fds[i]);
+    close(other);
+    net_close(n);
+}
+
 /* A batch of which the control thread answers a part: the rest goes to the service before what is behind it. */
 static void the_rest_is_submitted_again(void **state)
 {
@@ -165,18 +193,20 @@ static void what_was_asked_is_answered_at_shutdown(void **state)
     net_set_control_sticks(n, true);
     net_say(fd, "PING\r\nSTATS\r\nPUT q1 - x\r\nSTATS\r\nPING\r\nPUT unfinished");
     net_await_asked(n, 1);
-    net_say(second, "STATS\r\nSTATS\r\n");
+    net_say(second, "STATS\r\n");
     net_terminate(n);
     net_set_control_sticks(n, false);
     net_expect_end(idle);
     net_expect(fd, "PONG\r\nLEN 0\r\n");
+    net_expect(second, "LEN 0\r\n");
+    net_expect_end(second);
+    close(second);
     net_await_queued(n, 1);
     net_complete_range(n, 1, 1);
     net_expect(fd, "OK 1\r\nLEN 1\r\nPONG\r\n");
     net_expect_end(fd);
-    net_await_end(n);
     close(fd);
-    close(second);
+    net_await_end(n);
     close(idle);
     net_close(n);
 }
@@ -207,6 +237,7 @@ int main(void)
         cmocka_unit_test(all_kinds_of_requests_may_be_before_it),
         cmocka_unit_test(others_go_on),
         cmocka_unit_test(one_per_connection_at_a_time),
+        cmocka_unit_test(none_is_forgotten),
         cmocka_unit_test(the_rest_is_submitted_again),
         cmocka_unit_test(nobody_waits_for_the_answer),
         cmocka_unit_test(what_was_asked_is_answered_at_shutdown),
