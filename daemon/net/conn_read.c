@@ -13,6 +13,7 @@
 
 #define TURN_REQUESTS 256
 #define TURN_BODY     (256 * 1024) /* bytes of a large value read in one turn */
+#define TURN_ANSWERS  (64 * 1024)  /* bytes of replies by the codec itself, such as COMMAND, in one turn */
 #define TURN_DROPS    4            /* reads of a lingering connection */
 
 /* Puts a task into the pipeline that borrows from the input: it must own its bytes there. */
@@ -218,6 +219,9 @@ static size_t step(struct conn *c, const char *in, size_t len, bool *go_on)
     case DECODE_ANSWERED:
         c->request_ms = 0;
         take_reply(c, task);
+        if (io->output.len < TURN_ANSWERS) break;
+        take_turns(c);
+        *go_on = false;
         break;
     case DECODE_CLOSE: answer_and_end(c, task, CLOSE_PROTOCOL); break;
     }
