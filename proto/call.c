@@ -23,7 +23,6 @@ void call_init(struct call *call)
 
 static void release_body(struct call *call)
 {
-    if (call->reply.release == NULL) return;
     call->reply.release(call->reply.held);
     call->reply.release = NULL;
     call->reply.held = NULL;
@@ -43,7 +42,7 @@ void call_drop_parts(struct call *call)
 
 void call_clear(struct call *call)
 {
-    release_body(call);
+    if (call->reply.release) release_body(call);
     if (call->parts != NULL) call_drop_parts(call);
     if (call->data != call->room) free(call->data);
     call_init(call);
@@ -176,10 +175,9 @@ bool call_keep_body(struct call *call)
         data = malloc(size);
         kept = data != NULL;
     }
-    call->request.key = slice_of(NULL, 0);
-    call->request.value = slice_of(NULL, 0);
+    call->request.key = call->request.value = (struct slice){NULL, 0};
     if (!kept) {
-        release_body(call);
+        if (call->reply.release) release_body(call);
         call->reply.body = slice_of(NULL, 0);
         return false;
     }
@@ -190,8 +188,8 @@ bool call_keep_body(struct call *call)
         memmove(data, tag.ptr, tag.len);
         call->request.tag = slice_of(data, tag.len);
     }
-    call->reply.body = slice_of(data + tag.len, body.len);
-    release_body(call);
+    call->reply.body.ptr = data + tag.len;
+    if (call->reply.release) release_body(call);
     if (data != call->data) adopt(call, data, size);
     return true;
 }

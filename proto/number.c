@@ -1,7 +1,6 @@
 /* The one checked parser of numbers and lifetimes, and the one formatter. */
 #include "proto/number.h"
 
-#include <endian.h>
 #include <string.h>
 
 #include "proto/units.h"
@@ -148,7 +147,8 @@ size_t number_format(char *out, uint64_t n)
     if (n >= 100000000) return format_long(out, n);
     uint64_t digits = eight_digits((uint32_t)n);
     unsigned zeros = (unsigned)__builtin_ctzll(digits) / 8; /* in front */
-    digits = htole64((digits | 0x3030303030303030) >> 8 * zeros);
+    digits = (digits | 0x3030303030303030) >> 8 * zeros;
+    if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__) digits = __builtin_bswap64(digits);
     memcpy(out, &digits, sizeof digits);
     return 8 - zeros;
 }

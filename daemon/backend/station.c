@@ -179,7 +179,8 @@ void station_disturb(struct station *s)
 
 bool station_is_due(struct station *s, uint64_t now_ms)
 {
-    if (station_is_disturbed(s) && atomic_exchange(&s->disturbed, false) && s->keep_ms > s->recheck_ms)
+    bool disturbed = atomic_load_explicit(&s->disturbed, memory_order_relaxed);
+    if (disturbed && atomic_exchange(&s->disturbed, false) && s->keep_ms > s->recheck_ms)
         s->keep_ms = s->recheck_ms;
     return s->keep_ms <= now_ms || s->keep_ms <= s->began_ns / 1000000U;
 }

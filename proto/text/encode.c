@@ -32,19 +32,15 @@ static char *put_error(char *at, const struct reply *reply)
     return put_slice(at, reply->body);
 }
 
-static char *put_value(char *at, const struct reply *reply)
-{
-    at = PUT_TEXT(at, "VALUE ");
-    at += number_format_i64(at, reply->number);
-    at = PUT_TEXT(at, " ");
-    at += number_format(at, reply->version);
-    return put_counted(at, reply->body);
-}
-
 static char *put_reply(char *at, const struct reply *reply)
 {
     switch (reply->kind) {
-    case REPLY_VALUE: return put_value(at, reply);
+    case REPLY_VALUE:
+        at = PUT_TEXT(at, "VALUE ");
+        at += number_format_i64(at, reply->number);
+        at = PUT_TEXT(at, " ");
+        at += number_format(at, reply->version);
+        return put_counted(at, reply->body);
     case REPLY_STORED: at = PUT_TEXT(at, "OK "); return at + number_format(at, reply->version);
     case REPLY_OK: return PUT_TEXT(at, "OK");
     case REPLY_NOT_FOUND: return PUT_TEXT(at, "NOT_FOUND");
