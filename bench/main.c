@@ -2,10 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bench/load/load.h"
-#include "bench/null/null.h"
-#include "bench/sim/simulate.h"
-#include "bench/store/store.h"
+#include "bench/commands.h"
 
 static const struct {
     const char *name, *help;

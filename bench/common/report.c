@@ -27,25 +27,20 @@ static void cpu_model(char *out, size_t size)
     if (f) fclose(f);
 }
 
-static double load_average(void)
-{
-    double load = 0;
-
-    return getloadavg(&load, 1) == 1 ? load : 0;
-}
-
 static json_t *machine(void)
 {
     struct utsname u = {0};
     char model[128];
     long page = sysconf(_SC_PAGESIZE), pages = sysconf(_SC_PHYS_PAGES);
+    double load = 0;
 
     (void)uname(&u);
+    (void)getloadavg(&load, 1);
     cpu_model(model, sizeof(model));
     /* The load before the run tells whether others were busy on the machine. */
     return json_pack("{s:i, s:s, s:s, s:s, s:I, s:f}", "cpus", (int)sysconf(_SC_NPROCESSORS_ONLN), "cpu_model",
                      model, "kernel", u.release, "architecture", u.machine, "memory_bytes",
-                     (json_int_t)page * (json_int_t)pages, "load_average_before", load_average());
+                     (json_int_t)page * (json_int_t)pages, "load_average_before", load);
 }
 
 static json_t *must(json_t *json)
@@ -55,7 +50,7 @@ static json_t *must(json_t *json)
     exit(1);
 }
 
-json_t *report_head(const char *kind, int argc, char **argv, uint64_t seed)
+json_t *report_head(const char *kind, int argc, char **argv, json_t *options)
 {
     json_t *command = must(json_array());
     char date[32];
@@ -67,10 +62,10 @@ json_t *report_head(const char *kind, int argc, char **argv, uint64_t seed)
         json_t *word = json_string(argv[i]);
         json_array_append_new(command, word ? word : must(json_string("(not UTF-8)")));
     }
-    strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-    return must(json_pack("{s:s, s:s, s:s, s:o, s:s, s:o, s:I}", "tool", "sluice-bench", "version", SLUICE_VERSION,
-                          "kind", kind, "command", command, "date", date, "machine", must(machine()), "seed",
-                          (json_int_t)seed));
+    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+    return must(json_pack("{s:s, s:s, s:s, s:o, s:s, s:o, s:O, s:o}", "tool", "sluice-bench", "version",
+                          SLUICE_VERSION, "kind", kind, "command", command, "date", date, "machine",
+                          must(machine()), "seed", json_object_get(options, "seed"), "options", options));
 }
 
 /* ---- files ---- */
@@ -94,80 +89,51 @@ FILE *report_open(const char *path)
     return f;
 }
 
-void report_begin(FILE *f)
+bool report_write(const json_t *json, FILE *f, const char *path)
 {
     /* A pipe or a device has no length to cut: that is no failure. */
-    if (f != stdout && ftruncate(fileno(f), 0) != 0) errno = 0;
-}
+    bool ok = f == stdout || ftruncate(fileno(f), 0) == 0 || errno == EINVAL;
 
-bool report_end(FILE *f, const char *path)
-{
-    bool ok = !ferror(f);
-
+    ok = json_dumpf(json, f, JSON_INDENT(2) | JSON_REAL_PRECISION(10)) == 0 && fputc('\n', f) != EOF && ok;
     ok = (f == stdout ? fflush(f) : fclose(f)) == 0 && ok;
     return ok || complain(path);
 }
 
-bool report_write_json(const json_t *json, FILE *f, const char *path)
-{
-    report_begin(f);
-    bool ok = json_dumpf(json, f, JSON_INDENT(2) | JSON_REAL_PRECISION(10)) == 0 && fputc('\n', f) != EOF;
-    return report_end(f, path) && (ok || complain(path));
-}
-
-json_t *report_read_json(const char *option, const char *path, const char *kind)
-{
-    json_error_t error;
-    json_t *json = json_load_file(path, 0, &error);
-    const char *tool = json_string_value(json_object_get(json, "tool"));
-    const char *its_kind = json_string_value(json_object_get(json, "kind"));
-
-    if (tool && its_kind && strcmp(tool, "sluice-bench") == 0 && strcmp(its_kind, kind) == 0) return json;
-    fprintf(stderr, "sluice-bench %s: %s %s: expected what an earlier sluice-bench %s --json wrote (%s)\n", kind,
-            option, path, kind, json ? "it is something else" : error.text);
-    json_decref(json);
-    return NULL;
-}
-
-const json_t *report_number(const json_t *root, const char *path)
-{
-    while (root && *path) {
-        size_t len = strcspn(path, ".");
-        char name[64];
-        if (len >= sizeof(name)) return NULL;
-        memcpy(name, path, len);
-        name[len] = '\0';
-        root = json_object_get(root, name);
-        path += len + (path[len] == '.');
-    }
-    return json_is_number(root) ? root : NULL;
-}
-
 /* ---- latencies ---- */
-
-static const struct {
-    const char *name;  /* in JSON */
-    const char *title; /* in tables */
-    double quantile;
-} points[] = {
-    {"p50", "p50", 0.5},       {"p90", "p90", 0.9},          {"p99", "p99", 0.99},
-    {"p99_9", "p99.9", 0.999}, {"p99_99", "p99.99", 0.9999}, {"max", "max", 1},
-};
-#define POINTS (sizeof(points) / sizeof(points[0]))
 
 json_t *report_latency(const struct histogram *h)
 {
+    static const struct {
+        const char *name;
+        double quantile;
+    } points[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p99_9", 0.999}, {"p99_99", 0.9999}, {"max", 1}};
     uint64_t count = histogram_count(h);
     json_t *json = must(json_pack("{s:I}", "count", (json_int_t)count));
 
     json_object_set_new(json, "mean", count ? must(json_real(histogram_mean(h))) : json_null());
-    for (size_t i = 0; i < POINTS; i++) {
+    for (size_t i = 0; i < sizeof points / sizeof points[0]; i++) {
         json_t *value = json_null();
         if (count) value = must(json_integer((json_int_t)histogram_quantile(h, points[i].quantile)));
         json_object_set_new(json, points[i].name, value);
     }
     return json;
 }
+
+json_t *report_distribution(const struct histogram *h)
+{
+    json_t *list = must(json_array());
+    uint64_t max = histogram_max(h);
+
+    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        uint64_t n = atomic_load_explicit(&h->buckets[i], memory_order_acquire), edge = histogram_bucket_edge(i);
+        if (!n) continue;
+        json_array_append_new(list,
+                              must(json_pack("[I, I]", (json_int_t)(edge < max ? edge : max), (json_int_t)n)));
+    }
+    return list;
+}
+
+/* ---- for people ---- */
 
 const char *report_format_ns(char *out, size_t size, uint64_t ns)
 {
@@ -200,24 +166,60 @@ const char *report_format_count(char *out, size_t size, uint64_t n)
     return out;
 }
 
-void report_latency_head(FILE *out)
+static const json_t *follow(const json_t *json, const char *path)
 {
-    fprintf(out, "  %-22s %13s", "latency", "count");
-    for (size_t i = 0; i < POINTS; i++) {
-        fprintf(out, " %9s", points[i].title);
+    while (json && *path) {
+        int len = (int)strcspn(path, ".");
+        char name[32];
+        snprintf(name, sizeof name, "%.*s", len, path);
+        json = json_object_get(json, name);
+        path += len + (path[len] == '.');
     }
-    fputc('\n', out);
+    return json;
 }
 
-void report_latency_row(FILE *out, const char *name, const struct histogram *h)
+static const char *cell(char *out, size_t size, const json_t *value, char form)
 {
-    uint64_t count = histogram_count(h);
-    char text[32];
+    double n = json_number_value(value);
 
-    fprintf(out, "  %-22s %13s", name, report_format_count(text, sizeof(text), count));
-    for (size_t i = 0; i < POINTS; i++) {
-        fprintf(out, " %9s",
-                count ? report_format_ns(text, sizeof(text), histogram_quantile(h, points[i].quantile)) : "-");
+    if (json_is_string(value)) return json_string_value(value);
+    if (!json_is_number(value)) return "-";
+    switch (form) {
+    case 'n': return report_format_count(out, size, (uint64_t)n);
+    case 'd': return report_format_ns(out, size, (uint64_t)n);
+    case 'p': snprintf(out, size, "%.2f %%", 100 * n); break;
+    default: snprintf(out, size, "%.2f", n); break;
+    }
+    return out;
+}
+
+/* Texts stand to the left, numbers to the right. */
+static void print_cell(FILE *out, const struct report_column *column, const char *text)
+{
+    int width = (int)strlen(column->title);
+
+    if (column->form == 't') {
+        fprintf(out, "  %-18s", text);
+    } else {
+        fprintf(out, " %*s", width < 10 ? 10 : width, text);
+    }
+}
+
+void report_table(FILE *out, const json_t *rows, const struct report_column *columns, size_t count)
+{
+    char text[32];
+    size_t i = 0;
+    const json_t *row = NULL;
+
+    for (size_t k = 0; k < count; k++) {
+        print_cell(out, &columns[k], columns[k].title);
     }
     fputc('\n', out);
+    json_array_foreach(rows, i, row)
+    {
+        for (size_t k = 0; k < count; k++) {
+            print_cell(out, &columns[k], cell(text, sizeof text, follow(row, columns[k].path), columns[k].form));
+        }
+        fputc('\n', out);
+    }
 }

@@ -2,7 +2,8 @@
 
 The setting of the article that Sluice retells: no network, W threads call the store and wait for each answer, 70 %
 Get, 25 % Put, 5 % Delete on 10,000 keys. Each backend; backpressure once with a queue that always has room (then it
-is the owner), and once with room for only 16.
+is the owner), and once with room for only 16. Mutex and owner once more with W light callers that share few threads, as
+goroutines do.
 """
 
 from .lib import plot, text
@@ -22,7 +23,7 @@ def measure(ctx):
     seconds, repeat, rows = ctx.pick(0.4, 1.0), ctx.pick(1, 3), []
     for name, (backend, _, bound) in SERIES.items():
         for workers in WORKERS:
-            run = ctx.store(["--backend", backend, "--workers", str(workers), "--queue", str(bound),
+            run = ctx.store(["--backend", backend, "--workers", str(workers), "--threads", str(workers), "--queue", str(bound),
                              "--duration", str(seconds), "--repeat", str(repeat)], seconds * repeat,
                             f"{name}, {workers} workers")
             result = run["results"][0]

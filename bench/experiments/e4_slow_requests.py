@@ -24,7 +24,7 @@ def measure(ctx):
     few = min(max(place.machine()["cores"], 2), 8)
     for workers in (few, MANY):
         for name, (backend, where, _) in SERIES.items():
-            run = ctx.store(["--backend", backend, "--workers", str(workers), "--work", str(ctx.rounds(ORDINARY_NS)),
+            run = ctx.store(["--backend", backend, "--workers", str(workers), "--threads", str(workers), "--work", str(ctx.rounds(ORDINARY_NS)),
                              "--work-where", where, "--slow", f"1:{FACTOR}", "--duration", str(seconds)], seconds,
                             f"{name}, {workers} threads")
             result = run["results"][0]

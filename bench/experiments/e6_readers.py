@@ -17,7 +17,7 @@ def measure(ctx):
         rounds = ctx.rounds(ns) if ns else 0
         for backend in ("mutex", "rwlock"):
             for workers in ctx.pick([1, 2, 8, 64], WORKERS):
-                run = ctx.store(["--backend", backend, "--workers", str(workers), "--work", str(rounds),
+                run = ctx.store(["--backend", backend, "--workers", str(workers), "--threads", str(workers), "--work", str(rounds),
                                  "--mix", "get=95,put=4,delete=1", "--duration", str(seconds), "--repeat",
                                  str(repeat)], seconds * repeat,
                                 f"{backend}, {work}, {workers} threads")

@@ -6,14 +6,16 @@
  *     generator.c    one generator thread: its event loop                                     (each thread)
  *     channel.c   one connection: bytes out, bytes in
  *     core.c      what is due, in flight, answered: no socket, no clock
- *     timeline.c  rows per interval, live progress, CSV                                    (main thread)
- *     result.c    the final table and JSON                                                 (main thread)
+ *     timeline.c  rows per interval, live progress                                         (main thread)
+ *     result.c    what it came to: JSON, and tables made from it                           (main thread)
  */
 #ifndef BENCH_LOAD_LOAD_H
 #define BENCH_LOAD_LOAD_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include <jansson.h>
 
 #include "bench/common/arrivals.h"
 #include "bench/common/keys.h"
@@ -37,7 +39,6 @@ struct load_settings {
     struct arrival_plan plan; /* open loop; instants from the start of the warm-up */
     double rate;              /* the plan's first rate */
     struct mix mix;
-    const char *mix_text, *value_text, *key_law_text;
     struct keys keys;
     struct values *values; /* owned */
     enum ttl_kind ttl_kind;
@@ -51,16 +52,14 @@ struct load_settings {
     uint64_t spin_ns;
     uint64_t seed;
     uint64_t server_pid;
-    const char *ratio_to, *json, *hgrm, *csv;
-    uint64_t csv_interval_ns;
+    const char *json;
+    bool distributions;   /* in it */
+    uint64_t interval_ns; /* of the time line */
     bool quiet;
 };
 
-/* False after a complaint on standard error. On success the caller owns settings->values. */
-bool load_settings_parse(struct load_settings *settings, int argc, char **argv);
-void load_settings_help(void);
-
-/* The subcommand; returns the exit status. */
-int tcp_main(int argc, char **argv);
+/* The options (options_parse), owned by the caller as settings->values is; NULL after a complaint on standard
+ * error. */
+json_t *load_settings_parse(struct load_settings *settings, int argc, char **argv);
 
 #endif

@@ -12,7 +12,7 @@
 /* What is parsed first; load_settings is made from it. */
 struct raw {
     struct load_settings s;
-    const char *host, *socket, *url, *protocol;
+    const char *host, *socket, *url, *protocol, *value;
     uint64_t port, keys, key_size, deadline_ns;
     struct arrival_step steps[ARRIVALS_STEPS_MAX]; /* of --step: instants from the start of the measuring */
     size_t steps_count;
@@ -59,31 +59,23 @@ static bool take_step(struct raw *raw, char *text)
 
 static bool take_steps(void *into, const char *text)
 {
-    for (;;) {
-        char part[STEP_TEXT_MAX];
-        size_t len = strcspn(text, ",");
-        if (len >= sizeof(part)) return false;
-        memcpy(part, text, len);
-        part[len] = '\0';
+    char part[STEP_TEXT_MAX];
+
+    while (options_item(&text, part, sizeof part)) {
         if (!take_step(into, part)) return false;
-        if (text[len] == '\0') return true;
-        text += len + 1;
     }
+    return !text;
 }
 
 static bool take_mix(void *into, const char *text)
 {
-    struct load_settings *s = &((struct raw *)into)->s;
-
-    s->mix_text = text;
-    return mix_parse(text, &s->mix);
+    return mix_parse(text, &((struct raw *)into)->s.mix);
 }
 
 static bool take_key_law(void *into, const char *text)
 {
     struct raw *raw = into;
 
-    raw->s.key_law_text = text;
     return keys_parse_law(text, &raw->key_law, &raw->theta);
 }
 
@@ -109,86 +101,73 @@ static bool take_class(void *into, const char *text)
     return false;
 }
 
-#define AT(field) offsetof(struct raw, field)
+#define AT(field) .offset = offsetof(struct raw, field)
 #define MS        UINT64_C(1000000)
 #define DAY_NS    (UINT64_C(86400) * 1000 * MS)
 
 static const struct option_spec specs[] = {
-    {"host", "HOST", "server; default 127.0.0.1", OPTION_TEXT, AT(host), 0, 0, NULL},
-    {"port", "PORT", "its port; default: that of the protocol, 7811, 7812 or 7813", OPTION_COUNT, AT(port), 1,
-     65535, NULL},
-    {"socket", "PATH", "Unix socket of the server, in place of host and port", OPTION_TEXT, AT(socket), 0, 0, NULL},
-    {"url", "URL", "sluice://host:port or unix:/path, in place of these", OPTION_TEXT, AT(url), 0, 0, NULL},
-    {"protocol", "NAME", "text, the default, resp (any Redis) or memcached", OPTION_TEXT, AT(protocol), 0, 0, NULL},
-    {"connections", "N", "connections, shared out among the threads; default 50", OPTION_COUNT, AT(s.connections),
-     1, LOAD_CONNECTIONS_MAX, NULL},
-    {"threads", "N", "generator threads; default 1", OPTION_COUNT, AT(s.threads), 1, LOAD_THREADS_MAX, NULL},
-    {"depth", "N", "closed loop: requests in flight per connection; default 1", OPTION_COUNT, AT(s.depth), 1,
-     100000, NULL},
-    {"rate", "R", "open loop: requests per second in all, sent on time whether or not replies come (200k, 1.5M)",
-     OPTION_CUSTOM, 0, 0, 0, take_rate},
-    {"arrivals", "LAW", "open loop: poisson, the default, or constant", OPTION_CUSTOM, 0, 0, 0, take_law},
-    {"step", "AT:RATE,...", "open loop: another rate from AT on, counted from the start of the measuring",
-     OPTION_CUSTOM, 0, 0, 0, take_steps},
-    {"in-flight", "N",
-     "open loop: requests in flight per connection at most; later ones wait unsent; default 16384", OPTION_COUNT,
-     AT(s.in_flight), 1, 1000000, NULL},
-    {"spin", "TIME",
-     "open loop: how long before a send the thread stops sleeping and watches the clock; default 50us",
-     OPTION_DURATION, AT(s.spin_ns), 0, 1000 * MS, NULL},
-    {"mix", "OP=N,...", "weights of get, put, delete, touch, len; default " MIX_DEFAULT, OPTION_CUSTOM, 0, 0, 0,
-     take_mix},
-    {"keys", "N", "number of keys; default 10k", OPTION_COUNT, AT(keys), 1, KEYS_COUNT_MAX, NULL},
-    {"key-dist", "LAW", "uniform, the default, or zipf[:theta] (0.99)", OPTION_CUSTOM, 0, 0, 0, take_key_law},
-    {"key-size", "BYTES", "size of every key, 17 to 512; default 20", OPTION_COUNT, AT(key_size), KEYS_SIZE_MIN,
-     KEYS_SIZE_MAX, NULL},
-    {"value", "SIZE", "bytes of a value: N, MIN-MAX, or file:PATH with one document per line; default 256",
-     OPTION_TEXT, AT(s.value_text), 0, 0, NULL},
-    {"ttl", "TTL", "lifetime that puts and touches ask for: 30m, never, or - (the server's default; this is ours)",
-     OPTION_CUSTOM, 0, 0, 0, take_ttl},
-    {"deadline", "TIME", "deadline that every request carries, in whole milliseconds; default none",
-     OPTION_DURATION, AT(deadline_ns), MS, DAY_NS, NULL},
-    {"class", "NAME", "class that every request carries: critical, normal, sheddable; default none", OPTION_CUSTOM,
-     0, 0, 0, take_class},
-    {"retries", "N", "times that a refused request is sent again, at once; default 0", OPTION_COUNT, AT(s.retries),
-     0, 100, NULL},
-    {"early-refusals", NULL,
+    {"host", "HOST", NULL, "server; 127.0.0.1 if none is given", OPTION_TEXT, AT(host)},
+    {"port", "PORT", NULL, "its port; if none is given that of the protocol, 7811, 7812 or 7813", OPTION_COUNT,
+     AT(port), .min = 1, .max = 65535},
+    {"socket", "PATH", NULL, "Unix socket of the server, in place of host and port", OPTION_TEXT, AT(socket)},
+    {"url", "URL", NULL, "sluice://host:port or unix:/path, in place of these", OPTION_TEXT, AT(url)},
+    {"protocol", "NAME", "text", "text, resp (any Redis) or memcached", OPTION_TEXT, AT(protocol)},
+    {"connections", "N", "50", "connections, shared out among the threads", OPTION_COUNT, AT(s.connections),
+     .min = 1, .max = LOAD_CONNECTIONS_MAX},
+    {"threads", "N", "1", "generator threads", OPTION_COUNT, AT(s.threads), .min = 1, .max = LOAD_THREADS_MAX},
+    {"depth", "N", "1", "closed loop: requests in flight per connection", OPTION_COUNT, AT(s.depth), .min = 1,
+     .max = 100000},
+    {"rate", "R", NULL,
+     "open loop: requests per second in all, sent on time whether or not replies come (200k, 1.5M)", OPTION_CUSTOM,
+     .take = take_rate},
+    {"arrivals", "LAW", "poisson", "open loop: poisson or constant", OPTION_CUSTOM, .take = take_law},
+    {"step", "AT:RATE,...", NULL, "open loop: another rate from AT on, counted from the start of the measuring",
+     OPTION_CUSTOM, .take = take_steps},
+    {"in-flight", "N", "16384", "open loop: requests in flight per connection at most; later ones wait unsent",
+     OPTION_COUNT, AT(s.in_flight), .min = 1, .max = 1000000},
+    {"spin", "TIME", "50us", "open loop: how long before a send the thread stops sleeping and watches the clock",
+     OPTION_DURATION, AT(s.spin_ns), .max = 1000 * MS},
+    {"mix", "OP=N,...", MIX_DEFAULT, "weights of get, put, delete, touch, len", OPTION_CUSTOM, .take = take_mix},
+    {"keys", "N", "10k", "number of keys", OPTION_COUNT, AT(keys), .min = 1, .max = KEYS_COUNT_MAX},
+    {"key-dist", "LAW", "uniform", "uniform or zipf[:theta] (0.99)", OPTION_CUSTOM, .take = take_key_law},
+    {"key-size", "BYTES", "20", "size of every key, 17 to 512", OPTION_COUNT, AT(key_size), .min = KEYS_SIZE_MIN,
+     .max = KEYS_SIZE_MAX},
+    {"value", "SIZE", "256", "bytes of a value: N, MIN-MAX, or file:PATH with one document per line", OPTION_TEXT,
+     AT(value)},
+    {"ttl", "TTL", "-", "lifetime that puts and touches ask for: 30m, never, or - (the server's default)",
+     OPTION_CUSTOM, .take = take_ttl},
+    {"deadline", "TIME", NULL, "deadline that every request carries, in whole milliseconds", OPTION_DURATION,
+     AT(deadline_ns), .min = MS, .max = DAY_NS},
+    {"class", "NAME", NULL, "class that every request carries: critical, normal, sheddable", OPTION_CUSTOM,
+     .take = take_class},
+    {"retries", "N", "0", "times that a refused request is sent again, at once", OPTION_COUNT, AT(s.retries),
+     .max = 100},
+    {"early-refusals", NULL, NULL,
      "every request has a tag, and may be refused ahead of answers to earlier ones; text protocol only",
-     OPTION_FLAG, AT(s.early_refusals), 0, 0, NULL},
-    {"fill", NULL, "put every key once before the warm-up", OPTION_FLAG, AT(s.fill), 0, 0, NULL},
-    {"warmup", "TIME", "load that is not measured, before the measuring; default 1s", OPTION_DURATION,
-     AT(s.warmup_ns), 0, DAY_NS, NULL},
-    {"duration", "TIME", "how long to measure; default 10s", OPTION_DURATION, AT(s.duration_ns), 1, DAY_NS, NULL},
-    {"count", "N", "measure this many requests, in place of a duration", OPTION_COUNT, AT(s.count), 1, 0, NULL},
-    {"drain", "TIME", "how long to wait for the last answers; default 2s", OPTION_DURATION, AT(s.drain_ns), 0,
-     DAY_NS, NULL},
-    {"seed", "N", "the same seed makes the same requests; default 1", OPTION_COUNT, AT(s.seed), 0, 0, NULL},
-    {"server-pid", "PID", "a server on this machine, whose CPU time per reply is to be told", OPTION_COUNT,
-     AT(s.server_pid), 1, 1U << 30, NULL},
-    {"ratio-to", "FILE", "tell the results as ratios to those of an earlier --json, for example of null-server",
-     OPTION_TEXT, AT(s.ratio_to), 0, 0, NULL},
-    {"json", "FILE", "write everything as JSON (-: to standard output, without the table)", OPTION_TEXT, AT(s.json),
-     0, 0, NULL},
-    {"hgrm", "FILE",
-     "write the latencies of executed requests in HdrHistogram's format; of refused ones to "
-     "FILE.refused",
-     OPTION_TEXT, AT(s.hgrm), 0, 0, NULL},
-    {"csv", "FILE", "write a row per interval", OPTION_TEXT, AT(s.csv), 0, 0, NULL},
-    {"csv-interval", "TIME", "length of an interval of the time line; default 1s", OPTION_DURATION,
-     AT(s.csv_interval_ns), MS, 3600000 * MS, NULL},
-    {"quiet", NULL, "no live progress", OPTION_FLAG, AT(s.quiet), 0, 0, NULL},
+     OPTION_FLAG, AT(s.early_refusals)},
+    {"fill", NULL, NULL, "put every key once before the warm-up", OPTION_FLAG, AT(s.fill)},
+    {"warmup", "TIME", "1s", "load that is not measured, before the measuring", OPTION_DURATION, AT(s.warmup_ns),
+     .max = DAY_NS},
+    {"duration", "TIME", "10s", "how long to measure", OPTION_DURATION, AT(s.duration_ns), .min = 1, .max = DAY_NS},
+    {"count", "N", NULL, "measure this many requests, in place of a duration", OPTION_COUNT, AT(s.count), .min = 1},
+    {"drain", "TIME", "2s", "how long to wait for the last answers", OPTION_DURATION, AT(s.drain_ns),
+     .max = DAY_NS},
+    {"seed", "N", "1", "the same seed makes the same requests", OPTION_COUNT, AT(s.seed)},
+    {"server-pid", "PID", NULL, "a server on this machine, whose CPU time per reply is to be told", OPTION_COUNT,
+     AT(s.server_pid), .min = 1, .max = 1U << 30},
+    {"json", "FILE", NULL, "write everything as JSON (-: to standard output, in place of the tables)", OPTION_TEXT,
+     AT(s.json)},
+    {"distributions", NULL, NULL, "the JSON result holds the whole distributions of the latencies", OPTION_FLAG,
+     AT(s.distributions)},
+    {"csv-interval", "TIME", "1s", "length of an interval of the time line", OPTION_DURATION, AT(s.interval_ns),
+     .min = MS, .max = 3600000 * MS},
+    {"quiet", NULL, NULL, "no live progress", OPTION_FLAG, AT(s.quiet)},
 };
-#define SPECS (sizeof(specs) / sizeof(specs[0]))
 
-void load_settings_help(void)
-{
-    puts("usage: sluice-bench tcp [options]\n\n"
-         "Loads a server and measures it: in a closed loop (connections x depth requests always in flight), or, "
-         "with\n"
-         "--rate, in an open loop, where requests are due by a schedule and latencies count from the instant "
-         "due.\n");
-    options_print_help(stdout, specs, SPECS);
-}
+static const struct option_table table = {
+    "Loads a server and measures it: in a closed loop (connections x depth requests always in flight), or, with\n"
+    "--rate, in an open loop, where requests are due by a schedule and latencies count from the instant due.",
+    specs, sizeof specs / sizeof specs[0]};
 
 /* The command line is wrong. */
 static bool complain(const char *text)
@@ -251,39 +230,19 @@ static bool finish(struct raw *raw)
     if (s->open_loop) make_plan(raw);
     s->deadline_ms = raw->deadline_ns / MS;
     keys_init(&s->keys, raw->keys, raw->key_law, raw->theta, raw->key_size);
-    s->values = values_open(s->value_text, s->seed, error, sizeof(error));
+    s->values = values_open(raw->value, s->seed, error, sizeof(error));
     return s->values || complain(error);
 }
 
-bool load_settings_parse(struct load_settings *settings, int argc, char **argv)
+json_t *load_settings_parse(struct load_settings *settings, int argc, char **argv)
 {
-    struct raw *raw = calloc(1, sizeof(*raw));
-    if (!raw) {
-        fprintf(stderr, "sluice-bench tcp: out of memory\n");
-        return false;
-    }
+    struct raw raw = {.theta = KEYS_ZIPF_THETA};
+    json_t *options = options_parse(&table, argc, argv, &raw);
 
-    *raw = (struct raw){
-        .s = {.connections = 50,
-              .threads = 1,
-              .depth = 1,
-              .in_flight = 16384,
-              .spin_ns = 50000,
-              .mix_text = MIX_DEFAULT,
-              .value_text = "256",
-              .key_law_text = "uniform",
-              .warmup_ns = 1000 * MS,
-              .duration_ns = 10000 * MS,
-              .drain_ns = 2000 * MS,
-              .seed = 1,
-              .csv_interval_ns = 1000 * MS},
-        .protocol = "text",
-        .keys = 10000,
-        .key_size = 20,
-        .theta = KEYS_ZIPF_THETA,
-    };
-    bool ok = mix_parse(MIX_DEFAULT, &raw->s.mix) && options_parse(specs, SPECS, argc, argv, raw) && finish(raw);
-    if (ok) *settings = raw->s;
-    free(raw);
-    return ok;
+    if (options && !finish(&raw)) {
+        json_decref(options);
+        return NULL;
+    }
+    *settings = raw.s;
+    return options;
 }

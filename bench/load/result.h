@@ -41,12 +41,8 @@ size_t load_spoiled(const struct load_result *r, char reasons[2][120]);
 
 /* {"rates", "outcomes", "latency_ns", ...}. */
 json_t *load_json(const struct load_result *r);
-/* The settings of the run. */
-json_t *load_options(const struct load_settings *s);
 
-void load_print(FILE *out, const struct load_result *r);
-
-/* Prints `now` in ratio to the earlier `then`; both are whole documents as --json writes them. */
-void load_print_ratio(FILE *out, const json_t *now, const json_t *then, const char *name);
+/* Prints tables of what load_json has made. */
+void load_print(FILE *out, const json_t *results);
 
 #endif

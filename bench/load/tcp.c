@@ -12,11 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bench/common/options.h"
+#include "bench/commands.h"
 #include "bench/common/report.h"
 #include "bench/load/fill.h"
 #include "bench/load/generator.h"
-#include "bench/load/load.h"
 #include "bench/load/result.h"
 #include "bench/load/timeline.h"
 #include "daemon/base/clock.h"
@@ -33,8 +32,8 @@ struct run {
     struct load_result result;
     struct server_cpu server_before;
     sigset_t signals;
-    json_t *then; /* of --ratio-to */
-    FILE *json, *csv, *hgrm;
+    json_t *options;
+    FILE *json;
     bool live; /* show progress */
     bool interrupted;
 };
@@ -47,16 +46,6 @@ static bool complain(const char *text)
 
 /* ---- before ---- */
 
-/* Whatever the results need, before there are any: a run may take hours. */
-static bool open_files(struct run *run)
-{
-    const struct load_settings *s = &run->settings;
-
-    if (s->json && !(run->json = report_open(s->json))) return false;
-    if (s->csv && !(run->csv = report_open(s->csv))) return false;
-    return !s->hgrm || (run->hgrm = report_open(s->hgrm));
-}
-
 static bool prepare(struct run *run)
 {
     const struct load_settings *s = &run->settings;
@@ -68,7 +57,6 @@ static bool prepare(struct run *run)
     run->result.first_error = "";
     run->result.tally = calloc(1, sizeof(*run->result.tally));
     if (!run->timeline || !run->result.tally) return complain("out of memory");
-    if (s->ratio_to && !(run->then = report_read_json("--ratio-to", s->ratio_to, "tcp"))) return false;
     if (s->server_pid && !server_cpu_read(&run->server_before, s->server_pid)) {
         return complain("--server-pid: there is no such process");
     }
@@ -77,7 +65,9 @@ static bool prepare(struct run *run)
         if (!run->generators[i]) return false;
         run->tallies[i] = run->generators[i]->tally;
     }
-    return open_files(run) && (!s->fill || fill_all(s, run->live));
+    /* Before there are results: a run may take hours. */
+    if (s->json && !(run->json = report_open(s->json))) return false;
+    return !s->fill || fill_all(s, run->live);
 }
 
 /* Threads started before one that fails are ended again. */
@@ -135,7 +125,7 @@ static bool all_done(const struct run *run)
 static void sample(struct run *run, uint64_t now)
 {
     double at = ((double)now - (double)run->shared.from_ns) / 1e9;
-    const struct timeline_row *row = timeline_sample(run->timeline, run->tallies, run->settings.threads, at);
+    const json_t *row = timeline_sample(run->timeline, run->tallies, run->settings.threads, at);
 
     if (row && run->live) timeline_print_live(stderr, row);
 }
@@ -163,7 +153,7 @@ static void read_cpu(struct run *run, bool after)
 
 static void watch(struct run *run)
 {
-    uint64_t interval = run->settings.csv_interval_ns, from = run->shared.from_ns;
+    uint64_t interval = run->settings.interval_ns, from = run->shared.from_ns;
     uint64_t now = clock_ns(&clock_system), next = from + interval;
 
     while (now < from && !run->interrupted) {
@@ -199,57 +189,26 @@ static void watch(struct run *run)
 
 /* ---- after ---- */
 
-static bool write_files(struct run *run, const json_t *document)
-{
-    const struct load_settings *s = &run->settings;
-    const struct tally *t = run->result.tally;
-    bool ok = true;
-    char path[4096];
-
-    if (run->json) ok = report_write_json(document, run->json, s->json) && ok;
-    if (run->csv) ok = timeline_write_csv(run->timeline, run->csv, s->csv) && ok;
-    if (run->hgrm) ok = report_write_hgrm(&t->accepted, run->hgrm, s->hgrm) && ok;
-    if (run->hgrm && run->hgrm != stdout && histogram_count(&t->refused)) {
-        snprintf(path, sizeof(path), "%s.refused", s->hgrm);
-        FILE *f = report_open(path);
-        ok = f && report_write_hgrm(&t->refused, f, path) && ok;
-    }
-    run->json = run->csv = run->hgrm = NULL;
-    return ok;
-}
-
-/* What is still open after a run that did not come to its results. */
-static void close_files(struct run *run)
-{
-    FILE *files[] = {run->json, run->csv, run->hgrm};
-
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        if (files[i] && files[i] != stdout) fclose(files[i]);
-    }
-    json_decref(run->then);
-}
-
 static bool report(struct run *run, int argc, char **argv)
 {
     const struct load_settings *s = &run->settings;
     struct load_result *r = &run->result;
-    FILE *out = s->json && strcmp(s->json, "-") == 0 ? stderr : stdout;
 
     for (uint64_t i = 0; i < s->threads; i++) {
         tally_merge(r->tally, run->tallies[i]);
         if (run->generators[i]->first_error[0]) r->first_error = run->generators[i]->first_error;
     }
     if (run->live) fprintf(stderr, "\r%-110s\r", "");
-    json_t *document = report_head("tcp", argc, argv, s->seed);
-    json_object_set_new(document, "options", load_options(s));
+    json_t *results = load_json(r), *document = report_head("tcp", argc, argv, run->options);
+    run->options = NULL; /* they are the document's */
+    load_print(run->json == stdout ? stderr : stdout, results);
     json_object_set_new(document, "interrupted", json_boolean(run->interrupted));
-    json_object_set_new(document, "results", load_json(r));
-    json_object_set_new(document, "timeline", timeline_json(run->timeline));
-    load_print(out, r);
-    if (run->then) load_print_ratio(out, document, run->then, s->ratio_to);
-    bool ok = write_files(run, document) && tally_accounted(r->tally);
+    json_object_set_new(document, "results", results);
+    json_object_set(document, "timeline", timeline_rows(run->timeline));
+    bool ok = !run->json || report_write(document, run->json, s->json);
+    run->json = NULL;
     json_decref(document);
-    return ok;
+    return ok && tally_accounted(r->tally);
 }
 
 static bool run_all(struct run *run, int argc, char **argv)
@@ -264,18 +223,16 @@ static bool run_all(struct run *run, int argc, char **argv)
 
 int tcp_main(int argc, char **argv)
 {
-    if (options_want_help(argc, argv)) {
-        load_settings_help();
-        return 0;
-    }
-    struct run *run = calloc(1, sizeof(*run));
+    struct run *run = calloc(1, sizeof *run);
     int status = 2;
-    if (run && load_settings_parse(&run->settings, argc, argv)) {
+
+    if (run && (run->options = load_settings_parse(&run->settings, argc, argv))) {
         status = run_all(run, argc, argv) ? 0 : 1;
         for (uint64_t i = 0; i < run->settings.threads; i++) {
             generator_destroy(run->generators[i]);
         }
-        close_files(run);
+        if (run->json && run->json != stdout) fclose(run->json);
+        json_decref(run->options);
         timeline_destroy(run->timeline);
         free(run->result.tally);
         values_close(run->settings.values);

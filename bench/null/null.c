@@ -1,5 +1,5 @@
 /* Life of the null server: options, the address to listen on, the loop, the end. */
-#include "bench/null/null.h"
+#include "bench/commands.h"
 
 #include <assert.h>
 #include <signal.h>
@@ -145,28 +145,26 @@ struct null_options {
     uint64_t value;
 };
 
+#define AT(field) .offset = offsetof(struct null_options, field)
+
 static const struct option_spec specs[] = {
-    {"listen", "ADDRESS", "IP, IP:port (0: any free one) or unix:/path; default 127.0.0.1:7811", OPTION_TEXT,
-     offsetof(struct null_options, listen), 0, 0, NULL},
-    {"protocol", "NAME", "text, the default", OPTION_TEXT, offsetof(struct null_options, protocol), 0, 0, NULL},
-    {"value", "BYTES", "size of the value that answers every GET; default 256", OPTION_COUNT,
-     offsetof(struct null_options, value), 0, VALUE_MAX, NULL},
+    {"listen", "ADDRESS", "127.0.0.1:7811", "IP, IP:port (0: any free one) or unix:/path", OPTION_TEXT, AT(listen)},
+    {"protocol", "NAME", "text", "there is only text", OPTION_TEXT, AT(protocol)},
+    {"value", "BYTES", "256", "size of the value that answers every GET", OPTION_COUNT, AT(value),
+     .max = VALUE_MAX},
 };
-#define SPECS (sizeof(specs) / sizeof(specs[0]))
+
+static const struct option_table table = {
+    "Answers every request without reading more of it than where it ends: the floor of all servers. Prints its\n"
+    "address when it is ready, and serves until SIGTERM.",
+    specs, sizeof specs / sizeof specs[0]};
 
 int null_main(int argc, char **argv)
 {
-    struct null_options options = {.listen = "127.0.0.1:7811", .protocol = "text", .value = 256};
-
-    if (options_want_help(argc, argv)) {
-        puts("usage: sluice-bench null-server [options]\n\n"
-             "Answers every request without reading more of it than where it ends: the floor of all servers. "
-             "Prints\n"
-             "its address when it is ready, and serves until SIGTERM.\n");
-        options_print_help(stdout, specs, SPECS);
-        return 0;
-    }
-    if (!options_parse(specs, SPECS, argc, argv, &options)) return 2;
+    struct null_options options = {0};
+    json_t *told = options_parse(&table, argc, argv, &options);
+    json_decref(told);
+    if (!told) return 2;
     if (strcmp(options.protocol, "text") != 0) {
         options_complain(argv[0], "--protocol: there is only text");
         return 2;

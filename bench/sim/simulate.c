@@ -1,16 +1,26 @@
-/* The command: options, and what they make of the simulation. */
-#include "bench/sim/simulate.h"
-
+/* `sluice-bench simulate`: options, what they make of the simulation (sim.h), and its results. */
 #include <stdio.h>
 #include <string.h>
 
+#include "bench/commands.h"
 #include "bench/common/options.h"
-#include "bench/sim/sim_report.h"
+#include "bench/common/report.h"
+#include "bench/sim/sim.h"
 
 #define WARM_UP    5 /* a fifth of the time is not measured */
 #define BURST_NS   1000000000ULL
 #define AWAY_EVERY 10000000ULL /* ns */
-#define NETWORK_NS 100000ULL   /* ns */
+#define WHOLE_MS   1000000     /* ns */
+
+struct sim_command {
+    const struct admit_policy *policy;
+    uint64_t bound, connections, threads, seed, greedy, retries;
+    uint64_t target_ns, service_ns, refill_ns, away_ns, network_ns, duration_ns, deadline_ns, stall_ns, from_ns,
+        piece_ns;
+    double load, critical, slower, burst;
+    bool exponential, overtake, greedy_critical;
+    const char *json;
+};
 
 static bool take_policy(void *into, const char *text)
 {
@@ -26,46 +36,47 @@ static bool take_policy(void *into, const char *text)
 #define AT(field) .offset = offsetof(struct sim_command, field)
 
 static const struct option_spec specs[] = {
-    {"policy", "NAME", "reject, drop-oldest, codel, codel-rfc or adaptive (default: reject)", OPTION_CUSTOM,
+    {"policy", "NAME", "reject", "reject, drop-oldest, codel, codel-rfc or adaptive", OPTION_CUSTOM,
      .take = take_policy},
-    {"bound", "N", "queue.bound (default: 1024)", OPTION_COUNT, AT(bound), .min = 1, .max = 1 << 20},
-    {"target", "TIME", "queue.target; 0: not set (default)", OPTION_DURATION, AT(target_ns)},
-    {"load", "X", "requests sent, as a multiple of what the server can do (default: 2)", OPTION_REAL, AT(load)},
-    {"critical", "X", "of these, class=critical, in the same unit (default: 0)", OPTION_REAL, AT(critical)},
-    {"greedy", "N", "one more connection that always has N requests under way; 0: none (default)", OPTION_COUNT,
+    {"bound", "N", "1024", "queue.bound", OPTION_COUNT, AT(bound), .min = 1, .max = 1 << 20},
+    {"target", "TIME", "0", "queue.target; 0: not set", OPTION_DURATION, AT(target_ns)},
+    {"load", "X", "2", "requests sent, as a multiple of what the server can do", OPTION_REAL, AT(load)},
+    {"critical", "X", "0", "of these, class=critical, in the same unit", OPTION_REAL, AT(critical)},
+    {"greedy", "N", "0", "one more connection that always has N requests under way; 0: none", OPTION_COUNT,
      AT(greedy), .max = 100000},
-    {"greedy-critical", NULL, "these are class=critical", OPTION_FLAG, AT(greedy_critical)},
-    {"burst", "X", "halfway, the load is X for a second; 0: it stays as it is (default)", OPTION_REAL, AT(burst)},
-    {"service", "TIME", "what a request takes (default: 250us)", OPTION_DURATION, AT(service_ns), .min = 1},
-    {"exponential", NULL, "service times are exponentially distributed, not constant", OPTION_FLAG,
+    {"greedy-critical", NULL, NULL, "these are class=critical", OPTION_FLAG, AT(greedy_critical)},
+    {"burst", "X", "0", "halfway, the load is X for a second; 0: it stays as it is", OPTION_REAL, AT(burst)},
+    {"service", "TIME", "250us", "what a request takes", OPTION_DURATION, AT(service_ns), .min = 1},
+    {"exponential", NULL, NULL, "service times are exponentially distributed, not constant", OPTION_FLAG,
      AT(exponential)},
-    {"slower", "X", "halfway, requests begin to take X times as long (default: 1)", OPTION_REAL, AT(slower)},
-    {"stall", "TIME", "halfway, the backend stands still for so long; 0: it does not (default)", OPTION_DURATION,
-     AT(stall_ns)},
-    {"deadline", "TIME", "of every request; 0: none (default)", OPTION_DURATION, AT(deadline_ns)},
-    {"retries", "N", "who is refused sends again, at once, so often (default: 0)", OPTION_COUNT, AT(retries),
-     .max = 1000},
-    {"connections", "N", "of each class (default: 64)", OPTION_COUNT, AT(connections), .min = 1, .max = 100000},
-    {"overtake", NULL, "a refusal does not wait for the answers of earlier requests of its connection", OPTION_FLAG,
-     AT(overtake)},
-    {"threads", "N", "I/O threads (default: 1)", OPTION_COUNT, AT(threads), .min = 1, .max = 64},
-    {"refill", "TIME", "from the end of a batch until its I/O thread sees it (default: 20us)", OPTION_DURATION,
+    {"slower", "X", "1", "halfway, requests begin to take X times as long", OPTION_REAL, AT(slower)},
+    {"stall", "TIME", "0", "halfway, the backend stands still for so long", OPTION_DURATION, AT(stall_ns)},
+    {"deadline", "TIME", "0", "of every request; 0: none", OPTION_DURATION, AT(deadline_ns)},
+    {"retries", "N", "0", "who is refused sends again, at once, so often", OPTION_COUNT, AT(retries), .max = 1000},
+    {"connections", "N", "64", "of each class", OPTION_COUNT, AT(connections), .min = 1, .max = 100000},
+    {"overtake", NULL, NULL, "a refusal does not wait for the answers of earlier requests of its connection",
+     OPTION_FLAG, AT(overtake)},
+    {"threads", "N", "1", "I/O threads", OPTION_COUNT, AT(threads), .min = 1, .max = 64},
+    {"refill", "TIME", "20us", "from the end of a batch until its I/O thread sees it", OPTION_DURATION,
      AT(refill_ns)},
-    {"away", "TIME",
-     "every 10 ms on average, an I/O thread is kept from its core, for so long on average; 0: never (default)",
+    {"away", "TIME", "0", "every 10 ms on average, an I/O thread is kept from its core, for so long on average",
      OPTION_DURATION, AT(away_ns)},
-    {"network", "TIME", "from a reply until its client sends again, where it does (default: 100us)",
-     OPTION_DURATION, AT(network_ns)},
-    {"duration", "TIME", "simulated time; the first fifth is not measured (default: 10)", OPTION_DURATION,
-     AT(duration_ns), .min = 1},
-    {"from", "TIME", "what is measured begins here, in place of the first fifth's end", OPTION_DURATION,
+    {"network", "TIME", "100us", "from a reply until its client sends again, where it does", OPTION_DURATION,
+     AT(network_ns)},
+    {"duration", "TIME", "10", "simulated time; the first fifth is not measured", OPTION_DURATION, AT(duration_ns),
+     .min = 1},
+    {"from", "TIME", "0", "what is measured begins here, in place of the first fifth's end", OPTION_DURATION,
      AT(from_ns)},
-    {"pieces", "TIME", "the JSON result tells of pieces of time of this length too; 0: it does not (default)",
+    {"pieces", "TIME", "0", "the JSON result tells of pieces of time of this length too; 0: it does not",
      OPTION_DURATION, AT(piece_ns)},
-    {"seed", "N", "the same seed gives the same run (default: 1)", OPTION_COUNT, AT(seed)},
-    {"json", "FILE", "write the results there; - is standard output", OPTION_TEXT, AT(json)},
+    {"seed", "N", "1", "the same seed gives the same run", OPTION_COUNT, AT(seed)},
+    {"json", "FILE", NULL, "write the results there; - is standard output, in place of the table", OPTION_TEXT,
+     AT(json)},
 };
-#define SPECS (sizeof specs / sizeof specs[0])
+
+static const struct option_table table = {
+    "The daemon's admission under a virtual clock, between simulated clients and a simulated backend.", specs,
+    sizeof specs / sizeof specs[0]};
 
 static struct sim_stream *add_stream(struct sim_options *o, const struct sim_command *c, enum priority priority)
 {
@@ -73,7 +84,7 @@ static struct sim_stream *add_stream(struct sim_options *o, const struct sim_com
     *stream = (struct sim_stream){
         .connections = (uint32_t)c->connections,
         .priority = priority,
-        .deadline_ms = (c->deadline_ns + 999999) / 1000000,
+        .deadline_ms = (c->deadline_ns + WHOLE_MS - 1) / WHOLE_MS,
         .retries = (uint32_t)c->retries,
     };
     return stream;
@@ -126,41 +137,120 @@ static struct sim_options options_of(const struct sim_command *c)
     return o;
 }
 
+/* ---- results ---- */
+
+static const char *name_of(const struct sim_stream *stream)
+{
+    if (stream->depth > 0) return "greedy";
+    return stream->priority == PRIORITY_CRITICAL ? "critical" : "normal";
+}
+
+static double percent(uint64_t part, uint64_t whole)
+{
+    return whole ? (double)part * 100 / (double)whole : 0;
+}
+
+static double measured_ns(const struct sim_options *o)
+{
+    return (double)(o->windows[0].to_ns - o->windows[0].from_ns);
+}
+
+static json_t *count_json(const struct sim_count *n)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "sent", (json_int_t)n->sent, "served",
+                     (json_int_t)n->served, "overloaded", (json_int_t)n->overloaded, "late", (json_int_t)n->late,
+                     "lost", (json_int_t)n->lost, "latency_ns", report_latency(&n->latency_ns), "refused_ns",
+                     report_latency(&n->refused_ns));
+}
+
+static json_t *streams_json(const struct sim_options *o, const struct sim_result *r)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < o->stream_count; i++) {
+        json_array_append_new(list, json_pack("{s:s, s:o, s:o}", "name", name_of(&o->streams[i]), "measured",
+                                              count_json(&r->windows[0][i]), "all", count_json(&r->total[i])));
+    }
+    return list;
+}
+
+static json_t *pieces_json(const struct sim_options *o, const struct sim_result *r)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < r->piece_count; i++) {
+        const struct sim_piece *piece = &r->pieces[i];
+        json_array_append_new(list,
+                              json_pack("{s:f, s:I, s:I, s:I}", "at_s", (double)(i + 1) * (double)o->piece_ns / 1e9,
+                                        "served", (json_int_t)piece->served, "refused", (json_int_t)piece->refused,
+                                        "longest_ns", (json_int_t)piece->longest_ns));
+    }
+    return list;
+}
+
+static json_t *results_json(const struct sim_command *c, const struct sim_options *o, const struct sim_result *r)
+{
+    json_t *results = json_pack(
+        "{s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:o}", "goodput_per_s", sim_goodput(o, r, 0), "capacity_per_s",
+        1e9 / (double)c->service_ns, "busy", (double)r->busy_ns[0] / measured_ns(o), "wasted_percent",
+        percent(r->wasted_ns, r->all_busy_ns), "expired", (json_int_t)r->expired, "supplanted",
+        (json_int_t)r->supplanted, "deepest", (json_int_t)r->deepest, "streams", streams_json(o, r));
+
+    if (r->piece_count) json_object_set_new(results, "pieces", pieces_json(o, r));
+    return results;
+}
+
+static void print(const json_t *results)
+{
+    static const struct report_column whole[] = {
+        {"executed/s", "goodput_per_s", 'n'},
+        {"backend busy", "busy", 'p'},
+        {"% of it for expired requests", "wasted_percent", 'f'},
+        {"waited at most", "deepest", 'n'},
+    };
+    static const struct report_column streams[] = {
+        {"class", "name", 't'},
+        {"sent", "measured.sent", 'n'},
+        {"served", "measured.served", 'n'},
+        {"overloaded", "measured.overloaded", 'n'},
+        {"late", "measured.late", 'n'},
+        {"p50", "measured.latency_ns.p50", 'd'},
+        {"p99", "measured.latency_ns.p99", 'd'},
+        {"p99.9", "measured.latency_ns.p99_9", 'd'},
+        {"refused: p99", "measured.refused_ns.p99", 'd'},
+    };
+    json_t *all = json_pack("[O]", results);
+
+    report_table(stdout, all, whole, sizeof whole / sizeof whole[0]);
+    report_table(stdout, json_object_get(results, "streams"), streams, sizeof streams / sizeof streams[0]);
+    json_decref(all);
+}
+
 int simulate_main(int argc, char **argv)
 {
-    struct sim_command c = {.policy = &policy_reject,
-                            .bound = 1024,
-                            .connections = 64,
-                            .threads = 1,
-                            .seed = 1,
-                            .service_ns = 250000,
-                            .refill_ns = 20000,
-                            .network_ns = NETWORK_NS,
-                            .duration_ns = 10000000000,
-                            .load = 2,
-                            .slower = 1};
-    if (options_want_help(argc, argv)) {
-        puts("usage: sluice-bench simulate [options]\n\n"
-             "The daemon's admission under a virtual clock, between simulated clients and a simulated backend.\n");
-        options_print_help(stdout, specs, SPECS);
-        return 0;
-    }
-    if (!options_parse(specs, SPECS, argc, argv, &c)) return 2;
-    if (c.from_ns >= c.duration_ns && c.from_ns > 0) {
+    struct sim_command c = {0};
+    json_t *options = options_parse(&table, argc, argv, &c);
+
+    if (options && c.from_ns >= c.duration_ns && c.from_ns > 0) {
         options_complain("simulate", "--from must be before the end, --duration");
-        return 2;
+        json_decref(options);
+        options = NULL;
     }
-    FILE *json = c.json ? report_open(c.json) : NULL;
-    if (c.json && !json) return 1;
+    if (!options) return 2;
+    FILE *file = c.json ? report_open(c.json) : NULL;
+    json_t *document = report_head("simulation", argc, argv, options);
     struct sim_options o = options_of(&c);
-    struct sim_result *r = sim_run(&o);
-    if (!r) {
+    struct sim_result *r = !c.json || file ? sim_run(&o) : NULL;
+    bool ok = r != NULL;
+    if (r) {
+        json_t *results = results_json(&c, &o, r);
+        json_object_set_new(document, "results", results);
+        if (file != stdout) print(results);
+        if (file) ok = report_write(document, file, c.json);
+    } else if (!c.json || file) {
         fputs("sluice-bench: out of memory\n", stderr);
-        return 1;
     }
-    bool ok = true;
-    if (!c.json || strcmp(c.json, "-") != 0) sim_report_print(&c, &o, r);
-    if (json) ok = sim_report_json(&c, &o, r, argc, argv, json);
     sim_result_free(r);
+    json_decref(document);
     return ok ? 0 : 1;
 }

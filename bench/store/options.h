@@ -5,19 +5,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
 #include "bench/common/keys.h"
 #include "bench/common/mix.h"
-#include "bench/store/lane.h"
 #include "daemon/backend/backend.h"
 
 #define STORE_WORKER_COUNTS_MAX 16
+#define STORE_WORKERS_MAX       4096
 
 /* What --backend names. */
 struct store_backend {
     const char *name;
     const struct backend_design *design;
     enum backend_lock lock;
-    bool refuse; /* a full queue refuses */
+    bool refuse;  /* what finds --queue calls under way is refused */
+    bool threads; /* it has threads of its own, unless in place */
 };
 
 #define STORE_BACKENDS 4
@@ -28,8 +31,8 @@ struct store_options {
     uint32_t backend_count;
     uint32_t workers[STORE_WORKER_COUNTS_MAX];
     uint32_t worker_counts;
+    uint64_t threads; /* that the workers share; 0: as many as suit */
     struct mix mix;
-    const char *mix_text;
     uint64_t keys;
     enum key_law law;
     double theta;
@@ -39,26 +42,21 @@ struct store_options {
     bool work_outside;
     double slow_percent; /* of the keys; 0: none */
     uint64_t slow_factor;
-    uint64_t queue;
-    enum lane_wait wait; /* how a worker waits for its answer */
+    uint64_t queue; /* calls that may be under way where refusing is meant */
     uint64_t stripes;
     uint64_t shards; /* owners */
     bool here;       /* in place: whoever calls executes, whosever shard it is */
-    bool in_place;   /* the workers are the owners */
+    bool in_place;   /* the threads are the owners */
     bool own_keys;   /* in place: each asks for keys of its own shard only */
-    uint64_t depth;  /* calls that a worker has under way */
     bool pin;
     uint64_t duration_ns;
     uint64_t count; /* operations of all workers together; 0: duration_ns decides */
     uint64_t repeat;
     uint64_t seed;
     const char *json; /* path; NULL: no */
-    bool csv;
 };
 
-/* Fills `o` from argv[1..argc). False: a complaint was printed. */
-bool store_options_parse(struct store_options *o, int argc, char **argv);
-
-void store_options_help(void);
+/* Fills `o` from argv[1..argc). Returns the options (options_parse); NULL: a complaint was printed. */
+json_t *store_options_parse(struct store_options *o, int argc, char **argv);
 
 #endif
