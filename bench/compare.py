@@ -25,7 +25,7 @@ sys.dont_write_bytecode = True
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "bench"))
 
-from experiments.lib import peers, place, plot, text  # noqa: E402
+from experiments.lib import place, plot, servers, text  # noqa: E402
 
 DEPTHS = (1, 16, 100)
 VALUE, KEY = 256, 32
@@ -37,17 +37,17 @@ SHAPES = {
 }
 
 
-def servers(build, core, folder):
-    found = [peers.Server(FLOOR, "text", peers.null_server(build, VALUE), core, folder)]
+def contenders(build, core, folder):
+    found = [servers.Server(FLOOR, "text", servers.null_server(build, VALUE), core, folder)]
     for shape, settings in SHAPES.items():
         for protocol in ("text", "resp", "memcached"):
-            found.append(peers.Server(f"sluice {shape}, {protocol}", protocol, peers.sluiced(build, protocol, settings),
+            found.append(servers.Server(f"sluice {shape}, {protocol}", protocol, servers.sluiced(build, protocol, settings),
                                       core, folder))
-    for program, protocol, command in (("redis-server", "resp", peers.redis), ("memcached", "memcached", peers.memcached)):
-        if peers.missing(program):
+    for program, protocol, command in (("redis-server", "resp", servers.redis), ("memcached", "memcached", servers.memcached)):
+        if servers.missing(program):
             print(f"{program} is not installed: left out (make deps-compare installs it)")
         else:
-            found.append(peers.Server(program, protocol, command, core, folder))
+            found.append(servers.Server(program, protocol, command, core, folder))
     return found
 
 
@@ -123,9 +123,9 @@ def tables(data):
     header = ["server"]
     for depth in DEPTHS:
         header += [f"depth {depth}: op/s", "p50 / p99 / p99.9", "CPU/op", "x null"]
-    lines = [text.table(header, rows)]
+    lines = [text.grid(header, rows)]
     if data["memory"]:
-        lines.append(text.table(["server", f"bytes per session, {data['sessions']:,} sessions"],
+        lines.append(text.grid(["server", f"bytes per session, {data['sessions']:,} sessions"],
                                 [[name, text.count(n)] for name, n in data["memory"].items()]))
     return "\n".join(lines)
 
@@ -164,7 +164,7 @@ def main():
     info = place.machine()
     with tempfile.TemporaryDirectory(prefix="sluice-compare-") as name:
         folder = Path(name)
-        found = servers(build, cores[0], folder)
+        found = contenders(build, cores[0], folder)
         if args.only:
             words = args.only.split(",")
             found = [s for s in found if s.name == FLOOR or any(s.name.startswith(w) or s.name.endswith(w) for w in words)]

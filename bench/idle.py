@@ -21,7 +21,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from experiments.lib.context import Context  # noqa: E402
-from experiments.lib.daemon import Daemon  # noqa: E402
+from experiments.lib.servers import Daemon  # noqa: E402
 
 SIZE = 100_000
 SPARE_FILES = 256

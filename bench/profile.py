@@ -24,7 +24,7 @@ sys.dont_write_bytecode = True
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "bench"))
 
-from experiments.lib import peers, text  # noqa: E402
+from experiments.lib import servers, text  # noqa: E402
 
 REQUESTS = 60_000
 KEYS, KEY, VALUE = 20_000, 32, 256
@@ -41,7 +41,7 @@ def load(build, server, depth, mix, requests, fill):
 
 def started(name, protocol, prefix, environment, command, folder):
     """A server whose program runs under another."""
-    return peers.Server(name, protocol, lambda port: ["env", *environment, *prefix, *command(port)], None, folder)
+    return servers.Server(name, protocol, lambda port: ["env", *environment, *prefix, *command(port)], None, folder)
 
 
 def slow_clock(folder):
@@ -59,7 +59,7 @@ def instructions(build, protocol, depth, mix, settings, folder):
     """{function: instructions per answer}"""
     out = folder / "callgrind.out"
     prefix = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={out}"]
-    command = peers.sluiced(build, protocol, settings)
+    command = servers.sluiced(build, protocol, settings)
     with started("sluiced", protocol, prefix, [f"LD_PRELOAD={slow_clock(folder)}"], command, folder) as server:
         load(build, server, 16, "get=1", 5000, fill=True)  # also lets it learn that its operations are fast
         control(server, "-i", "on")
@@ -78,8 +78,8 @@ def instructions(build, protocol, depth, mix, settings, folder):
 def system_calls(build, protocol, depth, mix, settings, folder):
     """{system call: number per answer}"""
     out = folder / "strace.out"
-    command = peers.sluiced(build, protocol, settings)
-    with peers.Server("sluiced", protocol, command, None, folder) as server:
+    command = servers.sluiced(build, protocol, settings)
+    with servers.Server("sluiced", protocol, command, None, folder) as server:
         load(build, server, 16, "get=1", 5000, fill=True)
         tracer = subprocess.Popen(["strace", "-c", "-f", "-o", str(out), "-p", str(server.pid)],
                                   stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -127,7 +127,7 @@ def main():
                     show(found, args, depth, protocol, mix)
             rows.append(row)
     if not args.calls:
-        print(text.table(["instructions per operation"] + [f"depth {d}, {m}" for d in depths for m in mixes], rows))
+        print(text.grid(["instructions per operation"] + [f"depth {d}, {m}" for d in depths for m in mixes], rows))
 
 
 if __name__ == "__main__":

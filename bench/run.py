@@ -27,31 +27,10 @@ sys.dont_write_bytecode = True
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "bench"))
 
-from experiments.lib import place, text  # noqa: E402
+from experiments.lib import place, plot, text  # noqa: E402
 from experiments.lib.context import QUIET, Context, Failed, disturbed_by  # noqa: E402
 
-EXPERIMENTS = {
-    1: "e1_workers",
-    2: "e2_overload",
-    3: "e3_littles_law",
-    4: "e4_slow_requests",
-    5: "e5_queue_bound",
-    6: "e6_readers",
-    7: "e7_expiry",
-    8: "e8_policies",
-    9: "e9_one_core",
-    10: "e10_refusal",
-    11: "e11_burst",
-    12: "e12_greedy",
-    13: "e13_classes",
-    14: "e14_deadlines",
-    15: "e15_slower_service",
-    16: "e16_retries",
-    17: "e17_soak",
-    18: "e18_honest_time",
-    19: "e19_simulation",
-    20: "e20_no_stalls",
-}
+EXPERIMENTS = {int(path.stem[1:].split("_")[0]): path.stem for path in (ROOT / "bench/experiments").glob("e*_*.py")}
 
 
 def load(number):
@@ -67,7 +46,11 @@ def command_of(mode, number):
 
 
 def plots_of(module, data, number, out):
-    return module.draw(data, out, stem(number)) if hasattr(module, "draw") else []
+    """Draws them. An experiment's draw() returns the panels of its plot, or of several, by the ends of their names."""
+    figures = module.draw(data) if hasattr(module, "draw") else {}
+    figures = figures if isinstance(figures, dict) else {"": figures}
+    paths = {out / f"{stem(number)}{end}.svg": panels for end, panels in figures.items()}
+    return [path for path, panels in paths.items() if plot.draw(path, module.TITLE, panels)]
 
 
 def draw(number, out):
@@ -155,11 +138,11 @@ def is_simulated(module):
 
 def goals_table(goals, module):
     how = "simulated" if is_simulated(module) else "measured"
-    return text.table(["", "", how, "goal"], [(g["verdict"], g["what"], g["value"], g["goal"]) for g in goals])
+    return text.grid(["", "", how, "goal"], [(g["verdict"], g["what"], g["value"], g["goal"]) for g in goals])
 
 
 def write_index(out):
-    there = [n for n in EXPERIMENTS if (out / f"{stem(n)}.md").exists()]
+    there = [n for n in sorted(EXPERIMENTS) if (out / f"{stem(n)}.md").exists()]
     lines = ["# Results\n"] + [f"{n}. [{load(n).TITLE}]({stem(n)}.md)" for n in there]
     (out / "index.md").write_text("\n".join(lines) + "\n")
 
@@ -178,7 +161,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     build = os.environ.get("BUILD_DIR", "build")
     parser.add_argument("mode", choices=("short", "full", "plot", "publish"))
-    parser.add_argument("--only", metavar="N[-N][,N...]", type=numbers, default=list(EXPERIMENTS))
+    parser.add_argument("--only", metavar="N[-N][,N...]", type=numbers, default=sorted(EXPERIMENTS))
     parser.add_argument("--resume", action="store_true", help="leave out what was measured before")
     parser.add_argument("--soak", metavar="SECONDS", type=int, help="length of the long run, experiment 17")
     parser.add_argument("--out", metavar="DIR", type=Path, default=Path(build) / "bench-results")
@@ -197,19 +180,13 @@ def main():
     if not shutil.which("gnuplot"):
         print("gnuplot is not there: results are written without plots", file=sys.stderr)
     for number in args.only:
+        there = (args.out / f"{stem(number)}.json").exists()
         try:
-            if args.resume and is_measured(number, args.mode, args.out):
-                continue
-            if args.mode == "publish":
-                if (args.out / f"{stem(number)}.json").exists():
-                    publish(number, args.out)
-                continue
-            if args.mode != "plot":
-                seconds = measure(number, args.mode, build, args.out, args, shared)
-                print(f"    {seconds:.0f} s", flush=True)
-            elif not (args.out / f"{stem(number)}.json").exists():
-                continue
-            draw(number, args.out)
+            if args.mode in ("short", "full") and not (args.resume and is_measured(number, args.mode, args.out)):
+                print(f"    {measure(number, args.mode, build, args.out, args, shared):.0f} s", flush=True)
+                draw(number, args.out)
+            elif args.mode in ("plot", "publish") and there:
+                {"plot": draw, "publish": publish}[args.mode](number, args.out)
         except (Failed, RuntimeError, OSError) as error:
             failed.append(number)
             print(f"    failed: {error}", file=sys.stderr, flush=True)

@@ -12,8 +12,7 @@
 #include "bench/common/rng.h"
 #include "proto/slice.h"
 
-#define VALUES_SIZE_MAX  (16U << 20) /* of one value */
-#define VALUES_TOTAL_MAX (1U << 30)  /* of a file of documents */
+#define VALUES_SIZE_MAX (16U << 20) /* of one value */
 
 struct values;
 
@@ -23,7 +22,5 @@ struct values *values_open(const char *text, uint64_t seed, char *error, size_t 
 void values_close(struct values *v);
 
 struct slice values_pick(const struct values *v, struct rng *r);
-
-size_t values_largest(const struct values *v);
 
 #endif

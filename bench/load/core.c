@@ -128,7 +128,9 @@ uint32_t core_take(struct core *c, uint32_t lane, enum op op, uint32_t key, uint
 
     uint64_t intended = next_instant(c, l, now);
     bool measured = intended >= c->from_ns;
-    uint32_t number = flights_add(&l->flights, &(struct flight){intended, key, (uint8_t)op, 0, measured});
+    uint32_t number =
+        flights_add(&l->flights,
+                    &(struct flight){.intended_ns = intended, .key = key, .op = (uint8_t)op, .measured = measured});
     c->in_flight++;
     if (measured) {
         counter_add(&c->tally->sent, 1);
@@ -225,11 +227,12 @@ bool core_retried(struct core *c, uint32_t lane, uint32_t number, enum outcome o
     struct lane *l = &c->lanes[lane];
     number = resolve(l, number);
     assert(flights_has(&l->flights, number));
-    uint8_t tries = l->flights.slots[number].flight.tries;
+    uint16_t tries = l->flights.slots[number].flight.tries;
 
-    if (!outcome_refused(outcome) || tries == c->options.retries || now >= c->until_ns) return false;
+    if (!outcome_refused(outcome) || now >= c->until_ns) return false;
+    if (tries >= c->options.retries && c->options.retries != CORE_ALWAYS) return false;
     struct flight *f = flights_renew(&l->flights, number);
-    f->tries++;
+    if (f->tries < UINT16_MAX) f->tries++;
     *again = *f;
     counter_add(&c->tally->retried, 1);
     return true;

@@ -27,6 +27,7 @@
 #include "bench/load/flights.h"
 #include "bench/load/tally.h"
 
+#define CORE_ALWAYS UINT16_MAX
 #define CORE_OLDEST FLIGHTS_NONE /* in place of a number: the request that is longest in flight on the lane */
 
 struct core_options {
@@ -35,8 +36,8 @@ struct core_options {
     uint32_t first_lane, all_lanes;  /* ... the first one's number among all connections of the run */
     uint32_t depth;                  /* requests in flight on a lane at most */
     uint64_t seed;
-    uint64_t count;  /* measured requests at most; 0: no bound */
-    uint8_t retries; /* times that a refused request is tried again */
+    uint64_t count;   /* measured requests at most; 0: no bound */
+    uint16_t retries; /* times that a refused request is tried again; CORE_ALWAYS: until it is not refused */
 };
 
 /* Why a lane takes no requests. */

@@ -13,9 +13,9 @@
 
 struct flight {
     uint64_t intended_ns;
-    uint32_t key;  /* number of the key, for whoever asks */
-    uint8_t op;    /* enum op */
-    uint8_t tries; /* times that it was sent before */
+    uint32_t key;   /* number of the key, for whoever asks */
+    uint16_t tries; /* times that it was sent before */
+    uint8_t op;     /* enum op */
     bool measured;
 };
 

@@ -63,7 +63,7 @@ static bool make_core(struct generator *g, uint32_t index, uint32_t first)
                                    .all_lanes = (uint32_t)s->connections,
                                    .depth = (uint32_t)(s->open_loop ? s->in_flight : s->depth),
                                    .seed = s->seed,
-                                   .retries = (uint8_t)s->retries,
+                                   .retries = (uint16_t)s->retries,
                                    .count = count};
 
     g->core = core_create(&options, g->tally);

@@ -47,6 +47,7 @@ struct load_settings {
     enum priority priority;
     bool early_refusals; /* requests ask for them; the number of each is its tag */
     bool fill;
+    bool fills; /* this is the filling: every key is put once */
     uint64_t retries;
     uint64_t duration_ns, warmup_ns, drain_ns, count;
     uint64_t spin_ns;

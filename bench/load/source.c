@@ -24,6 +24,10 @@ static void make(struct source *s, enum op op, uint32_t key, struct request *out
 
 uint32_t source_next(struct source *s, struct request *out)
 {
+    if (s->settings->fills) {
+        make(s, OP_PUT, s->next, out);
+        return s->next++;
+    }
     enum op op = mix_pick(&s->settings->mix, &s->rng);
     uint32_t key = op == OP_LEN ? 0 : (uint32_t)keys_pick(&s->settings->keys, &s->rng);
 
@@ -34,10 +38,4 @@ uint32_t source_next(struct source *s, struct request *out)
 void source_again(struct source *s, enum op op, uint32_t key, struct request *out)
 {
     make(s, op, key, out);
-}
-
-void source_put(struct source *s, uint32_t key, struct request *out)
-{
-    make(s, OP_PUT, key, out);
-    out->deadline_ms = 0;
 }

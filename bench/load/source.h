@@ -7,18 +7,16 @@
 struct source {
     const struct load_settings *settings; /* borrowed */
     struct rng rng;
+    uint32_t next; /* key, of settings->fills */
     char key[KEYS_SIZE_MAX];
 };
 
 void source_init(struct source *s, const struct load_settings *settings, uint64_t stream);
 
-/* The next request of the mix. Returns the number of its key. */
+/* The next request of the mix; with settings->fills, a PUT of the next key. Returns the number of its key. */
 uint32_t source_next(struct source *s, struct request *out);
 
 /* A request like one that was made before. */
 void source_again(struct source *s, enum op op, uint32_t key, struct request *out);
-
-/* A PUT of this key. */
-void source_put(struct source *s, uint32_t key, struct request *out);
 
 #endif

@@ -14,14 +14,15 @@
 
 #include "bench/commands.h"
 #include "bench/common/report.h"
-#include "bench/load/fill.h"
 #include "bench/load/generator.h"
 #include "bench/load/result.h"
 #include "bench/load/timeline.h"
 #include "daemon/base/clock.h"
 
-#define START_DELAY 10000000U /* ns until the generators all run */
-#define POLL_NS     10000000U /* how often to look whether the generators are done */
+#define START_DELAY 10000000U             /* ns until the generators all run */
+#define POLL_NS     10000000U             /* how often to look whether the generators are done */
+#define FILL_DEPTH  100                   /* few enough for any queue bound */
+#define FILL_WAIT   UINT64_C(10000000000) /* ns without an answer, after which the server is given up */
 
 struct run {
     struct load_settings settings;
@@ -46,6 +47,51 @@ static bool complain(const char *text)
 
 /* ---- before ---- */
 
+static uint64_t answers_of(const struct tally *t)
+{
+    return tally_sum(t->live) - counter_get(&t->live[OUTCOME_UNANSWERED]);
+}
+
+/* Puts every key once over one connection, again where the server refused. False, with a complaint, when it answers
+ * with errors or not at all. */
+static bool fill(const struct load_settings *settings)
+{
+    struct load_settings s = *settings;
+    s.connections = s.threads = 1;
+    s.depth = FILL_DEPTH;
+    s.open_loop = s.early_refusals = false;
+    s.fills = true;
+    s.deadline_ms = 0;
+    s.drain_ns = UINT64_MAX; /* for the last answers */
+    s.count = s.keys.count;
+    s.retries = CORE_ALWAYS;
+    struct generator_shared shared = {.settings = &s, .until_ns = UINT64_MAX};
+    struct generator *g = generator_create(&shared, 0);
+    bool ok = g && generator_start(g);
+    if (ok) {
+        const struct timespec pause = {.tv_nsec = POLL_NS};
+        uint64_t seen = 0, at = clock_ns(&clock_system);
+        while (!atomic_load_explicit(&g->done, memory_order_acquire)) {
+            uint64_t now = clock_ns(&clock_system),
+                     answers = answers_of(g->tally) + counter_get(&g->tally->retried);
+            bool stuck = answers == seen && now - at > FILL_WAIT;
+            if (answers != seen) at = now;
+            seen = answers;
+            if (stuck || counter_get(&g->tally->lost)) atomic_store(&shared.abort, true);
+            nanosleep(&pause, NULL);
+        }
+        generator_join(g);
+        ok = counter_get(&g->tally->outcomes[OUTCOME_SERVED]) == s.count;
+        if (!ok) {
+            fprintf(stderr, "sluice-bench: filling %s: %s%s\n", s.target.text,
+                    g->first_error[0] ? "it answered with an error: " : "no answer, or none that is a reply",
+                    g->first_error);
+        }
+    }
+    generator_destroy(g);
+    return ok;
+}
+
 static bool prepare(struct run *run)
 {
     const struct load_settings *s = &run->settings;
@@ -67,7 +113,7 @@ static bool prepare(struct run *run)
     }
     /* Before there are results: a run may take hours. */
     if (s->json && !(run->json = report_open(s->json))) return false;
-    return !s->fill || fill_all(s, run->live);
+    return !s->fill || fill(s);
 }
 
 /* Threads started before one that fails are ended again. */

@@ -20,8 +20,8 @@ set output "{path}"
 set border 3 lc rgb "#444444"
 set tics nomirror tc rgb "#222222"
 set grid lc rgb "#dddddd" lt 1 lw 0.7
-set key {key}
-set multiplot layout {rows},{columns} title "{title}" font ",15"
+set key top left
+set multiplot layout 1,{columns} title "{title}" font ",15"
 """
 
 
@@ -64,13 +64,12 @@ def span(limits):
     return ":".join("*" if end is None else f"{end:g}" for end in limits)
 
 
-def draw(path, title, panels, *, columns=None, width=960, height=420):
+def draw(path, title, panels):
     """Writes `path`. False if there is no gnuplot."""
     if not shutil.which("gnuplot"):
         return False
-    columns = columns or len(panels)
-    script = PRELUDE.format(width=width, height=height, path=path, key="top left", title=title,
-                            rows=-(-len(panels) // columns), columns=columns)
+    width, height = {1: (640, 420), 2: (960, 420)}.get(len(panels), (1080, 380))
+    script = PRELUDE.format(width=width, height=height, path=path, title=title, columns=len(panels))
     script += "\n".join(panel.script(i) for i, panel in enumerate(panels)) + "\nunset multiplot\n"
     done = subprocess.run(["gnuplot"], input=script.encode(), capture_output=True, timeout=60)
     if done.returncode != 0:
