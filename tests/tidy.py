@@ -45,7 +45,7 @@ ROOMS = {
 
 # Which rooms may include the headers of a library.
 LIBRARIES = {
-    "uv.h": ("daemon/net", "daemon", "bench", "tests"),
+    "uv.h": ("daemon/net", "daemon", "tests"),
     "yaml.h": ("config",),
     "jansson.h": ("daemon/admin", "daemon", "clients", "bench", "tests"),
     "jemalloc/": ("daemon/store", "daemon", "bench"),

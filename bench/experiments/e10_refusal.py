@@ -1,7 +1,7 @@
 """What does a refusal cost, and how soon is it there?
 
-CPU: the owner thread is stopped, so that every request is refused; beside it the null server, which reads requests
-without understanding them and answers something short. Closed loop, 50 connections, one request at a time and 16.
+CPU: the owner thread is stopped, so that every request is refused; beside it the null server, in which the daemon's
+network room answers by itself. Closed loop, 50 connections, one request at a time and 16.
 Time: ten times the load over 64, 1,000 and 4,000 connections, by requests that ask for early refusals
 (@tag=...;refuse=early); and, for comparison, by requests that do not. Then answers come in the order of requests, so a
 refusal waits for what was accepted before it on its connection; the more connections, the less often.

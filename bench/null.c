@@ -1,0 +1,115 @@
+/*
+ * `sluice-bench null-server`: the daemon's network room and text protocol with nothing behind them. Every GET is
+ * answered with the same value, everything else with OK. What it costs is the floor that the daemon pays.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/commands.h"
+#include "bench/common/options.h"
+#include "daemon/net/server.h"
+#include "proto/number.h"
+#include "proto/text/text.h"
+
+#define VALUE_MAX   (1U << 20)
+#define CONNECTIONS 10000
+#define GRACE_MS    1000
+
+struct null_options {
+    struct server_address address;
+    char host[128];
+    uint64_t value;
+};
+
+/* IP:port, [IP]:port or unix:path. */
+static bool take_address(void *into, const char *text)
+{
+    struct null_options *o = into;
+    const char *colon = strrchr(text, ':');
+    size_t bracket = *text == '[', len = colon ? (size_t)(colon - text) : 0;
+    uint64_t port = 0;
+
+    if (strncmp(text, "unix:", 5) == 0) {
+        o->address = (struct server_address){.is_unix = true, .path = text + 5, .mode = 0600};
+        return text[5] != '\0';
+    }
+    if (len <= 2 * bracket || len >= sizeof o->host || (bracket && colon[-1] != ']')) return false;
+    if (!number_parse(slice_text(colon + 1), 65535, &port)) return false;
+    snprintf(o->host, sizeof o->host, "%.*s", (int)(len - 2 * bracket), text + bracket);
+    o->address = (struct server_address){.host = o->host, .port = (uint16_t)port};
+    return true;
+}
+
+static const struct option_spec specs[] = {
+    {"listen", "ADDRESS", "127.0.0.1:7811", "IP:port (0: any free one) or unix:/path", OPTION_CUSTOM,
+     .take = take_address},
+    {"value", "BYTES", "256", "size of the value that answers every GET", OPTION_COUNT,
+     .offset = offsetof(struct null_options, value), .max = VALUE_MAX},
+};
+static const struct option_table table = {"Answers every request without executing it: the floor of our own "
+                                          "network room and protocol. Logs its address when\n"
+                                          "it is ready, and serves until SIGTERM.",
+                                          specs, sizeof specs / sizeof specs[0]};
+
+static enum service_verdict admit(void *ctx, struct task *task, uint64_t now_ns)
+{
+    (void)ctx, (void)task, (void)now_ns;
+    return SERVICE_ADMITTED;
+}
+
+static enum service_verdict submit(void *ctx, struct task *task, uint64_t now_ns)
+{
+    struct reply *reply = &task->call.reply;
+
+    (void)now_ns;
+    *reply = (struct reply){.kind = REPLY_STORED, .version = 1};
+    if (task->call.request.op == OP_GET)
+        *reply =
+            (struct reply){.kind = REPLY_VALUE, .version = 1, .number = -1, .body = *(const struct slice *)ctx};
+    return SERVICE_ANSWERED;
+}
+
+static struct service_batch flush(void *ctx, uint32_t lane, uint64_t now_ns)
+{
+    (void)ctx, (void)lane, (void)now_ns;
+    return (struct service_batch){.wake_ms = UINT64_MAX};
+}
+
+static bool serve(const struct null_options *o, struct slice *value)
+{
+    const struct server_options options = {
+        .threads = 1,
+        .grace_ms = GRACE_MS,
+        .loop = {.clock = &clock_system,
+                 .service = {.ctx = value, .admit = admit, .submit = submit, .flush = flush},
+                 .limits = {.line = 65536, .key = 65536, .value = VALUE_MAX, .command = 2 * VALUE_MAX},
+                 .connections = CONNECTIONS,
+                 .output_soft = 4 * VALUE_MAX,
+                 .output_hard = 64 * VALUE_MAX}};
+    char error[512] = "out of memory";
+    const char *why = error;
+    struct server *server = value->ptr ? server_create(&options, &why) : NULL;
+    bool ok = server && server_listen(server, "text", &o->address, &codec_text, error, sizeof error);
+
+    if (!ok) fprintf(stderr, "sluice-bench null-server: %s\n", server ? error : why);
+    if (ok) server_run(server);
+    if (server && !ok) server_stop(server);
+    if (server) server_free(server);
+    return ok;
+}
+
+int null_main(int argc, char **argv)
+{
+    struct null_options o = {0};
+    json_t *options = options_parse(&table, argc, argv, &o);
+
+    json_decref(options);
+    if (!options) return 2;
+    char *bytes = malloc(o.value + 1);
+    if (bytes) memset(bytes, 'x', o.value);
+    struct slice value = slice_of(bytes, o.value);
+    bool ok = serve(&o, &value);
+    free(bytes);
+    return ok ? 0 : 1;
+}
