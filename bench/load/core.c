@@ -26,6 +26,7 @@ struct core {
 
 static uint64_t due_of(const struct core *c, const struct lane *l)
 {
+    if (!c->options.plan) return c->zero_ns;
     uint64_t at = arrivals_peek(&l->schedule);
 
     return at == ARRIVALS_NEVER ? ARRIVALS_NEVER : c->zero_ns + at;
@@ -72,7 +73,7 @@ void core_start(struct core *c, uint64_t zero_ns, uint64_t from_ns, uint64_t unt
     c->from_ns = from_ns;
     c->until_ns = until_ns;
     c->remaining = c->options.count ? c->options.count : UINT64_MAX;
-    for (uint32_t i = 0; c->options.plan && i < c->options.lanes; i++) {
+    for (uint32_t i = 0; i < c->options.lanes; i++) {
         due_heap_push(&c->heap, (struct due){due_of(c, &c->lanes[i]), i});
     }
 }
@@ -100,17 +101,13 @@ bool core_due(struct core *c, uint64_t now, uint32_t *lane)
 {
     uint64_t due = core_next_due(c);
 
-    if (due == ARRIVALS_NEVER || due > now) return false;
+    if (due == ARRIVALS_NEVER || due > now || (!c->options.plan && now >= c->until_ns)) return false;
     *lane = c->heap.entries[0].lane;
     return true;
 }
 
-bool core_may_send(const struct core *c, uint32_t lane, uint64_t now)
-{
-    return !c->lanes[lane].holds && c->remaining > 0 && now < c->until_ns;
-}
-
-/* The instant at which the lane's next request is due; the schedule and the heap go on to the one after it. */
+/* The instant at which the lane's next request is due, in the closed loop now; the schedule and the heap go on to
+ * the one after it. */
 static uint64_t next_instant(struct core *c, struct lane *l, uint64_t now)
 {
     if (!c->options.plan) return now;

@@ -4,12 +4,12 @@
  * against a simulated server.
  *
  *     schedule of each lane --> heap by due instant --> core_take --> in flight --> core_answered --> tally
- *      (open loop only)                                    |            |
+ *                                                          |            |
  *                                                     core_flushed   core_lost, core_finish: unanswered
  *
  * A lane is one connection. In the open loop every lane has its own schedule; requests that a lane cannot take yet
  * stay in its schedule, in order and without memory, while their latency clock is running. In the closed loop a
- * request is due when a lane has fewer than `depth` in flight.
+ * request is always due on a lane that has fewer than `depth` in flight.
  *
  * Requests in flight on a lane are told apart by numbers, the oldest first; one may be answered before those that
  * are older.
@@ -60,16 +60,13 @@ void core_start(struct core *c, uint64_t zero_ns, uint64_t from_ns, uint64_t unt
 /* Moves the end to an earlier instant. */
 void core_set_end(struct core *c, uint64_t until_ns);
 
-/* Open loop: the earliest instant at which a lane that can take requests has one due; ARRIVALS_NEVER: none. */
+/* The earliest instant at which a lane that can take requests has one due; ARRIVALS_NEVER: none. */
 uint64_t core_next_due(struct core *c);
 
-/* Open loop: finds the lane whose request is due first, at `now` or before. False: none is due. */
+/* Finds the lane whose request is due first, at `now` or before. False: none is due. */
 bool core_due(struct core *c, uint64_t now, uint32_t *lane);
 
-/* Closed loop: may this lane send another request at `now`? */
-bool core_may_send(const struct core *c, uint32_t lane, uint64_t now);
-
-/* Takes the next request of the lane, the one that core_due just found or core_may_send allowed: it counts as sent
+/* Takes the next request of the lane, the one that core_due just found: it counts as sent
  * and is in flight. Returns its number: below `depth`, and its own until it is answered for good. */
 uint32_t core_take(struct core *c, uint32_t lane, enum op op, uint32_t key, uint64_t now);
 

@@ -1,7 +1,7 @@
 /*
  * The event loop of a generator thread.
  *
- *     turn:  send what is due   one write per connection           (send_due, send_more)
+ *     turn:  send what is due   one write per connection           (send_due)
  *            wait               sleep until shortly before the next request is due, then watch the clock
  *            read what came     and, between two connections, send again if something fell due meanwhile
  *
@@ -140,7 +140,7 @@ static void send_one(struct generator *g, uint32_t lane, uint64_t now)
     if (g->channels[lane].out.len >= CHANNEL_OUTPUT) flush(g, lane);
 }
 
-/* Open loop: sends what is due at `now`. True when there was something. */
+/* Sends what is due at `now`. True when there was something. */
 static bool send_due(struct generator *g, uint64_t now)
 {
     uint32_t lane = 0;
@@ -151,15 +151,6 @@ static bool send_due(struct generator *g, uint64_t now)
     }
     flush_dirty(g);
     return taken > 0;
-}
-
-/* Closed loop: fills the lane up. */
-static void send_more(struct generator *g, uint32_t lane, uint64_t now)
-{
-    while (core_may_send(g->core, lane, now)) {
-        send_one(g, lane, now);
-    }
-    flush_dirty(g);
 }
 
 /* ---- receiving ---- */
@@ -232,29 +223,22 @@ static void receive(struct generator *g, uint32_t lane)
         go_down(g, lane, now);
         return;
     }
-    if (!g->shared->settings->open_loop) send_more(g, lane, now);
-    flush_dirty(g);
 }
 
 static void handle(struct generator *g, const struct epoll_event *event)
 {
     uint32_t lane = event->data.u32;
     struct channel *ch = &g->channels[lane];
-    bool open_loop = g->shared->settings->open_loop;
 
     if (ch->state == CHANNEL_CONNECTING) {
         come_up(g, lane, now_ns());
-        if (!open_loop) send_more(g, lane, now_ns());
         return;
     }
-    if (ch->state == CHANNEL_UP && (event->events & EPOLLOUT)) {
-        flush(g, lane);
-        if (!open_loop) send_more(g, lane, now_ns());
-    }
+    if (ch->state == CHANNEL_UP && (event->events & EPOLLOUT)) flush(g, lane);
     if (ch->state == CHANNEL_UP && (event->events & (EPOLLIN | EPOLLHUP | EPOLLERR))) receive(g, lane);
-    if (!open_loop) return;
     uint64_t now = now_ns();
     if (core_next_due(g->core) <= now) send_due(g, now);
+    flush_dirty(g); /* refused requests that are tried again */
 }
 
 /* ---- turns ---- */
@@ -262,9 +246,9 @@ static void handle(struct generator *g, const struct epoll_event *event)
 /* How long to sleep in epoll at most; 0: watch the clock. */
 static uint64_t sleep_ns(struct generator *g, uint64_t now, bool *about_to_send)
 {
-    uint64_t due = g->shared->settings->open_loop ? core_next_due(g->core) : ARRIVALS_NEVER;
-    uint64_t spin = g->shared->settings->spin_ns;
+    uint64_t due = core_next_due(g->core), spin = g->shared->settings->spin_ns;
 
+    if (!g->shared->settings->open_loop && now >= atomic_load(&g->shared->until_ns)) due = ARRIVALS_NEVER;
     *about_to_send = due != ARRIVALS_NEVER && due <= now + spin;
     if (*about_to_send) return 0;
     uint64_t wait = due == ARRIVALS_NEVER ? LONGEST_WAIT : due - now - spin;
@@ -285,7 +269,7 @@ static void turn(struct generator *g, uint64_t now)
 {
     struct epoll_event events[EVENTS];
     bool about_to_send = false;
-    bool sent = g->shared->settings->open_loop && send_due(g, now);
+    bool sent = send_due(g, now);
     int n = wait_events(g, events, sleep_ns(g, now, &about_to_send));
 
     for (int i = 0; i < n; i++) {
@@ -298,17 +282,12 @@ static void turn(struct generator *g, uint64_t now)
     if (g->down_count > 0) reconnect(g, now);
 }
 
-static void start_closed(struct generator *g)
-{
-    for (uint32_t i = 0; i < g->lanes; i++) {
-        send_more(g, i, now_ns());
-    }
-}
-
 /* Nothing is in flight, and nothing that is due could still be sent. */
 static bool all_answered(struct generator *g)
 {
-    return core_all_in_flight(g->core) == 0 && core_next_due(g->core) == ARRIVALS_NEVER;
+    bool open_loop = g->shared->settings->open_loop;
+
+    return core_all_in_flight(g->core) == 0 && (!open_loop || core_next_due(g->core) == ARRIVALS_NEVER);
 }
 
 static uint64_t own_cpu_ns(void)
@@ -348,7 +327,6 @@ void *generator_run(void *arg)
     uint64_t stopped = 0, now = now_ns();
 
     ask_for_promptness();
-    if (!s->open_loop) start_closed(g);
     for (;; now = now_ns()) {
         core_set_end(g->core, atomic_load_explicit(&shared->until_ns, memory_order_relaxed));
         if (!stopped && core_exhausted(g->core, now)) stopped = now;
