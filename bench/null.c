@@ -41,11 +41,11 @@ static bool take_address(void *into, const char *text)
     return true;
 }
 
+#define OPTIONS_INTO struct null_options
+
 static const struct option_spec specs[] = {
-    {"listen", "ADDRESS", "127.0.0.1:7811", "IP:port (0: any free one) or unix:/path", OPTION_CUSTOM,
-     .take = take_address},
-    {"value", "BYTES", "256", "size of the value that answers every GET", OPTION_COUNT,
-     .offset = offsetof(struct null_options, value), .max = VALUE_MAX},
+    CUSTOM("listen", "ADDRESS", "127.0.0.1:7811", take_address, "IP:port (0: any free one) or unix:/path"),
+    COUNT("value", "BYTES", "256", value, 0, VALUE_MAX, "size of the value that answers every GET"),
 };
 static const struct option_table table = {"Answers every request without executing it: the floor of our own "
                                           "network room and protocol. Logs its address when\n"

@@ -32,6 +32,23 @@ struct option_spec {
     bool (*take)(void *into, const char *text);
 };
 
+/* Entries of a table, once OPTIONS_INTO names the struct. */
+#define OPTION_AT(name, argument, preset, kind, field, min, max, help)                             \
+    {                                                                                              \
+        name, argument, preset, help, OPTION_##kind, offsetof(OPTIONS_INTO, field), min, max, NULL \
+    }
+#define FLAG(name, field, help)                   OPTION_AT(name, NULL, NULL, FLAG, field, 0, 0, help)
+#define TEXT(name, argument, preset, field, help) OPTION_AT(name, argument, preset, TEXT, field, 0, 0, help)
+#define REAL(name, argument, preset, field, help) OPTION_AT(name, argument, preset, REAL, field, 0, 0, help)
+#define COUNT(name, argument, preset, field, min, max, help) \
+    OPTION_AT(name, argument, preset, COUNT, field, min, max, help)
+#define DURATION(name, preset, field, min, max, help) \
+    OPTION_AT(name, "TIME", preset, DURATION, field, min, max, help)
+#define CUSTOM(name, argument, preset, take, help)                 \
+    {                                                              \
+        name, argument, preset, help, OPTION_CUSTOM, 0, 0, 0, take \
+    }
+
 struct option_table {
     const char *purpose; /* of the command, for its help */
     const struct option_spec *specs;

@@ -166,60 +166,54 @@ const char *report_format_count(char *out, size_t size, uint64_t n)
     return out;
 }
 
-static const json_t *follow(const json_t *json, const char *path)
+/* A value of a member whose name, or that of an object around it, ends in "_ns" is a duration. */
+static void print_value(FILE *out, const char *name, const json_t *value, bool ns)
 {
-    while (json && *path) {
-        int len = (int)strcspn(path, ".");
-        char name[32];
-        snprintf(name, sizeof name, "%.*s", len, path);
-        json = json_object_get(json, name);
-        path += len + (path[len] == '.');
-    }
-    return json;
-}
-
-static const char *cell(char *out, size_t size, const json_t *value, char form)
-{
+    char text[32] = "";
     double n = json_number_value(value);
 
-    if (json_is_string(value)) return json_string_value(value);
-    if (!json_is_number(value)) return "-";
-    switch (form) {
-    case 'n': return report_format_count(out, size, (uint64_t)n);
-    case 'd': return report_format_ns(out, size, (uint64_t)n);
-    case 'p': snprintf(out, size, "%.2f %%", 100 * n); break;
-    default: snprintf(out, size, "%.2f", n); break;
-    }
-    return out;
+    if (json_is_integer(value) || n >= 1000) report_format_count(text, sizeof text, (uint64_t)n);
+    if (json_is_real(value) && n < 1000) snprintf(text, sizeof text, "%.3f", n);
+    if (json_is_number(value) && ns) report_format_ns(text, sizeof text, (uint64_t)n);
+    if (json_is_string(value)) snprintf(text, sizeof text, "%s", json_string_value(value));
+    if (json_is_boolean(value)) snprintf(text, sizeof text, "%s", json_is_true(value) ? "yes" : "no");
+    fprintf(out, "%s%s%s  ", name, *name ? " " : "", *text ? text : "-");
 }
 
-/* Texts stand to the left, numbers to the right. */
-static void print_cell(FILE *out, const struct report_column *column, const char *text)
+static bool is_ns(const char *name)
 {
-    int width = (int)strlen(column->title);
+    size_t len = strlen(name);
 
-    if (column->form == 't') {
-        fprintf(out, "  %-18s", text);
-    } else {
-        fprintf(out, " %*s", width < 10 ? 10 : width, text);
-    }
+    return (len >= 3 && strcmp(name + len - 3, "_ns") == 0) || strstr(name, "_ns_per");
 }
 
-void report_table(FILE *out, const json_t *rows, const struct report_column *columns, size_t count)
+static void print_tree(FILE *out, const char *name, const json_t *json, bool ns)
 {
-    char text[32];
+    const char *member = NULL;
+    json_t *value = NULL;
     size_t i = 0;
-    const json_t *row = NULL;
+    char path[128];
 
-    for (size_t k = 0; k < count; k++) {
-        print_cell(out, &columns[k], columns[k].title);
-    }
-    fputc('\n', out);
-    json_array_foreach(rows, i, row)
+    if (!json_is_array(json) && *name) fprintf(out, "%s: ", name);
+    json_object_foreach((json_t *)json, member, value)
     {
-        for (size_t k = 0; k < count; k++) {
-            print_cell(out, &columns[k], cell(text, sizeof text, follow(row, columns[k].path), columns[k].form));
-        }
-        fputc('\n', out);
+        if (!json_is_object(value) && !json_is_array(value))
+            print_value(out, member, value, (ns && strcmp(member, "count") != 0) || is_ns(member));
     }
+    if (!json_is_array(json)) fputc('\n', out);
+    json_object_foreach((json_t *)json, member, value)
+    {
+        snprintf(path, sizeof path, "%s%s%s", name, *name ? "." : "", member);
+        if (json_is_object(value) || json_is_array(value)) print_tree(out, path, value, ns || is_ns(member));
+    }
+    json_array_foreach(json, i, value)
+    {
+        if (json_is_object(value)) print_tree(out, name, value, ns);
+        if (json_is_string(value)) fprintf(out, "%s: %s\n", name, json_string_value(value));
+    }
+}
+
+void report_print(FILE *out, const json_t *results)
+{
+    print_tree(out, "", results, false);
 }

@@ -34,14 +34,8 @@ json_t *report_latency(const struct histogram *h);
 /* The whole distribution: [[value, how many had it], ...], values rising. */
 json_t *report_distribution(const struct histogram *h);
 
-struct report_column {
-    const char *title;
-    const char *path; /* of names in the row: "latency_ns.p99" */
-    char form;        /* t: text, n: 1,234,567, d: ns as a duration, f: 1.23, p: a share as 12.34 % */
-};
-
-/* Prints a row for every object of the array `rows`; "-" where there is no such value. */
-void report_table(FILE *out, const json_t *rows, const struct report_column *columns, size_t count);
+/* Prints results for people: a line per object. */
+void report_print(FILE *out, const json_t *results);
 
 /* "853 ns", "12.3 us", "4.56 ms", "1.23 s" into out; returns out. */
 const char *report_format_ns(char *out, size_t size, uint64_t ns);

@@ -1,4 +1,4 @@
-/* The verdict, JSON, and tables made from it. */
+/* The verdict, and all of it as JSON. */
 #include "bench/load/result.h"
 
 #include <stdio.h>
@@ -147,64 +147,4 @@ json_t *load_json(const struct load_result *r)
     if (r->settings->distributions)
         json_object_set_new(json, "distributions_ns", accepted_and_refused(t, report_distribution));
     return json;
-}
-
-/* ---- tables ---- */
-
-/* A row of `table`: what `path` names in the results. */
-static void add_latency(json_t *table, const char *name, json_t *latency)
-{
-    json_t *row = json_copy(latency);
-
-    json_object_set_new(row, "name", json_string(name));
-    json_array_append_new(table, row);
-}
-
-void load_print(FILE *out, const json_t *results)
-{
-    static const struct report_column requests[] = {
-        {"sent", "sent", 'n'},
-        {"served", "outcomes.served", 'n'},
-        {"not found", "outcomes.not_found", 'n'},
-        {"overloaded", "outcomes.overloaded", 'n'},
-        {"late", "outcomes.late", 'n'},
-        {"error", "outcomes.error", 'n'},
-        {"unanswered", "outcomes.unanswered", 'n'},
-        {"never sent", "unsent", 'n'},
-        {"sent again", "retried", 'n'},
-        {"connections lost", "connections.lost", 'n'},
-    };
-    static const struct report_column rates[] = {
-        {"offered/s", "rates.offered_per_s", 'n'},
-        {"executed/s", "rates.goodput_per_s", 'n'},
-        {"refused/s", "rates.refused_per_s", 'n'},
-        {"of answers", "rates.refusal_rate", 'p'},
-        {"generator's busiest thread", "generator.busiest_without_spinning", 'p'},
-        {"server's CPU per answer", "server.cpu_ns_per_answer", 'd'},
-    };
-    static const struct report_column latencies[] = {
-        {"latency", "name", 't'}, {"count", "count", 'n'}, {"p50", "p50", 'd'},       {"p90", "p90", 'd'},
-        {"p99", "p99", 'd'},      {"p99.9", "p99_9", 'd'}, {"p99.99", "p99_99", 'd'}, {"max", "max", 'd'},
-    };
-    json_t *table = json_array(), *whole = json_pack("[O]", results), *reason = NULL;
-    json_t *latency = json_object_get(results, "latency_ns");
-    const char *first_error = json_string_value(json_object_get(results, "first_error"));
-    size_t i = 0;
-
-    report_table(out, whole, requests, sizeof requests / sizeof requests[0]);
-    report_table(out, whole, rates, sizeof rates / sizeof rates[0]);
-    add_latency(table, "executed", json_object_get(latency, "accepted"));
-    add_latency(table, "refused", json_object_get(latency, "refused"));
-    add_latency(table, "send lag", json_object_get(results, "send_lag_ns"));
-    add_latency(table, "held back by server", json_object_get(results, "held_back_ns"));
-    report_table(out, table, latencies, sizeof latencies / sizeof latencies[0]);
-    if (first_error) fprintf(out, "first error: %s\n", first_error);
-    json_array_foreach(json_object_get(json_object_get(results, "generator"), "reasons"), i, reason)
-    {
-        fprintf(out, "SPOILED BY THE GENERATOR: %s\n", json_string_value(reason));
-    }
-    if (!json_is_true(json_object_get(results, "accounted")))
-        fputs("WRONG: the classes do not add up to what was sent\n", out);
-    json_decref(table);
-    json_decref(whole);
 }

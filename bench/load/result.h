@@ -42,7 +42,4 @@ size_t load_spoiled(const struct load_result *r, char reasons[2][120]);
 /* {"rates", "outcomes", "latency_ns", ...}. */
 json_t *load_json(const struct load_result *r);
 
-/* Prints tables of what load_json has made. */
-void load_print(FILE *out, const json_t *results);
-
 #endif

@@ -247,7 +247,7 @@ static bool report(struct run *run, int argc, char **argv)
     if (run->live) fprintf(stderr, "\r%-110s\r", "");
     json_t *results = load_json(r), *document = report_head("tcp", argc, argv, run->options);
     run->options = NULL; /* they are the document's */
-    load_print(run->json == stdout ? stderr : stdout, results);
+    report_print(run->json == stdout ? stderr : stdout, results);
     json_object_set_new(document, "interrupted", json_boolean(run->interrupted));
     json_object_set_new(document, "results", results);
     json_object_set(document, "timeline", timeline_rows(run->timeline));

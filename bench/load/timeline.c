@@ -105,22 +105,17 @@ const json_t *timeline_sample(struct timeline *t, const struct tally *const *tal
     return json_array_get(t->rows, json_array_size(t->rows) - 1);
 }
 
-static double number(const json_t *row, const char *name)
-{
-    return json_number_value(json_object_get(row, name));
-}
-
 void timeline_print_live(FILE *out, const json_t *row)
 {
-    const json_t *accepted = json_object_get(row, "accepted_ns");
-    double executed = number(row, "served") + number(row, "not_found");
-    double refused = number(row, "overloaded") + number(row, "late"), seconds = number(row, "seconds");
-    char done[32], p50[16], p99[16];
+    double at_s = 0, seconds = 0;
+    json_int_t served = 0, not_found = 0, overloaded = 0, in_flight = 0, p99 = 0;
+    char text[16];
 
-    report_format_count(done, sizeof done, seconds > 0 ? (uint64_t)(executed / seconds) : 0);
-    fprintf(out, "\r%6.1f s  executed %s/s  refused %.1f %%  p50 %s  p99 %s  in flight %.0f   ",
-            number(row, "at_s"), done, refused > 0 ? 100 * refused / (executed + refused) : 0,
-            report_format_ns(p50, sizeof p50, (uint64_t)number(accepted, "p50")),
-            report_format_ns(p99, sizeof p99, (uint64_t)number(accepted, "p99")), number(row, "in_flight"));
+    json_unpack((json_t *)row, "{s:F, s:F, s:I, s:I, s:I, s:I, s:{s:I}}", "at_s", &at_s, "seconds", &seconds,
+                "served", &served, "not_found", &not_found, "overloaded", &overloaded, "in_flight", &in_flight,
+                "accepted_ns", "p99", &p99);
+    fprintf(out, "\r%6.1f s  executed %.0f/s  overloaded %.0f/s  p99 %s  in flight %lld   ", at_s,
+            (double)(served + not_found) / seconds, (double)overloaded / seconds,
+            report_format_ns(text, sizeof text, (uint64_t)p99), (long long)in_flight);
     fflush(out);
 }

@@ -33,45 +33,37 @@ static bool take_policy(void *into, const char *text)
     return false;
 }
 
-#define AT(field) .offset = offsetof(struct sim_command, field)
+#define OPTIONS_INTO struct sim_command
 
 static const struct option_spec specs[] = {
-    {"policy", "NAME", "reject", "reject, drop-oldest, codel, codel-rfc or adaptive", OPTION_CUSTOM,
-     .take = take_policy},
-    {"bound", "N", "1024", "queue.bound", OPTION_COUNT, AT(bound), .min = 1, .max = 1 << 20},
-    {"target", "TIME", "0", "queue.target; 0: not set", OPTION_DURATION, AT(target_ns)},
-    {"load", "X", "2", "requests sent, as a multiple of what the server can do", OPTION_REAL, AT(load)},
-    {"critical", "X", "0", "of these, class=critical, in the same unit", OPTION_REAL, AT(critical)},
-    {"greedy", "N", "0", "one more connection that always has N requests under way; 0: none", OPTION_COUNT,
-     AT(greedy), .max = 100000},
-    {"greedy-critical", NULL, NULL, "these are class=critical", OPTION_FLAG, AT(greedy_critical)},
-    {"burst", "X", "0", "halfway, the load is X for a second; 0: it stays as it is", OPTION_REAL, AT(burst)},
-    {"service", "TIME", "250us", "what a request takes", OPTION_DURATION, AT(service_ns), .min = 1},
-    {"exponential", NULL, NULL, "service times are exponentially distributed, not constant", OPTION_FLAG,
-     AT(exponential)},
-    {"slower", "X", "1", "halfway, requests begin to take X times as long", OPTION_REAL, AT(slower)},
-    {"stall", "TIME", "0", "halfway, the backend stands still for so long", OPTION_DURATION, AT(stall_ns)},
-    {"deadline", "TIME", "0", "of every request; 0: none", OPTION_DURATION, AT(deadline_ns)},
-    {"retries", "N", "0", "who is refused sends again, at once, so often", OPTION_COUNT, AT(retries), .max = 1000},
-    {"connections", "N", "64", "of each class", OPTION_COUNT, AT(connections), .min = 1, .max = 100000},
-    {"overtake", NULL, NULL, "a refusal does not wait for the answers of earlier requests of its connection",
-     OPTION_FLAG, AT(overtake)},
-    {"threads", "N", "1", "I/O threads", OPTION_COUNT, AT(threads), .min = 1, .max = 64},
-    {"refill", "TIME", "20us", "from the end of a batch until its I/O thread sees it", OPTION_DURATION,
-     AT(refill_ns)},
-    {"away", "TIME", "0", "every 10 ms on average, an I/O thread is kept from its core, for so long on average",
-     OPTION_DURATION, AT(away_ns)},
-    {"network", "TIME", "100us", "from a reply until its client sends again, where it does", OPTION_DURATION,
-     AT(network_ns)},
-    {"duration", "TIME", "10", "simulated time; the first fifth is not measured", OPTION_DURATION, AT(duration_ns),
-     .min = 1},
-    {"from", "TIME", "0", "what is measured begins here, in place of the first fifth's end", OPTION_DURATION,
-     AT(from_ns)},
-    {"pieces", "TIME", "0", "the JSON result tells of pieces of time of this length too; 0: it does not",
-     OPTION_DURATION, AT(piece_ns)},
-    {"seed", "N", "1", "the same seed gives the same run", OPTION_COUNT, AT(seed)},
-    {"json", "FILE", NULL, "write the results there; - is standard output, in place of the table", OPTION_TEXT,
-     AT(json)},
+    CUSTOM("policy", "NAME", "reject", take_policy, "reject, drop-oldest, codel, codel-rfc or adaptive"),
+    COUNT("bound", "N", "1024", bound, 1, 1 << 20, "queue.bound"),
+    DURATION("target", "0", target_ns, 0, 0, "queue.target; 0: not set"),
+    REAL("load", "X", "2", load, "requests sent, as a multiple of what the server can do"),
+    REAL("critical", "X", "0", critical, "of these, class=critical, in the same unit"),
+    COUNT("greedy", "N", "0", greedy, 0, 100000,
+          "one more connection that always has N requests under way; 0: none"),
+    FLAG("greedy-critical", greedy_critical, "these are class=critical"),
+    REAL("burst", "X", "0", burst, "halfway, the load is X for a second; 0: it stays as it is"),
+    DURATION("service", "250us", service_ns, 1, 0, "what a request takes"),
+    FLAG("exponential", exponential, "service times are exponentially distributed, not constant"),
+    REAL("slower", "X", "1", slower, "halfway, requests begin to take X times as long"),
+    DURATION("stall", "0", stall_ns, 0, 0, "halfway, the backend stands still for so long"),
+    DURATION("deadline", "0", deadline_ns, 0, 0, "of every request; 0: none"),
+    COUNT("retries", "N", "0", retries, 0, 1000, "who is refused sends again, at once, so often"),
+    COUNT("connections", "N", "64", connections, 1, 100000, "of each class"),
+    FLAG("overtake", overtake, "a refusal does not wait for the answers of earlier requests of its connection"),
+    COUNT("threads", "N", "1", threads, 1, 64, "I/O threads"),
+    DURATION("refill", "20us", refill_ns, 0, 0, "from the end of a batch until its I/O thread sees it"),
+    DURATION("away", "0", away_ns, 0, 0,
+             "every 10 ms on average, an I/O thread is kept from its core, for so long on average"),
+    DURATION("network", "100us", network_ns, 0, 0, "from a reply until its client sends again, where it does"),
+    DURATION("duration", "10", duration_ns, 1, 0, "simulated time; the first fifth is not measured"),
+    DURATION("from", "0", from_ns, 0, 0, "what is measured begins here, in place of the first fifth's end"),
+    DURATION("pieces", "0", piece_ns, 0, 0,
+             "the JSON result tells of pieces of time of this length too; 0: it does not"),
+    COUNT("seed", "N", "1", seed, 0, 0, "the same seed gives the same run"),
+    TEXT("json", "FILE", NULL, json, "write the results there; - is standard output, in place of the table"),
 };
 
 static const struct option_table table = {
@@ -200,32 +192,6 @@ static json_t *results_json(const struct sim_command *c, const struct sim_option
     return results;
 }
 
-static void print(const json_t *results)
-{
-    static const struct report_column whole[] = {
-        {"executed/s", "goodput_per_s", 'n'},
-        {"backend busy", "busy", 'p'},
-        {"% of it for expired requests", "wasted_percent", 'f'},
-        {"waited at most", "deepest", 'n'},
-    };
-    static const struct report_column streams[] = {
-        {"class", "name", 't'},
-        {"sent", "measured.sent", 'n'},
-        {"served", "measured.served", 'n'},
-        {"overloaded", "measured.overloaded", 'n'},
-        {"late", "measured.late", 'n'},
-        {"p50", "measured.latency_ns.p50", 'd'},
-        {"p99", "measured.latency_ns.p99", 'd'},
-        {"p99.9", "measured.latency_ns.p99_9", 'd'},
-        {"refused: p99", "measured.refused_ns.p99", 'd'},
-    };
-    json_t *all = json_pack("[O]", results);
-
-    report_table(stdout, all, whole, sizeof whole / sizeof whole[0]);
-    report_table(stdout, json_object_get(results, "streams"), streams, sizeof streams / sizeof streams[0]);
-    json_decref(all);
-}
-
 int simulate_main(int argc, char **argv)
 {
     struct sim_command c = {0};
@@ -245,7 +211,7 @@ int simulate_main(int argc, char **argv)
     if (r) {
         json_t *results = results_json(&c, &o, r);
         json_object_set_new(document, "results", results);
-        if (file != stdout) print(results);
+        if (file != stdout) report_print(stdout, results);
         if (file) ok = report_write(document, file, c.json);
     } else if (!c.json || file) {
         fputs("sluice-bench: out of memory\n", stderr);

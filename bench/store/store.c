@@ -48,27 +48,6 @@ static bool run_all(const struct store_options *o, json_t *kinds)
     return true;
 }
 
-static void print(FILE *out, const json_t *kinds)
-{
-    static const struct report_column columns[] = {
-        {"backend", "backend", 't'},
-        {"workers", "workers", 'n'},
-        {"threads", "threads", 'n'},
-        {"time/op", "ns_per_op", 'd'},
-        {"op/s", "served_per_s", 'n'},
-        {"mean", "latency_ns.mean", 'd'},
-        {"p50", "latency_ns.p50", 'd'},
-        {"p99", "latency_ns.p99", 'd'},
-        {"p99.9", "latency_ns.p99_9", 'd'},
-        {"max", "latency_ns.max", 'd'},
-        {"refused", "operations.refused", 'n'},
-        {"CPU/op", "cpu_ns_per_op", 'd'},
-        {"sleeps/op", "voluntary_switches_per_op", 'f'},
-        {"others", "others_cpu", 'f'},
-    };
-    report_table(out, kinds, columns, sizeof columns / sizeof columns[0]);
-}
-
 int store_main(int argc, char **argv)
 {
     struct store_options o;
@@ -78,7 +57,7 @@ int store_main(int argc, char **argv)
     json_t *document = report_head("store", argc, argv, options);
     json_object_set_new(document, "results", kinds);
     bool ok = (!o.json || file) && run_all(&o, kinds);
-    if (ok) print(file == stdout ? stderr : stdout, kinds);
+    if (ok) report_print(file == stdout ? stderr : stdout, kinds);
     if (ok && file)
         ok = report_write(document, file, o.json);
     else if (file && file != stdout)

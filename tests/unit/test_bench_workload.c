@@ -440,25 +440,23 @@ static void reports_hold_the_percentiles(void **state)
     json_decref(json);
 }
 
-static void tables_follow_paths(void **state)
+static void results_are_printed_a_line_an_object(void **state)
 {
-    static const struct report_column columns[] = {{"who", "name", 't'},
-                                                   {"how many", "n.of", 'n'},
-                                                   {"how long", "ns", 'd'},
-                                                   {"share", "s", 'p'},
-                                                   {"r", "s", 'f'}};
-    json_t *rows = json_pack("[{s:s, s:{s:i}, s:i, s:f}, {s:s, s:i}]", "name", "a", "n", "of", 1234, "ns", 1500,
-                             "s", 0.125, "name", "b", "n", 7);
+    json_t *json = json_pack("{s:i, s:f, s:{s:i, s:n, s:{s:i, s:i}}, s:[{s:s}, s], s:b}", "sent", 1234, "share",
+                             0.125, "latency_ns", "mean", 1500, "p50", "accepted", "count", 7, "max", 20, "list",
+                             "name", "a", "text", "good", 1);
     char text[1000] = "";
     FILE *f = fmemopen(text, sizeof text, "w");
 
     (void)state;
-    report_table(f, rows, columns, 5);
+    report_print(f, json);
     fclose(f);
-    assert_string_equal(text, "  who                  how many   how long      share          r\n"
-                              "  a                       1,234    1.50 us    12.50 %       0.12\n"
-                              "  b                           -          -          -          -\n");
-    json_decref(rows);
+    assert_string_equal(text, "sent 1,234  share 0.125  good yes  \n"
+                              "latency_ns: mean 1.50 us  p50 -  \n"
+                              "latency_ns.accepted: count 7  max 20 ns  \n"
+                              "list: name a  \n"
+                              "list: text\n");
+    json_decref(json);
 }
 
 int main(void)
@@ -481,7 +479,7 @@ int main(void)
         cmocka_unit_test(wrong_options_are_refused),
         cmocka_unit_test(numbers_are_printed_for_people),
         cmocka_unit_test(reports_hold_the_percentiles),
-        cmocka_unit_test(tables_follow_paths),
+        cmocka_unit_test(results_are_printed_a_line_an_object),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
