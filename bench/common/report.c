@@ -177,7 +177,7 @@ static void print_value(FILE *out, const char *name, const json_t *value, bool n
     if (json_is_number(value) && ns) report_format_ns(text, sizeof text, (uint64_t)n);
     if (json_is_string(value)) snprintf(text, sizeof text, "%s", json_string_value(value));
     if (json_is_boolean(value)) snprintf(text, sizeof text, "%s", json_is_true(value) ? "yes" : "no");
-    fprintf(out, "%s%s%s  ", name, *name ? " " : "", *text ? text : "-");
+    fprintf(out, " %s %s ", name, *text ? text : "-");
 }
 
 static bool is_ns(const char *name)
@@ -194,13 +194,13 @@ static void print_tree(FILE *out, const char *name, const json_t *json, bool ns)
     size_t i = 0;
     char path[128];
 
-    if (!json_is_array(json) && *name) fprintf(out, "%s: ", name);
     json_object_foreach((json_t *)json, member, value)
     {
-        if (!json_is_object(value) && !json_is_array(value))
-            print_value(out, member, value, (ns && strcmp(member, "count") != 0) || is_ns(member));
+        if (json_is_object(value) || json_is_array(value)) continue;
+        if (i++ == 0 && *name) fprintf(out, "%s:", name);
+        print_value(out, member, value, (ns && strcmp(member, "count") != 0) || is_ns(member));
     }
-    if (!json_is_array(json)) fputc('\n', out);
+    if (i > 0) fputc('\n', out);
     json_object_foreach((json_t *)json, member, value)
     {
         snprintf(path, sizeof path, "%s%s%s", name, *name ? "." : "", member);

@@ -451,10 +451,10 @@ static void results_are_printed_a_line_an_object(void **state)
     (void)state;
     report_print(f, json);
     fclose(f);
-    assert_string_equal(text, "sent 1,234  share 0.125  good yes  \n"
-                              "latency_ns: mean 1.50 us  p50 -  \n"
-                              "latency_ns.accepted: count 7  max 20 ns  \n"
-                              "list: name a  \n"
+    assert_string_equal(text, " sent 1,234  share 0.125  good yes \n"
+                              "latency_ns: mean 1.50 us  p50 - \n"
+                              "latency_ns.accepted: count 7  max 20 ns \n"
+                              "list: name a \n"
                               "list: text\n");
     json_decref(json);
 }
