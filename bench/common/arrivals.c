@@ -1,4 +1,4 @@
-#include "bench/common/arrivals.h"
+#include "bench/common/workload.h"
 
 #include <assert.h>
 #include <math.h>

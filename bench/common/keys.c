@@ -7,7 +7,7 @@
  *     H(x)                  its integral from 1, so that H(1) = 0
  *     u in (H(n + 1/2), H(3/2) - h(1)]  ->  x = H^-1(u)  ->  k = x rounded, kept if u >= H(k + 1/2) - h(k)
  */
-#include "bench/common/keys.h"
+#include "bench/common/workload.h"
 
 #include <assert.h>
 #include <math.h>

@@ -1,4 +1,4 @@
-#include "bench/common/mix.h"
+#include "bench/common/workload.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "bench/common/values.h"
+#include "bench/common/workload.h"
 
 #include <errno.h>
 #include <fcntl.h>

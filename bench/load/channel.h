@@ -9,11 +9,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "bench/load/adapter.h"
 #include "proto/codec.h"
 
 #define CHANNEL_OUTPUT (256U << 10) /* unwritten bytes from which on a channel must be flushed */
 #define CHANNEL_INPUT  (64U << 10)  /* room for replies; grows when one reply is larger */
+
+/* A protocol: a name, a port, and the client's half of a codec (codec.h). */
+struct adapter {
+    const char *name;
+    unsigned port; /* the daemon's default for it */
+    void (*encode_request)(struct buffer *out, const struct request *request);
+    enum decode_status (*decode_reply)(struct reply_decoder *d, const struct codec_limits *limits, const char *in,
+                                       size_t len, size_t *used, struct reply *reply, struct slice *tag);
+};
+
+/* NULL when there is none of that name. */
+const struct adapter *adapter_find(const char *name);
+
+/* What we believe of a server's replies: longer ones end the connection. */
+extern const struct codec_limits adapter_limits;
 
 enum channel_status {
     CHANNEL_OK,      /* flush: all written; read: there were bytes */

@@ -23,12 +23,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "bench/common/arrivals.h"
+#include "bench/common/workload.h"
 #include "bench/load/flights.h"
 #include "bench/load/tally.h"
 
 #define CORE_ALWAYS UINT16_MAX
-#define CORE_OLDEST FLIGHTS_NONE /* in place of a number: the request that is longest in flight on the lane */
+#define CORE_OLDEST UINT32_MAX /* in place of a number: the request that is longest in flight on the lane */
 
 struct core_options {
     const struct arrival_plan *plan; /* NULL: closed loop; borrowed */

@@ -9,8 +9,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bench/load/generator_impl.h"
-
 #define CONNECT_TIMEOUT_MS 5000
 
 static bool complain(const char *what, int error)

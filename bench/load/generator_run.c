@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bench/load/generator_impl.h"
+#include "bench/load/generator.h"
 #include "daemon/base/clock.h"
 #include "proto/number.h"
 

@@ -17,11 +17,8 @@
 
 #include <jansson.h>
 
-#include "bench/common/arrivals.h"
-#include "bench/common/keys.h"
-#include "bench/common/mix.h"
-#include "bench/common/values.h"
-#include "bench/load/adapter.h"
+#include "bench/common/workload.h"
+#include "bench/load/channel.h"
 #include "bench/load/target.h"
 #include "proto/request.h"
 

@@ -21,7 +21,7 @@
 #ifndef BENCH_SIM_SIM_H
 #define BENCH_SIM_SIM_H
 
-#include "bench/common/arrivals.h"
+#include "bench/common/workload.h"
 #include "daemon/admit/admit.h"
 #include "daemon/base/histogram.h"
 #include "proto/request.h"

@@ -8,8 +8,7 @@
 #ifndef BENCH_STORE_DRIVE_H
 #define BENCH_STORE_DRIVE_H
 
-#include "bench/common/keys.h"
-#include "bench/common/mix.h"
+#include "bench/common/workload.h"
 #include "bench/store/lane.h"
 #include "daemon/base/histogram.h"
 

@@ -7,8 +7,7 @@
 
 #include <jansson.h>
 
-#include "bench/common/keys.h"
-#include "bench/common/mix.h"
+#include "bench/common/workload.h"
 #include "daemon/backend/backend.h"
 
 #define STORE_WORKER_COUNTS_MAX 16

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "bench/common/report.h"
-#include "bench/load/adapter.h"
+#include "bench/load/channel.h"
 #include "bench/load/result.h"
 #include "bench/load/server_cpu.h"
 #include "bench/load/target.h"

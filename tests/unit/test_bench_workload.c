@@ -12,12 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bench/common/arrivals.h"
-#include "bench/common/keys.h"
-#include "bench/common/mix.h"
+#include "bench/common/workload.h"
 #include "bench/common/options.h"
 #include "bench/common/report.h"
-#include "bench/common/values.h"
 
 static void the_generator_is_xoshiro256starstar(void **state)
 {
