@@ -12,8 +12,6 @@
 
 #include "proto/number.h"
 
-#define SCHEME "sluice://"
-
 bool target_tcp(struct target *t, const char *host, unsigned port, char *error, size_t error_size)
 {
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
@@ -53,34 +51,23 @@ bool target_unix(struct target *t, const char *path, char *error, size_t error_s
 /* sluice:// and then host, host:port, [v6] or [v6]:port, perhaps with one slash at the end. */
 static bool authority(struct target *t, const char *url, unsigned port, char *error, size_t error_size)
 {
-    bool known = strncmp(url, SCHEME, sizeof(SCHEME) - 1) == 0;
-    const char *text = known ? url + sizeof(SCHEME) - 1 : "";
     char host[256];
-    size_t len = strlen(text), host_len = 0;
-    const char *rest = NULL;
+    int end = 0;
     uint64_t number = port;
+    bool ok = sscanf(url, "sluice://[%255[^]]]%n", host, &end) == 1 && end > 0;
 
-    if (len > 0 && text[len - 1] == '/') len--;
-    bool bracket = len > 0 && text[0] == '[';
-    const char *end = memchr(text, bracket ? ']' : ':', len);
-    if (bracket) {
-        text++;
-        len--;
+    if (!ok) ok = sscanf(url, "sluice://%255[^]:/[]%n", host, &end) == 1;
+    const char *rest = ok ? url + end : "";
+    if (*rest == ':') {
+        size_t len = strcspn(rest + 1, "/");
+        ok = number_parse(slice_of(rest + 1, len), 65535, &number) && number > 0;
+        rest += 1 + len;
     }
-    host_len = end ? (size_t)(end - text) : len;
-    rest = end ? end + bracket : text + len;
-    len -= (size_t)(rest - text);
-    bool ok = host_len > 0 && host_len < sizeof(host) && (!bracket || end);
-    if (ok && len > 0) {
-        ok = *rest == ':' && number_parse(slice_of(rest + 1, len - 1), 65535, &number) && number > 0;
+    if (ok && (*rest == '\0' || strcmp(rest, "/") == 0)) {
+        return target_tcp(t, host, (unsigned)number, error, error_size);
     }
-    if (!ok) {
-        snprintf(error, error_size, "--url: expected sluice://host:port or unix:/path: '%.200s'", url);
-        return false;
-    }
-    memcpy(host, text, host_len);
-    host[host_len] = '\0';
-    return target_tcp(t, host, (unsigned)number, error, error_size);
+    snprintf(error, error_size, "--url: expected sluice://host:port or unix:/path: '%.200s'", url);
+    return false;
 }
 
 bool target_url(struct target *t, const char *url, unsigned default_port, char *error, size_t error_size)

@@ -149,7 +149,7 @@ static void open_lanes(struct sim *s)
         struct gate_options options = {
             .station = &s->station, .lane = i, .costs = &s->costs, .stats = &lane->stats};
         gate_init(&lane->gate, &options);
-        gate_tune(&lane->gate, s->o->policy, s->o->bound, s->o->target_ns);
+        gate_tune(&lane->gate, s->o->policy, (uint32_t)s->o->bound, s->o->target_ns);
         sim_list_init(&lane->returned);
         sim_list_init(&lane->unread);
         lane->turn_ns = SIM_NEVER;
@@ -161,8 +161,8 @@ static void open_lanes(struct sim *s)
 static bool open_all(struct sim *s)
 {
     const struct sim_options *o = s->o;
-    s->station.gates = o->gates;
-    s->ring = ring_create(o->gates * GATE_WINDOW_MOST);
+    s->station.gates = (uint32_t)o->gates;
+    s->ring = ring_create((uint32_t)o->gates * GATE_WINDOW_MOST);
     s->station.ring = s->ring;
     s->lanes = calloc(o->gates, sizeof *s->lanes);
     s->result = calloc(1, sizeof *s->result);

@@ -65,7 +65,7 @@ static struct sim_call *new_call(struct sim *s, uint32_t stream, uint32_t conn)
     c->stream = stream;
     c->attempt = 0;
     c->task.conn = s->first_conn[stream] + conn;
-    c->task.lane = (uint32_t)c->task.conn % s->o->gates;
+    c->task.lane = (uint32_t)(c->task.conn % s->o->gates);
     return c;
 }
 

@@ -13,12 +13,10 @@
 #define WHOLE_MS   1000000     /* ns */
 
 struct sim_command {
-    const struct admit_policy *policy;
-    uint64_t bound, connections, threads, seed, greedy, retries;
-    uint64_t target_ns, service_ns, refill_ns, away_ns, network_ns, duration_ns, deadline_ns, stall_ns, from_ns,
-        piece_ns;
+    struct sim_options o;
+    uint64_t connections, greedy, retries, service_ns, deadline_ns, from_ns;
     double load, critical, slower, burst;
-    bool exponential, overtake, greedy_critical;
+    bool greedy_critical;
     const char *json;
 };
 
@@ -27,7 +25,7 @@ static bool take_policy(void *into, const char *text)
     for (int id = 0; id < POLICY_ID_COUNT; id++) {
         const struct admit_policy *policy = admit_policy((enum policy_id)id);
         if (policy->when_full == ADMIT_HOLD || strcmp(policy->name, text) != 0) continue;
-        ((struct sim_command *)into)->policy = policy;
+        ((struct sim_command *)into)->o.policy = policy;
         return true;
     }
     return false;
@@ -37,8 +35,8 @@ static bool take_policy(void *into, const char *text)
 
 static const struct option_spec specs[] = {
     CUSTOM("policy", "NAME", "reject", take_policy, "reject, drop-oldest, codel, codel-rfc or adaptive"),
-    COUNT("bound", "N", "1024", bound, 1, 1 << 20, "queue.bound"),
-    DURATION("target", "0", target_ns, 0, 0, "queue.target; 0: not set"),
+    COUNT("bound", "N", "1024", o.bound, 1, 1 << 20, "queue.bound"),
+    DURATION("target", "0", o.target_ns, 0, 0, "queue.target; 0: not set"),
     REAL("load", "X", "2", load, "requests sent, as a multiple of what the server can do"),
     REAL("critical", "X", "0", critical, "of these, class=critical, in the same unit"),
     COUNT("greedy", "N", "0", greedy, 0, 100000,
@@ -46,23 +44,23 @@ static const struct option_spec specs[] = {
     FLAG("greedy-critical", greedy_critical, "these are class=critical"),
     REAL("burst", "X", "0", burst, "halfway, the load is X for a second; 0: it stays as it is"),
     DURATION("service", "250us", service_ns, 1, 0, "what a request takes"),
-    FLAG("exponential", exponential, "service times are exponentially distributed, not constant"),
+    FLAG("exponential", o.exponential, "service times are exponentially distributed, not constant"),
     REAL("slower", "X", "1", slower, "halfway, requests begin to take X times as long"),
-    DURATION("stall", "0", stall_ns, 0, 0, "halfway, the backend stands still for so long"),
+    DURATION("stall", "0", o.stall_ns, 0, 0, "halfway, the backend stands still for so long"),
     DURATION("deadline", "0", deadline_ns, 0, 0, "of every request; 0: none"),
     COUNT("retries", "N", "0", retries, 0, 1000, "who is refused sends again, at once, so often"),
     COUNT("connections", "N", "64", connections, 1, 100000, "of each class"),
-    FLAG("overtake", overtake, "a refusal does not wait for the answers of earlier requests of its connection"),
-    COUNT("threads", "N", "1", threads, 1, 64, "I/O threads"),
-    DURATION("refill", "20us", refill_ns, 0, 0, "from the end of a batch until its I/O thread sees it"),
-    DURATION("away", "0", away_ns, 0, 0,
+    FLAG("overtake", o.overtake, "a refusal does not wait for the answers of earlier requests of its connection"),
+    COUNT("threads", "N", "1", o.gates, 1, 64, "I/O threads"),
+    DURATION("refill", "20us", o.refill_ns, 0, 0, "from the end of a batch until its I/O thread sees it"),
+    DURATION("away", "0", o.away_ns, 0, 0,
              "every 10 ms on average, an I/O thread is kept from its core, for so long on average"),
-    DURATION("network", "100us", network_ns, 0, 0, "from a reply until its client sends again, where it does"),
-    DURATION("duration", "10", duration_ns, 1, 0, "simulated time; the first fifth is not measured"),
+    DURATION("network", "100us", o.network_ns, 0, 0, "from a reply until its client sends again, where it does"),
+    DURATION("duration", "10", o.duration_ns, 1, 0, "simulated time; the first fifth is not measured"),
     DURATION("from", "0", from_ns, 0, 0, "what is measured begins here, in place of the first fifth's end"),
-    DURATION("pieces", "0", piece_ns, 0, 0,
+    DURATION("pieces", "0", o.piece_ns, 0, 0,
              "the JSON result tells of pieces of time of this length too; 0: it does not"),
-    COUNT("seed", "N", "1", seed, 0, 0, "the same seed gives the same run"),
+    COUNT("seed", "N", "1", o.seed, 0, 0, "the same seed gives the same run"),
     TEXT("json", "FILE", NULL, json, "write the results there; - is standard output, in place of the table"),
 };
 
@@ -70,9 +68,9 @@ static const struct option_table table = {
     "The daemon's admission under a virtual clock, between simulated clients and a simulated backend.", specs,
     sizeof specs / sizeof specs[0]};
 
-static struct sim_stream *add_stream(struct sim_options *o, const struct sim_command *c, enum priority priority)
+static struct sim_stream *add_stream(struct sim_command *c, enum priority priority)
 {
-    struct sim_stream *stream = &o->streams[o->stream_count++];
+    struct sim_stream *stream = &c->o.streams[c->o.stream_count++];
     *stream = (struct sim_stream){
         .connections = (uint32_t)c->connections,
         .priority = priority,
@@ -83,50 +81,36 @@ static struct sim_stream *add_stream(struct sim_options *o, const struct sim_com
 }
 
 /* Poisson arrivals: `load` times the capacity, and where that is said, `burst` times for a second. */
-static void add_load(struct sim_options *o, const struct sim_command *c, enum priority priority, double load,
-                     double burst)
+static void add_load(struct sim_command *c, enum priority priority, double load, double burst)
 {
     double capacity = 1e9 / (double)c->service_ns;
     if (load <= 0) return;
-    struct arrival_plan *plan = &add_stream(o, c, priority)->plan;
+    struct arrival_plan *plan = &add_stream(c, priority)->plan;
     *plan = (struct arrival_plan){.law = ARRIVALS_POISSON, .count = 1, .steps = {{0, load * capacity}}};
     if (burst <= 0) return;
     plan->count = 3;
-    plan->steps[1] = (struct arrival_step){c->duration_ns / 2, burst * capacity};
-    plan->steps[2] = (struct arrival_step){c->duration_ns / 2 + BURST_NS, load * capacity};
+    plan->steps[1] = (struct arrival_step){c->o.duration_ns / 2, burst * capacity};
+    plan->steps[2] = (struct arrival_step){c->o.duration_ns / 2 + BURST_NS, load * capacity};
 }
 
-static struct sim_options options_of(const struct sim_command *c)
+/* What follows from the options. */
+static void complete(struct sim_command *c)
 {
-    struct sim_options o = {
-        .policy = c->policy,
-        .bound = (uint32_t)c->bound,
-        .target_ns = c->target_ns,
-        .gates = (uint32_t)c->threads,
-        .refill_ns = c->refill_ns,
-        .network_ns = c->network_ns,
-        .overtake = c->overtake,
-        .away_ns = c->away_ns,
-        .away_every_ns = AWAY_EVERY,
-        .exponential = c->exponential,
-        .step_count = 2,
-        .steps = {{0, c->service_ns}, {c->duration_ns / 2, (uint64_t)((double)c->service_ns * c->slower)}},
-        .stall_at_ns = c->duration_ns / 2,
-        .stall_ns = c->stall_ns,
-        .window_count = 1,
-        .windows = {{c->from_ns ? c->from_ns : c->duration_ns / WARM_UP, c->duration_ns}},
-        .piece_ns = c->piece_ns,
-        .duration_ns = c->duration_ns,
-        .seed = c->seed,
-    };
-    add_load(&o, c, PRIORITY_NORMAL, c->load - c->critical, c->burst);
-    add_load(&o, c, PRIORITY_CRITICAL, c->critical, 0);
-    if (!c->greedy) return o;
-    struct sim_stream *greedy = add_stream(&o, c, c->greedy_critical ? PRIORITY_CRITICAL : PRIORITY_NORMAL);
+    struct sim_options *o = &c->o;
+    o->away_every_ns = AWAY_EVERY;
+    o->step_count = 2;
+    o->steps[0].mean_ns = c->service_ns;
+    o->steps[1] = (struct sim_step){o->duration_ns / 2, (uint64_t)((double)c->service_ns * c->slower)};
+    o->stall_at_ns = o->duration_ns / 2;
+    o->window_count = 1;
+    o->windows[0] = (struct sim_window){c->from_ns ? c->from_ns : o->duration_ns / WARM_UP, o->duration_ns};
+    add_load(c, PRIORITY_NORMAL, c->load - c->critical, c->burst);
+    add_load(c, PRIORITY_CRITICAL, c->critical, 0);
+    if (!c->greedy) return;
+    struct sim_stream *greedy = add_stream(c, c->greedy_critical ? PRIORITY_CRITICAL : PRIORITY_NORMAL);
     greedy->connections = 1;
     greedy->depth = (uint32_t)c->greedy;
     greedy->retries = 0;
-    return o;
 }
 
 /* ---- results ---- */
@@ -180,8 +164,9 @@ static json_t *pieces_json(const struct sim_options *o, const struct sim_result 
     return list;
 }
 
-static json_t *results_json(const struct sim_command *c, const struct sim_options *o, const struct sim_result *r)
+static json_t *results_json(const struct sim_command *c, const struct sim_result *r)
 {
+    const struct sim_options *o = &c->o;
     json_t *results = json_pack(
         "{s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:o}", "goodput_per_s", sim_goodput(o, r, 0), "capacity_per_s",
         1e9 / (double)c->service_ns, "busy", (double)r->busy_ns[0] / measured_ns(o), "wasted_percent",
@@ -197,7 +182,7 @@ int simulate_main(int argc, char **argv)
     struct sim_command c = {0};
     json_t *options = options_parse(&table, argc, argv, &c);
 
-    if (options && c.from_ns >= c.duration_ns && c.from_ns > 0) {
+    if (options && c.from_ns >= c.o.duration_ns && c.from_ns > 0) {
         options_complain("simulate", "--from must be before the end, --duration");
         json_decref(options);
         options = NULL;
@@ -205,11 +190,11 @@ int simulate_main(int argc, char **argv)
     if (!options) return 2;
     FILE *file = c.json ? report_open(c.json) : NULL;
     json_t *document = report_head("simulation", argc, argv, options);
-    struct sim_options o = options_of(&c);
-    struct sim_result *r = !c.json || file ? sim_run(&o) : NULL;
+    complete(&c);
+    struct sim_result *r = !c.json || file ? sim_run(&c.o) : NULL;
     bool ok = r != NULL;
     if (r) {
-        json_t *results = results_json(&c, &o, r);
+        json_t *results = results_json(&c, r);
         json_object_set_new(document, "results", results);
         if (file != stdout) report_print(stdout, results);
         if (file) ok = report_write(document, file, c.json);

@@ -46,34 +46,16 @@ static bool make_names(struct run *r)
     return true;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* Marks the slow keys and finds the bound that makes the backend take the same for slow: that many keys have a
- * hash below it. */
+/* The bound of the hashes that the backend takes for slow, and which keys these are. */
 static bool choose_slow(struct run *r, const struct siphash_key *hash_key, uint32_t *below)
 {
     size_t count = r->options->keys;
-    size_t wanted = (size_t)((double)count * r->options->slow_percent / 100 + 0.5);
-    *below = 0;
+    *below = (uint32_t)(r->options->slow_percent / 100 * UINT32_MAX);
     if (r->options->slow_percent <= 0) return true;
     r->slow = calloc(count, sizeof *r->slow);
-    uint32_t *hashes = malloc(count * sizeof *hashes);
-    if (!r->slow || !hashes) {
-        free(hashes);
-        return false;
-    }
-    for (size_t i = 0; i < count; i++)
-        hashes[i] = (uint32_t)siphash13(hash_key, r->names[i].ptr, r->names[i].len);
-    qsort(hashes, count, sizeof *hashes, by_value);
-    *below = wanted < count ? hashes[wanted] : UINT32_MAX;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; r->slow && i < count; i++)
         r->slow[i] = (uint32_t)siphash13(hash_key, r->names[i].ptr, r->names[i].len) < *below;
-    free(hashes);
-    return true;
+    return r->slow != NULL;
 }
 
 /* ---- set up and tear down ---- */

@@ -4,7 +4,23 @@
 
 #include "bench/store/drive.h"
 #include "bench/store/options.h"
-#include "bench/store/usage.h"
+
+/* What the process and the machine have used so far. */
+struct usage {
+    uint64_t wall_ns; /* a monotonic clock */
+    uint64_t cpu_ns;  /* of the process */
+    uint64_t busy_ns; /* of all processors, by everybody on the machine; steps of some 10 ms; 0: not known */
+    uint64_t switches_voluntary, switches_involuntary; /* of the process */
+    /* Allocation requests of the process, as jemalloc counts them: what running threads allocated lately (some
+     * hundred requests each) may not be in it yet. */
+    uint64_t allocations;
+    bool allocations_known; /* it runs on jemalloc */
+};
+
+struct usage usage_now(void);
+
+/* What was used since then. */
+struct usage usage_since(const struct usage *before);
 
 struct run_result {
     uint32_t workers, threads;

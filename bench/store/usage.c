@@ -1,4 +1,5 @@
-#include "bench/store/usage.h"
+/* What the process and the machine have used so far. */
+#include "bench/store/run.h"
 
 #include <inttypes.h>
 #include <stddef.h>
