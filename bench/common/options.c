@@ -9,9 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HELP_COLUMN 28
-#define HELP_WIDTH  110
-
 bool options_complain(const char *command, const char *format, ...)
 {
     va_list args;
@@ -173,38 +170,15 @@ static int take(const struct option_table *table, int argc, char **argv, int i, 
     return 1 + next;
 }
 
-static void print_wrapped(const char *text, int column)
-{
-    while (*text) {
-        size_t word = strcspn(text, " ");
-        if (column > HELP_COLUMN && column + 1 + (int)word > HELP_WIDTH) {
-            printf("\n%*s", HELP_COLUMN, "");
-            column = HELP_COLUMN;
-        }
-        printf("%s%.*s", column > HELP_COLUMN ? " " : "", (int)word, text);
-        column += (int)word + (column > HELP_COLUMN);
-        text += word;
-        text += strspn(text, " ");
-    }
-    putchar('\n');
-}
-
 static void print_help(const struct option_table *table, const char *command)
 {
     printf("usage: sluice-bench %s [options]\n\n%s\n\n", command, table->purpose);
     for (size_t i = 0; i < table->count; i++) {
         const struct option_spec *spec = &table->specs[i];
-        const char *argument = spec->argument ? spec->argument : "";
-        char text[512];
-        int width = printf("  --%s%s%s", spec->name, *argument ? " " : "", argument);
-        if (width >= HELP_COLUMN) {
-            putchar('\n');
-            width = 0;
-        }
-        snprintf(text, sizeof text, "%s%s%s", spec->help, spec->preset ? "; default " : "",
-                 spec->preset ? spec->preset : "");
-        printf("%*s", HELP_COLUMN - width, "");
-        print_wrapped(text, HELP_COLUMN);
+        char left[64];
+        snprintf(left, sizeof left, "--%s %s", spec->name, spec->argument ? spec->argument : "");
+        printf("  %-25s %s%s%s\n", left, spec->help, spec->preset ? "; default " : "",
+               spec->preset ? spec->preset : "");
     }
 }
 

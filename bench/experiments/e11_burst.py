@@ -45,9 +45,8 @@ def draw(data):
     panel = plot.Panel("One of the bursts", "milliseconds after its end", "longest of the accepted in 5 ms (ms)",
                        logy=True, xrange=(-100, 150), yrange=(0.1, 100), key="top right")
     for r in data["rows"]:
-        at = r["starts"][0] + 1
-        panel.add(r["policy"], [(1000 * (t["at_s"] - at), t["max"] / 1e6) for t in r["timeline"]
-                                if -0.1 <= t["at_s"] - at <= 0.15 and t["count"]], overload.POLICIES[r["policy"]][2],
+        seen = [(1000 * (t["at_s"] - r["starts"][0] - 1), t["max"] / 1e6) for t in r["timeline"] if t["count"]]
+        panel.add(r["policy"], [(x, y) for x, y in seen if -100 <= x <= 150], overload.STYLES[r["policy"]],
                   points_shown=False)
     return [panel]
 

@@ -180,12 +180,9 @@ def draw(data):
                          yrange=(0, 120), key="bottom right", **common),
               plot.Panel("Latency of accepted requests", "offered load (times the peak)", "p99.9 (ms)",
                          yrange=(0, 10), key=None, **common)]
-    for s in data["series"]:
-        if s["connections"] == 64 and s["service"] == "constant":
-            style, rows = overload.POLICIES[s["policy"]][2], {float(f): r for f, r in s["rows"].items()}
-            panels[0].add(s["policy"], [(f, 100 * r["goodput"]) for f, r in rows.items()], style)
-            panels[1].add(s["policy"], [(f, r["p99_9"] / 1e6) for f, r in rows.items()], style)
-    return panels
+    rows = [{"policy": s["policy"], "load": float(load), **row} for s in data["series"] for load, row in s["rows"].items()
+            if s["connections"] == 64 and s["service"] == "constant"]
+    return plot.curves(panels, rows, overload.STYLES, "load", ("goodput", 0.01), ("p99_9", 1e6), series="policy")
 
 
 def cells(rows):

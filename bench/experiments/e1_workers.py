@@ -41,11 +41,8 @@ def draw(data):
     panels = [plot.Panel("Time per operation", "callers of the store", "ns per served operation", yrange=(1, 100000),
                          key="bottom right", **common),
               plot.Panel("Tail", "callers of the store", "p99.9 (µs)", key=None, **common)]
-    for name, (_, style, *_) in SERIES.items():
-        rows = [r for r in data["rows"] if r["series"] == name]
-        panels[0].add(name, [(r["workers"], r["ns_per_op"]) for r in rows], style)
-        panels[1].add(name, [(r["workers"], r["p99_9"] / 1e3) for r in rows], style)
-    return panels
+    styles = {name: style for name, (_, style, *_) in SERIES.items()}
+    return plot.curves(panels, data["rows"], styles, "workers", "ns_per_op", ("p99_9", 1e3))
 
 
 def table(data):

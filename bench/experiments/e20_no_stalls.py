@@ -12,6 +12,7 @@ as much memory, a piece at a time; or where the light load was not sent on time.
 import json
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -74,10 +75,9 @@ def fill(ctx, daemon, sessions, within):
 
 def bare_stalls(ctx, size):
     """The longest that this machine keeps a program that only touches and reads memory of this size."""
-    program = ctx.work / "bare_stalls"
-    subprocess.run(["cc", "-O2", "-o", program, Path(__file__).parent / "lib" / "bare_stalls.c"], check=True)
-    done = subprocess.run([program, str(size), str(ctx.pick(3, 10))], capture_output=True, timeout=120, check=True,
-                          preexec_fn=place.dies_with_us(ctx.places.work, first=True))
+    program = Path(__file__).parent / "lib" / "bare_stalls.py"
+    done = subprocess.run([sys.executable, program, str(size), str(ctx.pick(3, 10))], capture_output=True, timeout=120,
+                          check=True, preexec_fn=place.dies_with_us(ctx.places.work, first=True))
     return json.loads(done.stdout)
 
 

@@ -39,11 +39,8 @@ def draw(data):
               plot.Panel("Latency of accepted requests", "offered load (times capacity)",
                          f"{tail.replace('_', '.')} (ms) after {seconds:.0f} s of load", logy=True, yrange=(1, 50000),
                          key=None, **common)]
-    for name in overload.CONTENDERS:
-        rows = [r for r in data["rows"] if r["series"] == name]
-        panels[0].add(name, [(r["factor"], 100 * r["share"]) for r in rows], name)
-        panels[1].add(name, [(r["factor"], r[tail] / 1e6 if r[tail] else None) for r in rows], name)
-    return panels
+    styles = {name: name for name in overload.CONTENDERS}
+    return plot.curves(panels, data["rows"], styles, "factor", ("share", 0.01), (tail, 1e6))
 
 
 def table(data):

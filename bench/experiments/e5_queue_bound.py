@@ -34,11 +34,9 @@ def draw(data):
     panels = [plot.Panel("Refused", "queue.bound", "% of requests", yrange=(0, None), key="top right", **common),
               plot.Panel("Goodput", "queue.bound", "% of capacity", yrange=(60, 102), key=None, **common),
               plot.Panel("Accepted requests", "queue.bound", "p99 (ms)", logy=True, key="on top left", **common)]
-    for factor, style in FACTORS.items():
-        rows, name = [r for r in data["rows"] if r["factor"] == factor], f"{factor:g} × capacity"
-        panels[0].add(name, [(r["bound"], 100 * r["refused_share"]) for r in rows], style)
-        panels[1].add(name, [(r["bound"], 100 * r["share"]) for r in rows], style)
-        panels[2].add(None, [(r["bound"], r["p99"] / 1e6) for r in rows], style)
+    rows = [{**r, "load": f"{r['factor']:g} × capacity"} for r in data["rows"]]
+    plot.curves(panels, rows, {f"{f:g} × capacity": style for f, style in FACTORS.items()}, "bound",
+                ("refused_share", 0.01), ("share", 0.01), ("p99", 1e6), series="load")
     panels[2].add("bound × service time", [(b, b * 1e3 / data["capacity_per_s"]) for b in bounds], "theory",
                   points_shown=False, dashed=True)
     return panels

@@ -29,11 +29,9 @@ def draw(data):
     panels = [plot.Panel(f"Throughput, {work}", "threads", "operations per second (millions)", yrange=(0, None),
                          key=key, **common) for work, key in zip(WORK_NS, ("top left", "on bottom left"))]
     panels.append(plot.Panel("Tail, 2 µs of work", "threads", "p99.9 (µs)", logy=True, key=None, **common))
-    for panel, work, field, unit in zip(panels, [*WORK_NS, "2 µs of work"], ("ops_per_s", "ops_per_s", "p99_9"),
-                                        (1e6, 1e6, 1e3)):
-        for backend in LOCKS:
-            panel.add(backend, [(r["workers"], r[field] / unit) for r in data["rows"]
-                                if r["work"] == work and r["backend"] == backend], backend)
+    for panel, work, field in zip(panels, [*WORK_NS, "2 µs of work"], [("ops_per_s", 1e6)] * 2 + [("p99_9", 1e3)]):
+        plot.curves([panel], [r for r in data["rows"] if r["work"] == work], {lock: lock for lock in LOCKS}, "workers",
+                    field, series="backend")
     return panels
 
 

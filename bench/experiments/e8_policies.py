@@ -68,11 +68,8 @@ def draw(data):
                              "executed and answered (% of the peak)", yrange=(0, 120), key="bottom right", **common),
                   plot.Panel("Latency of accepted requests", "offered load (times the peak)", "p99.9 (ms)", logy=True,
                              yrange=(0.3, 20000), key=None, **common)]
-        for policy, (_, _, style) in overload.POLICIES.items():
-            rows = series(data, policy, connections).items()
-            if rows:
-                panels[0].add(policy, [(f, 100 * r["share"]) for f, r in rows], style)
-                panels[1].add(policy, [(f, r["p99_9"] / 1e6 if r["p99_9"] else None) for f, r in rows], style)
+        plot.curves(panels, [r for r in data["rows"] if str(r["connections"]) == connections], overload.STYLES, "factor",
+                    ("share", 0.01), ("p99_9", 1e6), series="policy")
         figures["" if connections == "64" else f"-{connections}"] = panels
     return figures
 

@@ -45,18 +45,16 @@ void channel_free(struct channel *ch)
     *ch = (struct channel){.fd = -1};
 }
 
-void channel_attach(struct channel *ch, int fd, enum channel_state state)
+void channel_attach(struct channel *ch, int fd)
 {
     assert(ch->fd < 0);
     ch->fd = fd;
-    ch->state = state;
 }
 
 void channel_detach(struct channel *ch)
 {
     if (ch->fd >= 0) close(ch->fd);
     ch->fd = -1;
-    ch->state = CHANNEL_DOWN;
     ch->wants_output = false;
     ch->out.len = ch->written = 0;
     ch->in_start = ch->in_end = 0;

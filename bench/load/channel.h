@@ -35,15 +35,8 @@ enum channel_status {
     CHANNEL_GONE,    /* the connection has ended, or memory is out */
 };
 
-enum channel_state {
-    CHANNEL_DOWN,       /* no socket; a new attempt is due at retry_ns */
-    CHANNEL_CONNECTING, /* wait for writable */
-    CHANNEL_UP,
-};
-
 struct channel {
-    int fd;
-    enum channel_state state;
+    int fd;            /* -1: no socket; a new attempt is due at retry_ns */
     bool dirty;        /* has output, and stands in the generator's list of those to flush */
     bool wants_output; /* registered for writability */
     uint64_t retry_ns;
@@ -59,7 +52,7 @@ bool channel_init(struct channel *ch);
 void channel_free(struct channel *ch);
 
 /* Begins anew on this non-blocking socket, which the channel owns from now on. */
-void channel_attach(struct channel *ch, int fd, enum channel_state state);
+void channel_attach(struct channel *ch, int fd);
 
 /* Closes the socket and forgets all bytes. */
 void channel_detach(struct channel *ch);

@@ -35,17 +35,23 @@ bool generator_register(struct generator *g, uint32_t lane, int operation)
     return epoll_ctl(g->epoll, operation, ch->fd, &event) == 0;
 }
 
+bool generator_connect(struct generator *g, uint32_t lane, unsigned timeout_ms)
+{
+    struct channel *ch = &g->channels[lane];
+    int fd = target_connect(&g->shared->settings->target, timeout_ms);
+
+    if (fd < 0) return false;
+    channel_attach(ch, fd);
+    if (fcntl(fd, F_SETFL, O_NONBLOCK) == 0 && generator_register(g, lane, EPOLL_CTL_ADD)) return true;
+    channel_detach(ch);
+    return false;
+}
+
 static bool connect_all(struct generator *g)
 {
-    const struct target *target = &g->shared->settings->target;
-
     for (uint32_t i = 0; i < g->lanes; i++) {
-        int fd = target_connect(target, CONNECT_TIMEOUT_MS);
-        if (fd < 0) return complain_unreachable(target->text, errno);
-        channel_attach(&g->channels[i], fd, CHANNEL_UP);
-        if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0 || !generator_register(g, i, EPOLL_CTL_ADD)) {
-            return complain("epoll", errno);
-        }
+        if (generator_connect(g, i, CONNECT_TIMEOUT_MS)) continue;
+        return complain_unreachable(g->shared->settings->target.text, errno);
     }
     return true;
 }

@@ -55,5 +55,7 @@ uint64_t generator_cpu_ns(const struct generator *g);
  * for reading, and for writing as channel.wants_output says. */
 void *generator_run(void *arg);
 bool generator_register(struct generator *g, uint32_t lane, int operation);
+/* Connects the lane and registers its socket. False: errno says why. */
+bool generator_connect(struct generator *g, uint32_t lane, unsigned timeout_ms);
 
 #endif

@@ -14,7 +14,6 @@
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,6 +25,7 @@
 #define EVENTS        64
 #define TURN_REQUESTS 256        /* taken before they are flushed: the first must not wait long for the last */
 #define RETRY_NS      100000000U /* between two attempts to connect */
+#define RETRY_TIMEOUT 20         /* ms that one may take */
 #define SPIN_TURN_MAX 2000U   /* ns; a turn of spinning that took longer was interrupted: that is no CPU of ours */
 #define SHORT_SLICE   100000U /* ns: the shortest there is */
 #define LONGEST_WAIT  20000000U /* ns; then look at `until` and `abort` again */
@@ -41,42 +41,25 @@ static void go_down(struct generator *g, uint32_t lane, uint64_t now)
 {
     struct channel *ch = &g->channels[lane];
 
-    if (ch->state == CHANNEL_UP) counter_add(&g->tally->lost, 1);
+    counter_add(&g->tally->lost, 1);
     channel_detach(ch);
     ch->retry_ns = now + RETRY_NS;
     core_lost(g->core, lane);
     g->down_count++;
 }
 
-static void come_up(struct generator *g, uint32_t lane, uint64_t now)
-{
-    struct channel *ch = &g->channels[lane];
-    int error = 0;
-    socklen_t size = sizeof(error);
-
-    if (getsockopt(ch->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error) {
-        go_down(g, lane, now);
-        return;
-    }
-    ch->state = CHANNEL_UP;
-    ch->wants_output = false;
-    (void)generator_register(g, lane, EPOLL_CTL_MOD);
-    counter_add(&g->tally->reconnected, 1);
-    core_release(g->core, lane, CORE_HOLD_DOWN, now);
-}
-
+/* Tries to make lost connections anew. On loopback that is done, or refused, at once; else it holds up the others.
+ */
 static void reconnect(struct generator *g, uint64_t now)
 {
     for (uint32_t i = 0; g->down_count > 0 && i < g->lanes; i++) {
         struct channel *ch = &g->channels[i];
-        if (ch->state != CHANNEL_DOWN || ch->retry_ns > now) continue;
+        if (ch->fd >= 0 || ch->retry_ns > now) continue;
         ch->retry_ns = now + RETRY_NS;
-        int fd = target_connect_start(&g->shared->settings->target);
-        if (fd < 0) continue;
-        channel_attach(ch, fd, CHANNEL_CONNECTING);
-        ch->wants_output = true;
+        if (!generator_connect(g, i, RETRY_TIMEOUT)) continue;
         g->down_count--;
-        if (!generator_register(g, i, EPOLL_CTL_ADD)) go_down(g, i, now);
+        counter_add(&g->tally->reconnected, 1);
+        core_release(g->core, i, CORE_HOLD_DOWN, now);
     }
 }
 
@@ -86,7 +69,7 @@ static void flush(struct generator *g, uint32_t lane)
 {
     struct channel *ch = &g->channels[lane];
 
-    if (ch->state != CHANNEL_UP) return;
+    if (ch->fd < 0) return;
     uint64_t now = now_ns();
     core_flushed(g->core, lane, now);
     enum channel_status status = channel_flush(ch);
@@ -230,12 +213,8 @@ static void handle(struct generator *g, const struct epoll_event *event)
     uint32_t lane = event->data.u32;
     struct channel *ch = &g->channels[lane];
 
-    if (ch->state == CHANNEL_CONNECTING) {
-        come_up(g, lane, now_ns());
-        return;
-    }
-    if (ch->state == CHANNEL_UP && (event->events & EPOLLOUT)) flush(g, lane);
-    if (ch->state == CHANNEL_UP && (event->events & (EPOLLIN | EPOLLHUP | EPOLLERR))) receive(g, lane);
+    if (ch->fd >= 0 && (event->events & EPOLLOUT)) flush(g, lane);
+    if (ch->fd >= 0 && (event->events & (EPOLLIN | EPOLLHUP | EPOLLERR))) receive(g, lane);
     uint64_t now = now_ns();
     if (core_next_due(g->core) <= now) send_due(g, now);
     flush_dirty(g); /* refused requests that are tried again */

@@ -76,42 +76,17 @@ bool target_url(struct target *t, const char *url, unsigned default_port, char *
     return authority(t, url, default_port, error, error_size);
 }
 
-static int open_socket(const struct target *t, int flags)
-{
-    int fd = socket(t->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | flags, 0), on = 1;
-
-    if (fd >= 0 && t->address.ss_family != AF_UNIX) {
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    }
-    return fd;
-}
-
-static int close_with(int fd, int error)
-{
-    close(fd);
-    errno = error;
-    return -1;
-}
-
 int target_connect(const struct target *t, unsigned timeout_ms)
 {
-    int fd = open_socket(t, 0);
+    int fd = socket(t->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
     struct timeval limit = {.tv_sec = timeout_ms / 1000, .tv_usec = (suseconds_t)(timeout_ms % 1000) * 1000};
 
     if (fd < 0) return -1;
-    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)); /* also bounds the connect */
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-    if (connect(fd, (const struct sockaddr *)&t->address, t->address_len) != 0) return close_with(fd, errno);
-    return fd;
-}
-
-int target_connect_start(const struct target *t)
-{
-    int fd = open_socket(t, SOCK_NONBLOCK);
-
-    if (fd < 0) return -1;
-    if (connect(fd, (const struct sockaddr *)&t->address, t->address_len) != 0 && errno != EINPROGRESS) {
-        return close_with(fd, errno);
-    }
-    return fd;
+    if (t->address.ss_family != AF_UNIX) (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit); /* also bounds the connect */
+    if (connect(fd, (const struct sockaddr *)&t->address, t->address_len) == 0) return fd;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
 }

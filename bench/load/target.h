@@ -21,10 +21,7 @@ bool target_unix(struct target *t, const char *path, char *error, size_t error_s
 /* sluice://host[:port], host:port, or unix:/path. */
 bool target_url(struct target *t, const char *url, unsigned default_port, char *error, size_t error_size);
 
-/* A connected blocking socket that gives up reads and writes after `timeout_ms`; -1 and errno. */
+/* A connected blocking socket, after `timeout_ms` at most; -1 and errno. */
 int target_connect(const struct target *t, unsigned timeout_ms);
-
-/* A non-blocking socket whose connect is under way or done; writable when it is over. -1 and errno. */
-int target_connect_start(const struct target *t);
 
 #endif

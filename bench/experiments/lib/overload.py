@@ -23,6 +23,7 @@ POLICIES = {
     "codel-rfc": ({"queue.policy": "codel-rfc"}, None, "mutex, 4 workers"),
     "adaptive": ({"queue.policy": "adaptive"}, 20 * SERVICE_NS, "extra"),
 }
+STYLES = {name: style for name, (_, _, style) in POLICIES.items()}
 REFUSING = ["reject", "drop-oldest", "codel", "adaptive"]  # those that promise a tail
 # Room for all that a connection may have in flight here, so that queue.bound alone decides.
 ROOM = {"limits.output_soft": "256MiB", "limits.output_hard": "2GiB"}

@@ -58,6 +58,22 @@ class Panel:
         return "\n".join(blocks + self.lines + ["plot " + ", \\\n     ".join(plots)])
 
 
+def curves(panels, rows, styles, x, *fields, series="series", **how):
+    """Adds to each panel a curve for every series of `styles` (name: style) that has rows: the rows' `x` against the
+    panel's field, which is a name, (name, what to divide by), or a function of the row."""
+    def value(row, field):
+        if callable(field):
+            return field(row)
+        name, unit = (field, 1) if isinstance(field, str) else field
+        return None if row[name] is None else row[name] / unit
+    for name, style in styles.items():
+        own = [r for r in rows if r[series] == name]
+        for panel, field in zip(panels, fields):
+            if own:
+                panel.add(name, [(r[x], value(r, field)) for r in own], style, **how)
+    return panels
+
+
 def span(limits):
     if limits is None:
         return "*:*"
