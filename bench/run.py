@@ -41,8 +41,8 @@ def stem(number):
     return EXPERIMENTS[number].replace("e", "", 1).replace("_", "-")
 
 
-def command_of(mode, number):
-    return f"bench/run.py {mode} --only {number}"
+def path_of(number, out):
+    return out / f"{stem(number)}.json"
 
 
 def plots_of(module, data, number, out):
@@ -55,53 +55,52 @@ def plots_of(module, data, number, out):
 
 def draw(number, out):
     """Plots and table from the JSON in `out`."""
-    module, path = load(number), out / f"{stem(number)}.json"
-    record = json.loads(path.read_text())
+    module, record = load(number), json.loads(path_of(number, out).read_text())
     plots = plots_of(module, record["data"], number, out)
     lines = [f"# {number}. {module.TITLE}\n", module.__doc__.strip() + "\n"]
     lines += [f"![{module.TITLE}]({plot.name})\n" for plot in plots]
     lines.append(module.table(record["data"]))
     if record.get("goals"):
         lines.append(goals_table(record["goals"], module))
-    lines.append(f"`{command_of(record['mode'], number)}`, {record['date']}, {record['machine_text']}; "
+    lines.append(f"`{record['command']}`, {record['date']}, {record['machine_text']}; "
                  f"{record['placement']}.")
     lines.append(record.get("quiet", ""))
     (out / f"{stem(number)}.md").write_text("\n".join(lines) + "\n")
     return plots
 
 
-def quiet_text(runs, load):
+def quiet_text(runs, load_average):
     """What must be known of the machine to judge the figures."""
     noise = sorted(disturbed_by(r) for r in runs) or [0.0]
     void = sum(bool(r["results"]["generator"]["reasons"]) for r in runs if "generator" in r["results"])
     high = " **The machine was not quiet.**" if noise[len(noise) // 2] > QUIET else ""
-    return (f"Load average before it: {load:.2f}; others used {noise[len(noise) // 2]:.2f} cores in the median run, "
+    return (f"Load average before it: {load_average:.2f}; others used {noise[len(noise) // 2]:.2f} cores in the median run, "
             f"{noise[-1]:.2f} at most.{high} {void} of {len(runs)} runs are void by the rule for the load generator "
             f"(p99 of its send lag over 50 µs, or over 70 % of a core).")
 
 
-def measure(number, mode, build, out, args, shared):
-    module, started = load(number), time.monotonic()
-    info, load_average = place.machine(), os.getloadavg()[0]
+def measure(number, build, args, shared):
+    module, started, load_average = load(number), time.monotonic(), os.getloadavg()[0]
+    info, mode = place.machine(), args.mode
     print(f"{number}. {module.TITLE}", flush=True)
-    kept = out / f"{stem(number)}.{mode}.part"
+    kept = args.out / f"{stem(number)}.{mode}.part"
     if not args.resume:
         kept.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix="sluice-bench-") as folder:
         ctx = Context(build, mode == "full", folder, soak=args.soak, kept=kept, shared=shared)
         data = module.measure(ctx)
+    seconds = round(time.monotonic() - started, 1)
+    simulated = "A simulation: the same figures on every machine."
     record = {
         "experiment": number, "title": module.TITLE, "question": module.__doc__.strip(), "mode": mode,
-        "command": command_of(mode, number), "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "machine": info, "machine_text": place.machine_text(info), "placement": str(ctx.places),
-        "seconds": round(time.monotonic() - started, 1), "data": data, "goals": ctx.goals,
-        "load_average_before": load_average, "quiet": quiet_text(ctx.runs, load_average), "runs": ctx.runs,
+        "command": f"bench/run.py {mode} --only {number}", "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "machine": info, "machine_text": place.machine_text(info), "placement": str(ctx.places), "seconds": seconds,
+        "data": data, "goals": ctx.goals, "load_average_before": load_average,
+        "quiet": simulated if is_simulated(module) else quiet_text(ctx.runs, load_average), "runs": ctx.runs,
     }
-    if is_simulated(module):
-        record["quiet"] = "A simulation: the same figures on every machine."
-    (out / f"{stem(number)}.json").write_text(json.dumps(record, indent=1) + "\n")
+    path_of(number, args.out).write_text(json.dumps(record, indent=1) + "\n")
     kept.unlink(missing_ok=True)
-    return record["seconds"]
+    print(f"    {seconds:.0f} s", flush=True)
 
 
 def fill_in(page, number, text_lines):
@@ -115,7 +114,7 @@ def fill_in(page, number, text_lines):
 
 def publish(number, out):
     """Puts results into docs/overload.md, docs/performance.md and README.md, and their plots into docs/img."""
-    module, record = load(number), json.loads((out / f"{stem(number)}.json").read_text())
+    module, record = load(number), json.loads(path_of(number, out).read_text())
     if "goals" not in record or not record["goals"]:
         return
     names = [plot.name.split("-", 1)[1] for plot in plots_of(module, record["data"], number, out)]
@@ -168,11 +167,6 @@ def parse():
     return parser.parse_args(), Path(build)
 
 
-def is_measured(number, mode, out):
-    path = out / f"{stem(number)}.json"
-    return path.exists() and json.loads(path.read_text())["mode"] == mode
-
-
 def main():
     args, build = parse()
     args.out.mkdir(parents=True, exist_ok=True)
@@ -180,10 +174,11 @@ def main():
     if not shutil.which("gnuplot"):
         print("gnuplot is not there: results are written without plots", file=sys.stderr)
     for number in args.only:
-        there = (args.out / f"{stem(number)}.json").exists()
+        path = path_of(number, args.out)
+        there, kept = path.exists(), args.resume and path.exists() and json.loads(path.read_text())["mode"] == args.mode
         try:
-            if args.mode in ("short", "full") and not (args.resume and is_measured(number, args.mode, args.out)):
-                print(f"    {measure(number, args.mode, build, args.out, args, shared):.0f} s", flush=True)
+            if args.mode in ("short", "full") and not kept:
+                measure(number, build, args, shared)
                 draw(number, args.out)
             elif args.mode in ("plot", "publish") and there:
                 {"plot": draw, "publish": publish}[args.mode](number, args.out)

@@ -105,7 +105,7 @@ class Context:
         process = subprocess.Popen([str(self.build / "sluice-bench"), *args, "--json", str(path)],
                                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                    preexec_fn=place.dies_with_us(*(where or (None, True))))
-        return process, path, place.Disturbance(pid).start()
+        return process, path, place.disturbance(pid)
 
     @staticmethod
     def _wait(started, seconds, label):
@@ -118,15 +118,15 @@ class Context:
             raise Failed(f"{label}: sluice-bench did not end in time") from None
         if process.returncode != 0:
             raise Failed(f"{label}: {errors.decode(errors='replace').strip()}")
-        return {**json.loads(path.read_text()), "disturbance": seen.stop()}
+        return {**json.loads(path.read_text()), "disturbance": seen()}
 
     def _wait_for_quiet(self):
         """In the full set, gives others a while to come to an end; in all no more than PATIENCE."""
         while self.full and self.patience > 0:
-            seen = place.Disturbance().start()
+            seen = place.disturbance()
             time.sleep(0.25)
             self.patience -= 0.25
-            if sum(seen.stop().values()) <= QUIET:
+            if sum(seen().values()) <= QUIET:
                 return
 
     def _quietest(self, attempt, label, tries=None):
