@@ -15,7 +15,7 @@ enum option_kind {
     OPTION_FLAG,     /* bool; takes no value */
     OPTION_TEXT,     /* const char *, borrowed from argv */
     OPTION_COUNT,    /* uint64_t: 1000, 50k, 2M, 1G (thousands) */
-    OPTION_REAL,     /* double, not negative */
+    OPTION_REAL,     /* double, not negative; with the same units */
     OPTION_DURATION, /* uint64_t in ns: 10 (seconds), 500ms, 20us, 100ns, 2m */
     OPTION_CUSTOM,   /* `take` */
 };

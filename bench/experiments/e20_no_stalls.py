@@ -54,7 +54,7 @@ class Phases:
     def run(self, phase, work, fill=False):
         light = self.ctx.start(self.daemon, LIGHT + ["--fill"] * fill, "light.json")
         time.sleep(1.0)  # it has filled its few keys
-        put_off, before, began = PutOff(self.daemon.pid).start(), self._turns(), time.monotonic()
+        put_off, before, began = PutOff(self.daemon.pid), self._turns(), time.monotonic()
         try:
             work()
         finally:

@@ -21,24 +21,6 @@ struct raw {
     enum arrival_law law;
 };
 
-static bool take_rate_text(const char *text, double *out)
-{
-    uint64_t n = 0;
-
-    if (options_real(text, out)) return true;
-    if (!options_count(text, &n)) return false;
-    *out = (double)n;
-    return true;
-}
-
-static bool take_rate(void *into, const char *text)
-{
-    struct raw *raw = into;
-
-    raw->s.open_loop = true;
-    return take_rate_text(text, &raw->s.rate) && raw->s.rate > 0;
-}
-
 static bool take_law(void *into, const char *text)
 {
     return arrivals_parse_law(text, &((struct raw *)into)->law);
@@ -51,7 +33,7 @@ static bool take_step(struct raw *raw, char *text)
 
     if (!colon || raw->steps_count == ARRIVALS_STEPS_MAX - 1) return false;
     *colon = '\0';
-    if (!options_duration(text, &step.at_ns) || !take_rate_text(colon + 1, &step.rate)) return false;
+    if (!options_duration(text, &step.at_ns) || !options_real(colon + 1, &step.rate)) return false;
     if (raw->steps_count > 0 && step.at_ns <= raw->steps[raw->steps_count - 1].at_ns) return false;
     raw->steps[raw->steps_count++] = step;
     return true;
@@ -117,8 +99,8 @@ static const struct option_spec specs[] = {
           "connections, shared out among the threads"),
     COUNT("threads", "N", "1", s.threads, 1, LOAD_THREADS_MAX, "generator threads"),
     COUNT("depth", "N", "1", s.depth, 1, 100000, "closed loop: requests in flight per connection"),
-    CUSTOM("rate", "R", NULL, take_rate,
-           "open loop: requests per second in all, sent on time whether or not replies come (200k, 1.5M)"),
+    REAL("rate", "R", NULL, s.rate,
+         "open loop: requests per second in all, sent on time whether or not replies come (200k, 1.5M)"),
     CUSTOM("arrivals", "LAW", "poisson", take_law, "open loop: poisson or constant"),
     CUSTOM("step", "AT:RATE,...", NULL, take_steps,
            "open loop: another rate from AT on, counted from the start of the measuring"),
@@ -216,6 +198,7 @@ static bool finish(struct raw *raw)
     if (!find_target(raw)) return false;
     if (s->threads > s->connections) return complain("there must be a connection for every thread");
     if (s->count && s->count < s->threads) return complain("--count is less than --threads");
+    s->open_loop = s->rate > 0;
     if (raw->steps_count > 0 && !s->open_loop) return complain("--step needs --rate");
     if (s->open_loop) make_plan(raw);
     s->deadline_ms = raw->deadline_ns / MS;

@@ -1,7 +1,6 @@
 """How long does the system keep the daemon's threads from running while they are ready to?"""
 
 import threading
-import time
 from pathlib import Path
 
 from . import place
@@ -10,36 +9,27 @@ SAMPLE_S = 0.01
 
 
 class PutOff:
-    """From start() to stop(), by the kernel's count of what each thread has waited for a processor, looked at every
+    """From its making to stop(), by the kernel's count of what each thread has waited for a processor, looked at every
     10 ms: the most within one such piece, where what ended in it counts whole."""
 
     def __init__(self, pid):
         self.longest_ns, self._ended = 0, threading.Event()
-        self._files = []
-        for tid, comm in place.threads(pid):
-            path = Path(f"/proc/{pid}/task/{tid}/schedstat")
-            if comm.startswith("sluice-") and path.exists():
-                self._files.append(path.open())
+        paths = [Path(f"/proc/{pid}/task/{tid}/schedstat") for tid, comm in place.threads(pid) if comm.startswith("sluice-")]
+        self._files = [path.open() for path in paths if path.exists()]
         self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
 
     def _waited_ns(self):
-        waited = []
         for file in self._files:
             file.seek(0)
-            waited.append(int(file.read().split()[1]))
-        return waited
+        return [int(file.read().split()[1]) for file in self._files]
 
     def _watch(self):
         before = self._waited_ns()
-        while not self._ended.is_set():
-            time.sleep(SAMPLE_S)
+        while not self._ended.wait(SAMPLE_S):
             after = self._waited_ns()
             self.longest_ns = max([self.longest_ns, *(b - a for a, b in zip(before, after))])
             before = after
-
-    def start(self):
-        self._thread.start()
-        return self
 
     def stop(self):
         """Nanoseconds; None where the kernel does not count."""
