@@ -8,6 +8,7 @@
 
 #include "bench/commands.h"
 #include "bench/common/options.h"
+#include "bench/common/report.h"
 #include "daemon/net/server.h"
 #include "proto/number.h"
 #include "proto/text/text.h"
@@ -92,7 +93,7 @@ static bool serve(const struct null_options *o, struct slice *value)
     struct server *server = value->ptr ? server_create(&options, &why) : NULL;
     bool ok = server && server_listen(server, "text", &o->address, &codec_text, error, sizeof error);
 
-    if (!ok) fprintf(stderr, "sluice-bench null-server: %s\n", server ? error : why);
+    if (!ok) report_fail("null-server: %s", server ? error : why);
     if (ok) server_run(server);
     if (server && !ok) server_stop(server);
     if (server) server_free(server);

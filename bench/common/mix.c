@@ -1,29 +1,25 @@
 #include "bench/common/workload.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "bench/common/options.h"
+#include "proto/number.h"
 
 #define WEIGHT_MAX 1000000
 
-/* One "name=weight" of `len` bytes. */
-static bool parse_part(const char *part, size_t len, uint32_t weights[])
+/* One "name=weight". */
+static bool parse_part(char *part, uint32_t weights[])
 {
-    const char *equals = memchr(part, '=', len);
-    uint32_t weight = 0;
+    char *equals = strchr(part, '=');
+    uint64_t weight = 0;
 
-    if (!equals || equals + 1 == part + len) return false;
-    for (const char *p = equals + 1; p < part + len; p++) {
-        if (*p < '0' || *p > '9') return false;
-        weight = weight * 10 + (uint32_t)(*p - '0');
-        if (weight > WEIGHT_MAX) return false;
-    }
+    if (!equals || !number_parse(slice_text(equals + 1), WEIGHT_MAX, &weight)) return false;
+    *equals = '\0';
     for (unsigned op = 0; op <= OP_TOUCH; op++) {
-        const char *name = op_name((enum op)op);
-        if (strlen(name) == (size_t)(equals - part) && memcmp(name, part, strlen(name)) == 0) {
-            weights[op] = weight;
-            return true;
-        }
+        if (strcmp(op_name((enum op)op), part) != 0) continue;
+        weights[op] = (uint32_t)weight;
+        return true;
     }
     return false;
 }
@@ -31,19 +27,17 @@ static bool parse_part(const char *part, size_t len, uint32_t weights[])
 bool mix_parse(const char *text, struct mix *out)
 {
     uint32_t weights[OP_TOUCH + 1] = {0};
-
-    for (;;) {
-        size_t len = strcspn(text, ",");
-        if (!parse_part(text, len, weights)) return false;
-        if (text[len] == '\0') break;
-        text += len + 1;
-    }
     struct mix m = {0};
+    char part[32];
+
+    while (options_item(&text, part, sizeof part)) {
+        if (!parse_part(part, weights)) return false;
+    }
     for (unsigned op = 0; op <= OP_TOUCH; op++) {
         m.total += weights[op];
         m.upto[op] = m.total;
     }
-    if (m.total == 0) return false;
+    if (text || m.total == 0) return false;
     *out = m;
     return true;
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -45,9 +46,11 @@ static json_t *machine(void)
 
 static json_t *must(json_t *json)
 {
-    if (json) return json;
-    fprintf(stderr, "sluice-bench: out of memory\n");
-    exit(1);
+    if (!json) {
+        report_fail("out of memory");
+        exit(1);
+    }
+    return json;
 }
 
 json_t *report_head(const char *kind, int argc, char **argv, json_t *options)
@@ -70,10 +73,21 @@ json_t *report_head(const char *kind, int argc, char **argv, json_t *options)
 
 /* ---- files ---- */
 
-static bool complain(const char *path)
+bool report_fail(const char *format, ...)
 {
-    fprintf(stderr, "sluice-bench: cannot write %s: %s\n", path, strerror(errno));
+    va_list args;
+
+    fputs("sluice-bench: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
     return false;
+}
+
+static bool unwritable(const char *path)
+{
+    return report_fail("cannot write %s: %s", path, strerror(errno));
 }
 
 FILE *report_open(const char *path)
@@ -83,7 +97,7 @@ FILE *report_open(const char *path)
     FILE *f = fd < 0 ? NULL : fdopen(fd, "w"); /* which empties nothing */
 
     if (!f) {
-        complain(path);
+        unwritable(path);
         if (fd >= 0) close(fd);
     }
     return f;
@@ -96,7 +110,7 @@ bool report_write(const json_t *json, FILE *f, const char *path)
 
     ok = json_dumpf(json, f, JSON_INDENT(2) | JSON_REAL_PRECISION(10)) == 0 && fputc('\n', f) != EOF && ok;
     ok = (f == stdout ? fflush(f) : fclose(f)) == 0 && ok;
-    return ok || complain(path);
+    return ok || unwritable(path);
 }
 
 /* ---- latencies ---- */

@@ -14,6 +14,9 @@
 
 #include "daemon/base/histogram.h"
 
+/* Says on standard error what went wrong, and what to do about it. Always false. */
+bool report_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* {"tool", "version", "kind", "command": [...], "date", "machine": {"cpus", "cpu_model", "kernel", ...}, "seed",
  * "options"}; the caller adds "results". Takes over `options`, which has the seed. */
 json_t *report_head(const char *kind, int argc, char **argv, json_t *options);

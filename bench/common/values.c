@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bench/common/report.h"
+
 #define FILE_PREFIX "file:"
 
 struct values {
@@ -18,12 +20,6 @@ struct values {
     struct slice *documents; /* without line ends */
     size_t count;            /* of documents; 0: made-up values */
 };
-
-static bool complain(char *error, size_t error_size, const char *text)
-{
-    snprintf(error, error_size, "%s", text);
-    return false;
-}
 
 static void fill_printable(char *out, size_t len, uint64_t seed)
 {
@@ -51,21 +47,20 @@ static bool parse_sizes(const char *text, size_t *min, size_t *max)
     return true;
 }
 
-static bool make_up(struct values *v, const char *text, uint64_t seed, char *error, size_t error_size)
+static bool make_up(struct values *v, const char *text, uint64_t seed)
 {
     if (!parse_sizes(text, &v->min, &v->max)) {
-        snprintf(error, error_size, "a value is a size, MIN-MAX (up to %u bytes) or file:PATH", VALUES_SIZE_MAX);
-        return false;
+        return report_fail("--value is a size, MIN-MAX (up to %u bytes) or file:PATH", VALUES_SIZE_MAX);
     }
     v->block_size = v->max + 4096; /* values start at different places, so that they differ */
     v->block = malloc(v->block_size);
-    if (!v->block) return complain(error, error_size, "out of memory");
+    if (!v->block) return report_fail("--value: out of memory");
     fill_printable(v->block, v->block_size, seed);
     return true;
 }
 
 /* False: there are no lines. */
-static bool index_lines(struct values *v, size_t len, char *error, size_t error_size)
+static bool index_lines(struct values *v, size_t len)
 {
     size_t lines = 0, capacity = 0;
 
@@ -73,29 +68,28 @@ static bool index_lines(struct values *v, size_t len, char *error, size_t error_
         if (lines == capacity) {
             capacity = capacity ? 2 * capacity : 1024;
             struct slice *grown = realloc(v->documents, capacity * sizeof *grown);
-            if (!grown) return complain(error, error_size, "out of memory");
+            if (!grown) return report_fail("--value: out of memory");
             v->documents = grown;
         }
         const char *lf = memchr(at, '\n', (size_t)(end - at));
         size_t size = (size_t)((lf ? lf : end) - at);
         if (size > VALUES_SIZE_MAX) {
-            snprintf(error, error_size, "line %zu is longer than %u bytes", lines + 1, VALUES_SIZE_MAX);
-            return false;
+            return report_fail("--value: line %zu is longer than %u bytes", lines + 1, VALUES_SIZE_MAX);
         }
         v->documents[lines] = slice_of(at, size);
         at += size + 1;
     }
     v->count = lines;
-    return lines > 0 || complain(error, error_size, "the file has no lines");
+    return lines > 0 || report_fail("--value: the file has no lines");
 }
 
-static bool load_documents(struct values *v, const char *path, char *error, size_t error_size)
+static bool load_documents(struct values *v, const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat st = {0};
 
     if (fd < 0 || fstat(fd, &st) != 0) {
-        snprintf(error, error_size, "%s: %s", path, strerror(errno));
+        report_fail("--value: %s: %s", path, strerror(errno));
         if (fd >= 0) close(fd);
         return false;
     }
@@ -104,26 +98,25 @@ static bool load_documents(struct values *v, const char *path, char *error, size
     close(fd);
     v->mapped = v->block && v->block != MAP_FAILED;
     if (v->block && !v->mapped) {
-        snprintf(error, error_size, "%s: %s", path, strerror(errno));
         v->block = NULL;
-        return false;
+        return report_fail("--value: %s: %s", path, strerror(errno));
     }
-    return index_lines(v, v->block_size, error, error_size);
+    return index_lines(v, v->block_size);
 }
 
-struct values *values_open(const char *text, uint64_t seed, char *error, size_t error_size)
+struct values *values_open(const char *text, uint64_t seed)
 {
     struct values *v = calloc(1, sizeof(*v));
     bool ok = false;
 
     if (!v) {
-        complain(error, error_size, "out of memory");
+        report_fail("--value: out of memory");
         return NULL;
     }
     if (strncmp(text, FILE_PREFIX, sizeof(FILE_PREFIX) - 1) == 0) {
-        ok = load_documents(v, text + sizeof(FILE_PREFIX) - 1, error, error_size);
+        ok = load_documents(v, text + sizeof(FILE_PREFIX) - 1);
     } else {
-        ok = make_up(v, text, seed, error, error_size);
+        ok = make_up(v, text, seed);
     }
     if (ok) return v;
     values_close(v);

@@ -70,9 +70,9 @@ double mix_share(const struct mix *m, enum op op);
 
 struct values;
 
-/* "256", "100-4000" or "file:PATH". NULL and a text in `error` when it is none of these, the file cannot be read or
- * has no lines, or memory is out. `seed` decides the bytes of made-up values (printable, hard to compress). */
-struct values *values_open(const char *text, uint64_t seed, char *error, size_t error_size);
+/* "256", "100-4000" or "file:PATH". NULL after a complaint when it is none of these, the file cannot be read or has
+ * no lines, or memory is out. `seed` decides the bytes of made-up values (printable, hard to compress). */
+struct values *values_open(const char *text, uint64_t seed);
 void values_close(struct values *v);
 
 struct slice values_pick(const struct values *v, struct rng *r);

@@ -9,22 +9,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/common/report.h"
+
 #define CONNECT_TIMEOUT_MS 5000
 
-static bool complain(const char *what, int error)
-{
-    fprintf(stderr, "sluice-bench: %s: %s\n", what, strerror(error));
-    return false;
-}
-
-static bool complain_unreachable(const char *address, int error)
+static bool unreachable(const char *address, int error)
 {
     bool nobody = error == ECONNREFUSED || error == ENOENT;
 
-    fprintf(stderr, "sluice-bench tcp: cannot connect to %s: %s; %s with --host, --port, --socket or --url\n",
-            address, strerror(error),
-            nobody ? "is sluiced running? Start it with `sluiced`, or say where it is" : "say where it is");
-    return false;
+    return report_fail(
+        "cannot connect to %s: %s; %s with --host, --port, --socket or --url", address, strerror(error),
+        nobody ? "is sluiced running? Start it with `sluiced`, or say where it is" : "say where it is");
 }
 
 bool generator_register(struct generator *g, uint32_t lane, int operation)
@@ -51,7 +46,7 @@ static bool connect_all(struct generator *g)
 {
     for (uint32_t i = 0; i < g->lanes; i++) {
         if (generator_connect(g, i, CONNECT_TIMEOUT_MS)) continue;
-        return complain_unreachable(g->shared->settings->target.text, errno);
+        return unreachable(g->shared->settings->target.text, errno);
     }
     return true;
 }
@@ -95,7 +90,7 @@ struct generator *generator_create(struct generator_shared *shared, uint32_t ind
     struct generator *g = calloc(1, sizeof(*g));
 
     if (!g) {
-        complain("generator", ENOMEM);
+        report_fail("generator: out of memory");
         return NULL;
     }
     g->shared = shared;
@@ -104,9 +99,9 @@ struct generator *generator_create(struct generator_shared *shared, uint32_t ind
     g->tally = calloc(1, sizeof(*g->tally));
     source_init(&g->source, s, index);
     if (g->epoll < 0) {
-        complain("epoll", errno);
+        report_fail("epoll: %s", strerror(errno));
     } else if (!g->tally || !make_core(g, index, first) || !make_channels(g)) {
-        complain("generator", ENOMEM);
+        report_fail("generator: out of memory");
     } else if (connect_all(g)) {
         return g;
     }
@@ -134,7 +129,7 @@ bool generator_start(struct generator *g)
 
     core_start(g->core, shared->zero_ns, shared->from_ns, atomic_load(&shared->until_ns));
     int error = pthread_create(&g->thread, NULL, generator_run, g);
-    return error == 0 || complain("thread", error);
+    return error == 0 || report_fail("thread: %s", strerror(error));
 }
 
 void generator_join(struct generator *g)

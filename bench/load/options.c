@@ -149,7 +149,6 @@ static bool complain(const char *text)
 
 static bool find_target(struct raw *raw)
 {
-    char error[400] = "";
     struct target *t = &raw->s.target;
     unsigned port = raw->port ? (unsigned)raw->port : raw->s.adapter->port;
     bool ok = false;
@@ -158,13 +157,13 @@ static bool find_target(struct raw *raw)
         return complain("--url, --socket and --host with --port exclude each other");
     }
     if (raw->url) {
-        ok = target_url(t, raw->url, port, error, sizeof(error));
+        ok = target_url(t, raw->url, port);
     } else if (raw->socket) {
-        ok = target_unix(t, raw->socket, error, sizeof(error));
+        ok = target_unix(t, raw->socket);
     } else {
-        ok = target_tcp(t, raw->host ? raw->host : "127.0.0.1", port, error, sizeof(error));
+        ok = target_tcp(t, raw->host ? raw->host : "127.0.0.1", port);
     }
-    return ok || complain(error);
+    return ok;
 }
 
 /* The plan counts from the start of the warm-up, --step from the start of the measuring. */
@@ -187,7 +186,6 @@ static void make_plan(struct raw *raw)
 static bool finish(struct raw *raw)
 {
     struct load_settings *s = &raw->s;
-    char error[400];
 
     s->adapter = adapter_find(raw->protocol);
     if (!s->adapter) return complain("--protocol is text, resp or memcached");
@@ -203,8 +201,8 @@ static bool finish(struct raw *raw)
     if (s->open_loop) make_plan(raw);
     s->deadline_ms = raw->deadline_ns / MS;
     keys_init(&s->keys, raw->keys, raw->key_law, raw->theta, raw->key_size);
-    s->values = values_open(raw->value, s->seed, error, sizeof(error));
-    return s->values || complain(error);
+    s->values = values_open(raw->value, s->seed);
+    return s->values != NULL;
 }
 
 json_t *load_settings_parse(struct load_settings *settings, int argc, char **argv)

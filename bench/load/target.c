@@ -10,9 +10,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "bench/common/report.h"
 #include "proto/number.h"
 
-bool target_tcp(struct target *t, const char *host, unsigned port, char *error, size_t error_size)
+bool target_tcp(struct target *t, const char *host, unsigned port)
 {
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     struct addrinfo *list = NULL;
@@ -21,9 +22,8 @@ bool target_tcp(struct target *t, const char *host, unsigned port, char *error, 
     snprintf(service, sizeof(service), "%u", port);
     int rc = getaddrinfo(host, service, &hints, &list);
     if (rc != 0) {
-        snprintf(error, error_size, "cannot connect to %s:%u: %s; is the name right?", host, port,
-                 rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc));
-        return false;
+        return report_fail("cannot connect to %s:%u: %s; is the name right?", host, port,
+                           rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc));
     }
     memcpy(&t->address, list->ai_addr, list->ai_addrlen);
     t->address_len = list->ai_addrlen;
@@ -32,14 +32,13 @@ bool target_tcp(struct target *t, const char *host, unsigned port, char *error, 
     return true;
 }
 
-bool target_unix(struct target *t, const char *path, char *error, size_t error_size)
+bool target_unix(struct target *t, const char *path)
 {
     struct sockaddr_un *a = (struct sockaddr_un *)&t->address;
     size_t len = strlen(path);
 
     if (len == 0 || len >= sizeof(a->sun_path)) {
-        snprintf(error, error_size, "the path of a Unix socket has 1 to %zu bytes", sizeof(a->sun_path) - 1);
-        return false;
+        return report_fail("the path of a Unix socket has 1 to %zu bytes", sizeof a->sun_path - 1);
     }
     *a = (struct sockaddr_un){.sun_family = AF_UNIX};
     memcpy(a->sun_path, path, len + 1);
@@ -49,7 +48,7 @@ bool target_unix(struct target *t, const char *path, char *error, size_t error_s
 }
 
 /* sluice:// and then host, host:port, [v6] or [v6]:port, perhaps with one slash at the end. */
-static bool authority(struct target *t, const char *url, unsigned port, char *error, size_t error_size)
+static bool authority(struct target *t, const char *url, unsigned port)
 {
     char host[256];
     int end = 0;
@@ -64,16 +63,15 @@ static bool authority(struct target *t, const char *url, unsigned port, char *er
         rest += 1 + len;
     }
     if (ok && (*rest == '\0' || strcmp(rest, "/") == 0)) {
-        return target_tcp(t, host, (unsigned)number, error, error_size);
+        return target_tcp(t, host, (unsigned)number);
     }
-    snprintf(error, error_size, "--url: expected sluice://host:port or unix:/path: '%.200s'", url);
-    return false;
+    return report_fail("--url: expected sluice://host:port or unix:/path: '%.200s'", url);
 }
 
-bool target_url(struct target *t, const char *url, unsigned default_port, char *error, size_t error_size)
+bool target_url(struct target *t, const char *url, unsigned default_port)
 {
-    if (strncmp(url, "unix:", 5) == 0) return target_unix(t, url + 5, error, error_size);
-    return authority(t, url, default_port, error, error_size);
+    if (strncmp(url, "unix:", 5) == 0) return target_unix(t, url + 5);
+    return authority(t, url, default_port);
 }
 
 int target_connect(const struct target *t, unsigned timeout_ms)

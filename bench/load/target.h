@@ -15,11 +15,11 @@ struct target {
     char text[TARGET_TEXT]; /* for people */
 };
 
-/* False with a text in `error`. */
-bool target_tcp(struct target *t, const char *host, unsigned port, char *error, size_t error_size);
-bool target_unix(struct target *t, const char *path, char *error, size_t error_size);
+/* False after a complaint. */
+bool target_tcp(struct target *t, const char *host, unsigned port);
+bool target_unix(struct target *t, const char *path);
 /* sluice://host[:port], host:port, or unix:/path. */
-bool target_url(struct target *t, const char *url, unsigned default_port, char *error, size_t error_size);
+bool target_url(struct target *t, const char *url, unsigned default_port);
 
 /* A connected blocking socket, after `timeout_ms` at most; -1 and errno. */
 int target_connect(const struct target *t, unsigned timeout_ms);

@@ -39,12 +39,6 @@ struct run {
     bool interrupted;
 };
 
-static bool complain(const char *text)
-{
-    fprintf(stderr, "sluice-bench: %s\n", text);
-    return false;
-}
-
 /* ---- before ---- */
 
 static uint64_t answers_of(const struct tally *t)
@@ -83,9 +77,9 @@ static bool fill(const struct load_settings *settings)
         generator_join(g);
         ok = counter_get(&g->tally->outcomes[OUTCOME_SERVED]) == s.count;
         if (!ok) {
-            fprintf(stderr, "sluice-bench: filling %s: %s%s\n", s.target.text,
-                    g->first_error[0] ? "it answered with an error: " : "no answer, or none that is a reply",
-                    g->first_error);
+            report_fail("filling %s: %s%s", s.target.text,
+                        g->first_error[0] ? "it answered with an error: " : "no answer, or none that is a reply",
+                        g->first_error);
         }
     }
     generator_destroy(g);
@@ -102,9 +96,9 @@ static bool prepare(struct run *run)
     run->result.settings = s;
     run->result.first_error = "";
     run->result.tally = calloc(1, sizeof(*run->result.tally));
-    if (!run->timeline || !run->result.tally) return complain("out of memory");
+    if (!run->timeline || !run->result.tally) return report_fail("out of memory");
     if (s->server_pid && !server_cpu_read(&run->server_before, s->server_pid)) {
-        return complain("--server-pid: there is no such process");
+        return report_fail("--server-pid: there is no such process");
     }
     for (uint32_t i = 0; i < s->threads; i++) {
         run->generators[i] = generator_create(&run->shared, i);

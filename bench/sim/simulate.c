@@ -199,7 +199,7 @@ int simulate_main(int argc, char **argv)
         if (file != stdout) report_print(stdout, results);
         if (file) ok = report_write(document, file, c.json);
     } else if (!c.json || file) {
-        fputs("sluice-bench: out of memory\n", stderr);
+        report_fail("out of memory");
     }
     sim_result_free(r);
     json_decref(document);

@@ -24,12 +24,6 @@ struct run {
     _Atomic uint32_t running; /* threads that have not ended */
 };
 
-static bool fail(const char *why)
-{
-    fprintf(stderr, "sluice-bench store: %s\n", why);
-    return false;
-}
-
 /* ---- keys ---- */
 
 static bool make_names(struct run *r)
@@ -83,7 +77,7 @@ static bool start_backend(struct run *r, const struct store_backend *backend)
         .lock = backend->lock,
         .lanes = lanes_callbacks(r->lanes, r->threads),
     };
-    if (!choose_slow(r, &hash_key, &options.work_slow_below)) return fail("out of memory");
+    if (!choose_slow(r, &hash_key, &options.work_slow_below)) return report_fail("out of memory");
     const char *error = NULL;
     r->plan = (struct drive_plan){
         .backend = backend->design->start(&options, &error),
@@ -97,7 +91,7 @@ static bool start_backend(struct run *r, const struct store_backend *backend)
         .here = o->here,
         .own_keys = o->own_keys && r->threads > 1,
     };
-    if (!r->plan.backend) return fail(error);
+    if (!r->plan.backend) return report_fail("%s", error);
     for (uint32_t i = 0; i < r->threads && o->in_place && r->threads > 1; i++)
         r->lanes[i].owns = r->plan.backend;
     return true;
@@ -117,11 +111,11 @@ static uint32_t threads_of(const struct store_options *o, const struct store_bac
 static bool set_up(struct run *r, const struct store_backend *backend)
 {
     r->lanes = lanes_create(r->threads);
-    if (!r->lanes || !make_names(r)) return fail("out of memory");
+    if (!r->lanes || !make_names(r)) return report_fail("out of memory");
     if (!start_backend(r, backend)) return false;
     r->drivers = drivers_create(&r->plan, r->lanes, r->threads, r->workers, r->options->seed);
-    if (!r->drivers) return fail("out of memory");
-    return driver_fill(&r->drivers[0]) || fail("a session could not be stored");
+    if (!r->drivers) return report_fail("out of memory");
+    return driver_fill(&r->drivers[0]) || report_fail("a session could not be stored");
 }
 
 static void tear_down(struct run *r)
@@ -182,7 +176,7 @@ static void start_threads(struct run *r, struct worker *workers)
         uint64_t share = count == UINT64_MAX ? count : count / r->threads + (i < count % r->threads);
         workers[i] = (struct worker){.run = r, .driver = &r->drivers[i], .count = share, .number = i};
         if (pthread_create(&workers[i].thread, NULL, worker_main, &workers[i]) != 0) {
-            fail("cannot start the threads");
+            report_fail("cannot start the threads");
             exit(1);
         }
     }
@@ -210,9 +204,9 @@ static bool sums_hold(struct run *r, const struct run_result *result)
 {
     const struct store_options *o = r->options;
     if (!drive_tally_holds(&result->tally) || histogram_count(&result->latency) != result->tally.served)
-        return fail("the sums do not hold");
-    if (o->count && result->tally.sent != o->count) return fail("an operation was lost");
-    return driver_audit(&r->drivers[0]) || fail("what is stored is not what was counted");
+        return report_fail("the sums do not hold");
+    if (o->count && result->tally.sent != o->count) return report_fail("an operation was lost");
+    return driver_audit(&r->drivers[0]) || report_fail("what is stored is not what was counted");
 }
 
 bool run_store(const struct store_options *o, const struct store_backend *backend, uint32_t workers,
