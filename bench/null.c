@@ -30,7 +30,6 @@ static bool take_address(void *into, const char *text)
     const char *colon = strrchr(text, ':');
     size_t bracket = *text == '[', len = colon ? (size_t)(colon - text) : 0;
     uint64_t port = 0;
-
     if (strncmp(text, "unix:", 5) == 0) {
         o->address = (struct server_address){.is_unix = true, .path = text + 5, .mode = 0600};
         return text[5] != '\0';
@@ -62,7 +61,6 @@ static enum service_verdict admit(void *ctx, struct task *task, uint64_t now_ns)
 static enum service_verdict submit(void *ctx, struct task *task, uint64_t now_ns)
 {
     struct reply *reply = &task->call.reply;
-
     (void)now_ns;
     *reply = (struct reply){.kind = REPLY_STORED, .version = 1};
     if (task->call.request.op == OP_GET)
@@ -92,7 +90,6 @@ static bool serve(const struct null_options *o, struct slice *value)
     const char *why = error;
     struct server *server = value->ptr ? server_create(&options, &why) : NULL;
     bool ok = server && server_listen(server, "text", &o->address, &codec_text, error, sizeof error);
-
     if (!ok) report_fail("null-server: %s", server ? error : why);
     if (ok) server_run(server);
     if (server && !ok) server_stop(server);
@@ -104,7 +101,6 @@ int null_main(int argc, char **argv)
 {
     struct null_options o = {0};
     json_t *options = options_parse(&table, argc, argv, &o);
-
     json_decref(options);
     if (!options) return 2;
     char *bytes = malloc(o.value + 1);

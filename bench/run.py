@@ -53,13 +53,17 @@ def plots_of(module, data, number, out):
     return [path for path, panels in paths.items() if plot.draw(path, module.TITLE, panels)]
 
 
+def table_of(module, data):
+    return module.table(data) if hasattr(module, "table") else text.table(data["rows"], *module.TABLE)
+
+
 def draw(number, out):
     """Plots and table from the JSON in `out`."""
     module, record = load(number), json.loads(path_of(number, out).read_text())
     plots = plots_of(module, record["data"], number, out)
     lines = [f"# {number}. {module.TITLE}\n", module.__doc__.strip() + "\n"]
     lines += [f"![{module.TITLE}]({plot.name})\n" for plot in plots]
-    lines.append(module.table(record["data"]))
+    lines.append(table_of(module, record["data"]))
     if record.get("goals"):
         lines.append(goals_table(record["goals"], module))
     lines.append(f"`{record['command']}`, {record['date']}, {record['machine_text']}; "
@@ -123,7 +127,7 @@ def publish(number, out):
     where = "" if is_simulated(module) else f", {record['date'][:10]}, {record['machine_text']}"
     caption = f"*`{record['command']}`{where}. {record['quiet']}*\n"
     lines = [module.__doc__.strip() + "\n"] + [f"![{module.TITLE}](img/{name})\n" for name in names] + [caption]
-    lines += [getattr(module, "summary", module.table)(record["data"]), goals_table(record["goals"], module)]
+    lines += [module.summary(record["data"]) if hasattr(module, "summary") else table_of(module, record["data"]), goals_table(record["goals"], module)]
     for page in ("overload.md", "performance.md"):
         fill_in(ROOT / "docs" / page, number, lines)
     if hasattr(module, "headline"):

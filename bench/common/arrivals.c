@@ -10,7 +10,6 @@
 static void advance(struct arrivals *a, double amount)
 {
     const struct arrival_plan *plan = a->plan;
-
     for (;;) {
         double per_ns = plan->steps[a->step].rate * a->share / NS_PER_S;
         double at = per_ns > 0 ? a->at + amount / per_ns : INFINITY;
@@ -54,7 +53,6 @@ void arrivals_pop(struct arrivals *a)
 bool arrivals_parse_law(const char *text, enum arrival_law *out)
 {
     bool poisson = strcmp(text, "poisson") == 0;
-
     if (!poisson && strcmp(text, "constant") != 0) return false;
     *out = poisson ? ARRIVALS_POISSON : ARRIVALS_CONSTANT;
     return true;

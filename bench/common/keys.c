@@ -18,7 +18,7 @@
 #define PREFIX "session:"
 #define DIGITS 9
 
-_Static_assert(sizeof(PREFIX) - 1 + DIGITS == KEYS_SIZE_MIN, "the shortest key holds the largest number");
+_Static_assert(sizeof PREFIX - 1 + DIGITS == KEYS_SIZE_MIN, "the shortest key holds the largest number");
 
 /* (exp(x) - 1) / x and log(1 + x) / x, also near 0, where theta = 1 leads. */
 static double expm1_over(double x)
@@ -39,14 +39,12 @@ static double weight(double theta, double x)
 static double integral(double theta, double x)
 {
     double l = log(x);
-
     return expm1_over((1 - theta) * l) * l;
 }
 
 static double integral_inverse(double theta, double y)
 {
     double t = y * (1 - theta);
-
     if (t < -1) t = -1; /* only by rounding */
     return exp(log1p_over(t) * y);
 }
@@ -92,9 +90,8 @@ static uint64_t pick_zipf(const struct keys *k, struct rng *r)
 
         if (rank < 1) rank = 1;
         if (rank > (double)k->count) rank = (double)k->count;
-        if (rank - x <= k->shortcut || u >= integral(k->theta, rank + 0.5) - weight(k->theta, rank)) {
+        if (rank - x <= k->shortcut || u >= integral(k->theta, rank + 0.5) - weight(k->theta, rank))
             return (uint64_t)rank - 1;
-        }
     }
 }
 
@@ -106,8 +103,8 @@ uint64_t keys_pick(const struct keys *k, struct rng *r)
 void keys_format(const struct keys *k, char *out, uint64_t index)
 {
     assert(index < k->count);
-    memcpy(out, PREFIX, sizeof(PREFIX) - 1);
-    for (size_t at = k->size; at > sizeof(PREFIX) - 1; at--) {
+    memcpy(out, PREFIX, sizeof PREFIX - 1);
+    for (size_t at = k->size; at > sizeof PREFIX - 1; at--) {
         out[at - 1] = (char)('0' + index % 10);
         index /= 10;
     }

@@ -13,7 +13,6 @@ static bool parse_part(char *part, uint32_t weights[])
 {
     char *equals = strchr(part, '=');
     uint64_t weight = 0;
-
     if (!equals || !number_parse(slice_text(equals + 1), WEIGHT_MAX, &weight)) return false;
     *equals = '\0';
     for (unsigned op = 0; op <= OP_TOUCH; op++) {
@@ -29,10 +28,8 @@ bool mix_parse(const char *text, struct mix *out)
     uint32_t weights[OP_TOUCH + 1] = {0};
     struct mix m = {0};
     char part[32];
-
-    while (options_item(&text, part, sizeof part)) {
+    while (options_item(&text, part, sizeof part))
         if (!parse_part(part, weights)) return false;
-    }
     for (unsigned op = 0; op <= OP_TOUCH; op++) {
         m.total += weights[op];
         m.upto[op] = m.total;
@@ -46,10 +43,8 @@ enum op mix_pick(const struct mix *m, struct rng *r)
 {
     uint32_t draw = (uint32_t)rng_below(r, m->total);
     unsigned op = 0;
-
-    while (draw >= m->upto[op]) {
+    while (draw >= m->upto[op])
         op++;
-    }
     assert(op <= OP_TOUCH);
     return (enum op)op;
 }

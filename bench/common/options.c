@@ -11,7 +11,6 @@
 bool options_complain(const char *command, const char *format, ...)
 {
     va_list args;
-
     fprintf(stderr, "sluice-bench %s: ", command);
     va_start(args, format);
     vfprintf(stderr, format, args);
@@ -29,12 +28,10 @@ struct unit {
 static bool with_unit(const char *text, const struct unit *units, double *out)
 {
     char *end = NULL;
-
     if ((!isdigit((unsigned char)*text) && *text != '.') || strncasecmp(text, "0x", 2) == 0) return false;
     double n = strtod(text, &end);
-    for (; strcmp(end, units->name) != 0; units++) {
+    for (; strcmp(end, units->name) != 0; units++)
         if (*units->name == '\0') return false;
-    }
     *out = n * units->factor;
     return *out < 0x1p63;
 }
@@ -51,7 +48,6 @@ bool options_real(const char *text, double *out)
 static bool whole(const char *text, const struct unit *units, uint64_t *out)
 {
     double n = 0;
-
     if (!with_unit(text, units, &n)) return false;
     *out = (uint64_t)(n + 0.5);
     return true;
@@ -60,7 +56,6 @@ static bool whole(const char *text, const struct unit *units, uint64_t *out)
 bool options_count(const char *text, uint64_t *out)
 {
     char *end = NULL;
-
     errno = 0;
     unsigned long long exact = isdigit((unsigned char)*text) ? strtoull(text, &end, 10) : 0;
     if (!end || *end != '\0' || errno) return whole(text, numbers, out);
@@ -76,7 +71,6 @@ bool options_duration(const char *text, uint64_t *out_ns)
 bool options_item(const char **text, char *item, size_t size)
 {
     size_t len = *text ? strcspn(*text, ",") : size;
-
     if (len >= size) return false;
     memcpy(item, *text, len);
     item[len] = '\0';
@@ -88,7 +82,6 @@ static json_t *store_number(const struct option_spec *spec, const char *text, vo
 {
     uint64_t n = 0;
     bool count = spec->kind == OPTION_COUNT;
-
     if (!(count ? options_count(text, &n) : options_duration(text, &n))) return NULL;
     if (n < spec->min || (spec->max && n > spec->max)) return NULL;
     memcpy(target, &n, sizeof n);
@@ -98,7 +91,6 @@ static json_t *store_number(const struct option_spec *spec, const char *text, vo
 static json_t *text_json(const char *text)
 {
     json_t *json = json_string(text);
-
     return json ? json : json_string("(not UTF-8)");
 }
 
@@ -107,7 +99,6 @@ static json_t *store(const struct option_spec *spec, const char *text, void *int
 {
     void *target = (char *)into + spec->offset;
     double real = 0;
-
     switch (spec->kind) {
     case OPTION_FLAG: memcpy(target, &(bool){true}, sizeof(bool)); return json_true();
     case OPTION_TEXT: memcpy(target, &text, sizeof text); return text_json(text);
@@ -126,11 +117,9 @@ static json_t *store(const struct option_spec *spec, const char *text, void *int
 static void tell(json_t *found, const struct option_spec *spec, json_t *value)
 {
     char name[64];
-
     snprintf(name, sizeof name, "%s%s", spec->name, spec->kind == OPTION_DURATION ? "_s" : "");
-    for (char *dash = name; (dash = strchr(dash, '-'));) {
+    for (char *dash = name; (dash = strchr(dash, '-'));)
         *dash = '_';
-    }
     json_object_set_new(found, name, value);
 }
 
@@ -149,14 +138,12 @@ static int take(const struct option_table *table, int argc, char **argv, int i, 
     const char *name = argv[i] + 2;
     size_t len = strncmp(argv[i], "--", 2) == 0 ? strcspn(name, "=") : 0;
     const struct option_spec *spec = len ? find(table, name, len) : NULL;
-
     if (!spec) return options_complain(argv[0], "no such option: %s", argv[i]);
     const char *text = name[len] == '=' ? name + len + 1 : NULL;
     bool flag = spec->kind == OPTION_FLAG, next = !text && !flag;
     if (flag && text) return options_complain(argv[0], "--%s takes no value", spec->name);
-    if (next && i + 1 >= argc) {
+    if (next && i + 1 >= argc)
         return options_complain(argv[0], "--%s lacks its value: %s", spec->name, spec->argument);
-    }
     if (next) text = argv[i + 1];
     json_t *value = store(spec, text, into);
     if (!value) return options_complain(argv[0], "--%s cannot be '%s': %s", spec->name, text, spec->help);
@@ -179,7 +166,6 @@ static void print_help(const struct option_table *table, const char *command)
 json_t *options_parse(const struct option_table *table, int argc, char **argv, void *into)
 {
     json_t *found = json_object();
-
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") != 0 && strcmp(argv[i], "-h") != 0) continue;
         print_help(table, argv[0]);

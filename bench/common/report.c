@@ -16,9 +16,8 @@ static void cpu_model(char *out, size_t size)
 {
     FILE *f = fopen("/proc/cpuinfo", "re");
     char line[256];
-
     snprintf(out, size, "unknown");
-    while (f && fgets(line, sizeof(line), f)) {
+    while (f && fgets(line, sizeof line, f)) {
         const char *colon = strchr(line, ':');
         if (strncmp(line, "model name", 10) != 0 || !colon) continue;
         colon += strspn(colon, ": ");
@@ -34,10 +33,9 @@ static json_t *machine(void)
     char model[128];
     long page = sysconf(_SC_PAGESIZE), pages = sysconf(_SC_PHYS_PAGES);
     double load = 0;
-
     (void)uname(&u);
     (void)getloadavg(&load, 1);
-    cpu_model(model, sizeof(model));
+    cpu_model(model, sizeof model);
     /* The load before the run tells whether others were busy on the machine. */
     return json_pack("{s:i, s:s, s:s, s:s, s:I, s:f}", "cpus", (int)sysconf(_SC_NPROCESSORS_ONLN), "cpu_model",
                      model, "kernel", u.release, "architecture", u.machine, "memory_bytes",
@@ -59,7 +57,6 @@ json_t *report_head(const char *kind, int argc, char **argv, json_t *options)
     char date[32];
     time_t now = time(NULL);
     struct tm utc;
-
     json_array_append_new(command, must(json_string("sluice-bench")));
     for (int i = 0; i < argc; i++) {
         json_t *word = json_string(argv[i]);
@@ -76,7 +73,6 @@ json_t *report_head(const char *kind, int argc, char **argv, json_t *options)
 bool report_fail(const char *format, ...)
 {
     va_list args;
-
     fputs("sluice-bench: ", stderr);
     va_start(args, format);
     vfprintf(stderr, format, args);
@@ -137,7 +133,6 @@ json_t *report_distribution(const struct histogram *h)
 {
     json_t *list = must(json_array());
     uint64_t max = histogram_max(h);
-
     for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
         uint64_t n = atomic_load_explicit(&h->buckets[i], memory_order_acquire), edge = histogram_bucket_edge(i);
         if (!n) continue;
@@ -157,7 +152,7 @@ const char *report_format_ns(char *out, size_t size, uint64_t ns)
         const char *name;
     } scales[] = {{999500000, 1e9, "s"}, {999500, 1e6, "ms"}, {1000, 1e3, "us"}};
 
-    for (size_t i = 0; i < sizeof(scales) / sizeof(scales[0]); i++) {
+    for (size_t i = 0; i < sizeof scales / sizeof scales[0]; i++) {
         if (ns < scales[i].above) continue;
         double n = (double)ns / scales[i].unit;
         snprintf(out, size, "%.*f %s", n < 9.995 ? 2 : n < 99.95 ? 1 : 0, n, scales[i].name);
@@ -170,8 +165,7 @@ const char *report_format_ns(char *out, size_t size, uint64_t ns)
 const char *report_format_count(char *out, size_t size, uint64_t n)
 {
     char digits[24];
-    size_t len = (size_t)snprintf(digits, sizeof(digits), "%llu", (unsigned long long)n), at = 0;
-
+    size_t len = (size_t)snprintf(digits, sizeof digits, "%llu", (unsigned long long)n), at = 0;
     for (size_t i = 0; i < len && at + 2 < size; i++) {
         if (i > 0 && (len - i) % 3 == 0) out[at++] = ',';
         out[at++] = digits[i];
@@ -185,7 +179,6 @@ static void print_value(FILE *out, const char *name, const json_t *value, bool n
 {
     char text[32] = "";
     double n = json_number_value(value);
-
     if (json_is_integer(value) || n >= 1000) report_format_count(text, sizeof text, (uint64_t)n);
     if (json_is_real(value) && n < 1000) snprintf(text, sizeof text, "%.3f", n);
     if (json_is_number(value) && ns) report_format_ns(text, sizeof text, (uint64_t)n);
@@ -197,7 +190,6 @@ static void print_value(FILE *out, const char *name, const json_t *value, bool n
 static bool is_ns(const char *name)
 {
     size_t len = strlen(name);
-
     return (len >= 3 && strcmp(name + len - 3, "_ns") == 0) || strstr(name, "_ns_per");
 }
 
@@ -207,7 +199,6 @@ static void print_tree(FILE *out, const char *name, const json_t *json, bool ns)
     json_t *value = NULL;
     size_t i = 0;
     char path[128];
-
     json_object_foreach((json_t *)json, member, value)
     {
         if (json_is_object(value) || json_is_array(value)) continue;

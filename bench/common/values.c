@@ -25,18 +25,15 @@ static void fill_printable(char *out, size_t len, uint64_t seed)
 {
     static const char letters[64] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_";
     struct rng r;
-
     rng_seed(&r, seed, UINT64_C(0x76616c756573));
-    for (size_t i = 0; i < len; i++) {
+    for (size_t i = 0; i < len; i++)
         out[i] = letters[rng_next(&r) >> 58];
-    }
 }
 
 static bool parse_sizes(const char *text, size_t *min, size_t *max)
 {
     char *end = NULL;
     unsigned long low = 0, high = 0;
-
     if (*text < '0' || *text > '9') return false;
     errno = 0;
     low = high = strtoul(text, &end, 10);
@@ -49,9 +46,8 @@ static bool parse_sizes(const char *text, size_t *min, size_t *max)
 
 static bool make_up(struct values *v, const char *text, uint64_t seed)
 {
-    if (!parse_sizes(text, &v->min, &v->max)) {
+    if (!parse_sizes(text, &v->min, &v->max))
         return report_fail("--value is a size, MIN-MAX (up to %u bytes) or file:PATH", VALUES_SIZE_MAX);
-    }
     v->block_size = v->max + 4096; /* values start at different places, so that they differ */
     v->block = malloc(v->block_size);
     if (!v->block) return report_fail("--value: out of memory");
@@ -63,7 +59,6 @@ static bool make_up(struct values *v, const char *text, uint64_t seed)
 static bool index_lines(struct values *v, size_t len)
 {
     size_t lines = 0, capacity = 0;
-
     for (const char *at = v->block, *end = at + len; at < end; lines++) {
         if (lines == capacity) {
             capacity = capacity ? 2 * capacity : 1024;
@@ -73,9 +68,8 @@ static bool index_lines(struct values *v, size_t len)
         }
         const char *lf = memchr(at, '\n', (size_t)(end - at));
         size_t size = (size_t)((lf ? lf : end) - at);
-        if (size > VALUES_SIZE_MAX) {
+        if (size > VALUES_SIZE_MAX)
             return report_fail("--value: line %zu is longer than %u bytes", lines + 1, VALUES_SIZE_MAX);
-        }
         v->documents[lines] = slice_of(at, size);
         at += size + 1;
     }
@@ -87,7 +81,6 @@ static bool load_documents(struct values *v, const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat st = {0};
-
     if (fd < 0 || fstat(fd, &st) != 0) {
         report_fail("--value: %s: %s", path, strerror(errno));
         if (fd >= 0) close(fd);
@@ -106,18 +99,16 @@ static bool load_documents(struct values *v, const char *path)
 
 struct values *values_open(const char *text, uint64_t seed)
 {
-    struct values *v = calloc(1, sizeof(*v));
+    struct values *v = calloc(1, sizeof *v);
     bool ok = false;
-
     if (!v) {
         report_fail("--value: out of memory");
         return NULL;
     }
-    if (strncmp(text, FILE_PREFIX, sizeof(FILE_PREFIX) - 1) == 0) {
-        ok = load_documents(v, text + sizeof(FILE_PREFIX) - 1);
-    } else {
+    if (strncmp(text, FILE_PREFIX, sizeof FILE_PREFIX - 1) == 0)
+        ok = load_documents(v, text + sizeof FILE_PREFIX - 1);
+    else
         ok = make_up(v, text, seed);
-    }
     if (ok) return v;
     values_close(v);
     return NULL;

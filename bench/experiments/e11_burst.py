@@ -14,6 +14,8 @@ EVERY_S = 3.0
 PIECE_S = 0.005
 GOAL_S = 0.020
 POLICIES = ["reject", "codel", "adaptive"]
+TABLE = ["policy", "p99.9 without bursts=normal_ns:d",
+         "back to normal after (ms), each burst=back", "p99 of send lag=send_lag_p99:d"]
 
 
 def measure_one(ctx, policy, peak):
@@ -49,8 +51,3 @@ def draw(data):
         panel.add(r["policy"], [(x, y) for x, y in seen if -100 <= x <= 150], overload.STYLES[r["policy"]],
                   points_shown=False)
     return [panel]
-
-
-def table(data):
-    return text.table(data["rows"], "policy", "p99.9 without bursts=normal_ns:d",
-                      "back to normal after (ms), each burst=back", "p99 of send lag=send_lag_p99:d")

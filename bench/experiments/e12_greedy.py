@@ -13,6 +13,8 @@ TITLE = "One greedy connection and 99 polite ones"
 GREED = 1000
 TAIL = 1.5
 FILLED_S = 0.8  # then the table is full, and the warm-up has begun
+TABLE = ["policy", "the polite=polite", "executed/s=goodput_per_s:n", "refused:n", "p50:d",
+         "p99:d", "p99.9=p99_9:d", "greedy: executed/s, refused/s=greedy", "p99 of send lag=send_lag_p99:d"]
 
 
 def measure_one(ctx, policy, peak):
@@ -41,8 +43,3 @@ def measure_one(ctx, policy, peak):
 def measure(ctx):
     peak = overload.peak(ctx)
     return {"rows": [row for policy in overload.REFUSING for row in measure_one(ctx, policy, peak)], "peak_per_s": peak}
-
-
-def table(data):
-    return text.table(data["rows"], "policy", "the polite=polite", "executed/s=goodput_per_s:n", "refused:n", "p50:d",
-                      "p99:d", "p99.9=p99_9:d", "greedy: executed/s, refused/s=greedy", "p99 of send lag=send_lag_p99:d")

@@ -11,6 +11,8 @@ TITLE = "The critical class in ten times the load"
 GOAL = 0.999
 FILLED_S = 0.8  # then the table is full, and the warm-up has begun
 POLICIES = ["reject", "codel", "adaptive"]
+TABLE = ["policy", "class", "offered/s=offered_per_s:n", "served=served_share:3",
+         "executed/s=goodput_per_s:n", "p50:d", "p99.9=p99_9:d", "p99 of send lag=send_lag_p99:d"]
 
 
 def measure_one(ctx, policy, peak, seconds):
@@ -29,8 +31,3 @@ def measure_one(ctx, policy, peak, seconds):
 def measure(ctx):
     peak, seconds = overload.peak(ctx), ctx.pick(3.0, 10.0)
     return {"rows": [row for policy in POLICIES for row in measure_one(ctx, policy, peak, seconds)], "peak_per_s": peak}
-
-
-def table(data):
-    return text.table(data["rows"], "policy", "class", "offered/s=offered_per_s:n", "served=served_share:3",
-                      "executed/s=goodput_per_s:n", "p50:d", "p99.9=p99_9:d", "p99 of send lag=send_lag_p99:d")

@@ -8,13 +8,15 @@ refuses nobody, and is shown for comparison.
 
 import time
 
-from .lib import overload, plot, stall, text
+from .lib import overload, plot, stall
 
 TITLE = "Clients that ask again at once, after a stall"
 GOAL_S = 1.0
 PIECE_MS = 50
 SERIES = {("reject", stall.Process): "backpressure", ("reject", stall.Thread): "mutex, 4 workers",
           ("codel", stall.Process): "mutex", ("adaptive", stall.Process): "extra", ("wait", stall.Process): "owner"}
+TABLE = ["policy, what stalls=name", "requests=sent:n", "sent again=retried:n",
+         "refused four times=refused:n", "normal after=back", "p99 of send lag=send_lag_p99:d"]
 
 
 def one(ctx, policy, kind, peak, before, stalled, after):
@@ -60,8 +62,3 @@ def draw(data):
         panel.add(row["name"], [(t["at_s"] - row["end_s"], t["p99"] / 1e6) for t in row["timeline"] if t["executed"]],
                   row["style"], points_shown=False)
     return [panel]
-
-
-def table(data):
-    return text.table(data["rows"], "policy, what stalls=name", "requests=sent:n", "sent again=retried:n",
-                      "refused four times=refused:n", "normal after=back", "p99 of send lag=send_lag_p99:d")

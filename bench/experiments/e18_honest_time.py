@@ -12,6 +12,8 @@ TITLE = "Honest time: what the daemon says and what clients see"
 SHARE, NS = 0.05, 50_000
 FACTORS = [0.5, 0.8, 2, 10]
 QUANTILES = {"p50": "p50", "p99": "p99", "p999": "p99_9"}
+TABLE = ["load=factor:x", "percentile", "queue.sojourn_ns=sojourn:d", "latency_ns.put=said:d",
+         "client=seen:d", "send lag=send_lag:d"]
 
 
 def one(ctx, factor, peak, seconds):
@@ -30,8 +32,3 @@ def one(ctx, factor, peak, seconds):
 def measure(ctx):
     peak = overload.peak(ctx)
     return {"rows": [row for factor in FACTORS for row in one(ctx, factor, peak, ctx.pick(2.0, 8.0))], "peak_per_s": peak}
-
-
-def table(data):
-    return text.table(data["rows"], "load=factor:x", "percentile", "queue.sojourn_ns=sojourn:d", "latency_ns.put=said:d",
-                      "client=seen:d", "send lag=send_lag:d")

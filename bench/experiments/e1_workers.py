@@ -6,7 +6,7 @@ is the owner), and once with room for only 16. Mutex and owner once more with W 
 goroutines do.
 """
 
-from .lib import plot, text
+from .lib import plot
 
 TITLE = "Workers against time per operation and tail"
 WORKERS = [1, 8, 16, 32, 64]
@@ -20,6 +20,8 @@ SERIES = {
     "mutex, light callers": ("mutex", "mutex, 4 workers", 1024, False),
     "owner, light callers": ("owner", "theory", 1024, False),
 }
+TABLE = ["backend=series", "callers=workers", "ns per operation=ns_per_op:n", "p50:d", "p99:d",
+         "p99.9=p99_9:d", "max:d", "refused:p", "sleeps per operation=switches_per_op:2"]
 
 
 def measure(ctx):
@@ -43,8 +45,3 @@ def draw(data):
               plot.Panel("Tail", "callers of the store", "p99.9 (µs)", key=None, **common)]
     styles = {name: style for name, (_, style, *_) in SERIES.items()}
     return plot.curves(panels, data["rows"], styles, "workers", "ns_per_op", ("p99_9", 1e3))
-
-
-def table(data):
-    return text.table(data["rows"], "backend=series", "callers=workers", "ns per operation=ns_per_op:n", "p50:d", "p99:d",
-                      "p99.9=p99_9:d", "max:d", "refused:p", "sleeps per operation=switches_per_op:2")

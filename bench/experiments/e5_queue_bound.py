@@ -5,10 +5,12 @@ operations of about 250 µs, Poisson arrivals. Too short a queue refuses what co
 longer one only adds waiting.
 """
 
-from .lib import overload, plot, text
+from .lib import overload, plot
 
 TITLE = "Queue bound against refusals, goodput and tail"
 FACTORS = {0.9: "mutex", 1.2: "backpressure"}  # and the colour of each
+TABLE = ["load=factor:x", "bound", "refused=refused_share:p", "goodput, of capacity=share:p",
+         "p50:d", "p99:d", "bound x service time=bound_ns:d"]
 
 
 def measure(ctx):
@@ -40,8 +42,3 @@ def draw(data):
     panels[2].add("bound × service time", [(b, b * 1e3 / data["capacity_per_s"]) for b in bounds], "theory",
                   points_shown=False, dashed=True)
     return panels
-
-
-def table(data):
-    return text.table(data["rows"], "load=factor:x", "bound", "refused=refused_share:p", "goodput, of capacity=share:p",
-                      "p50:d", "p99:d", "bound x service time=bound_ns:d")

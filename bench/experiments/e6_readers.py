@@ -4,12 +4,14 @@ In process: 95 % Get, 4 % Put, 1 % Delete, more and more threads. Once with noth
 lock, once with 2 µs of work in each operation, which readers may do side by side if the lock lets them.
 """
 
-from .lib import plot, text
+from .lib import plot
 
 TITLE = "Read-heavy: mutex against rwlock"
 WORKERS = [1, 2, 4, 8, 16, 32, 64]
 WORK_NS = {"no work": 0, "2 µs of work": 2_000}
 LOCKS = ("mutex", "rwlock")
+TABLE = ["work", "lock=backend", "threads=workers", "operations/s=ops_per_s:n", "p50:d", "p99:d",
+         "p99.9=p99_9:d", "max:d"]
 
 
 def measure(ctx):
@@ -33,8 +35,3 @@ def draw(data):
         plot.curves([panel], [r for r in data["rows"] if r["work"] == work], {lock: lock for lock in LOCKS}, "workers",
                     field, series="backend")
     return panels
-
-
-def table(data):
-    return text.table(data["rows"], "work", "lock=backend", "threads=workers", "operations/s=ops_per_s:n", "p50:d", "p99:d",
-                      "p99.9=p99_9:d", "max:d")

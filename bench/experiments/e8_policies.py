@@ -14,6 +14,10 @@ FULL = [0.5, 0.8, 1, 1.2, 2, 5, 10]
 MANY = 1000  # connections
 GOODPUT = {1.2: 0.99, 2: 0.99, 5: 0.97, 10: 0.95}
 TAIL_ALIKE = 1.10
+TABLE = ["policy", "connections", "load=factor:x", "offered/s=offered_per_s:n",
+         "goodput, of peak=share:p", "refused=refused_share:p", "unanswered:n", "accepted:n", "p50:d", "p99:d",
+         "p99.9=p99_9:d", "p50 of refused=refused_p50:d", "p99 of refused=refused_p99:d",
+         "p99 of send lag=send_lag_p99:d"]
 
 
 def measure_series(ctx, policy, connections, peak, factors):
@@ -90,10 +94,3 @@ def goodput_and_tail(data, all_connections, factors):
     seen = {(p, c): series(data, p, c) for c in all_connections for p in overload.POLICIES}
     return text.grid(["policy", "connections", *(f"{f:g} x" for f in factors)],
                      [(f"`{p}`", c, *(cell(rows.get(f)) for f in factors)) for (p, c), rows in seen.items() if rows])
-
-
-def table(data):
-    return text.table(data["rows"], "policy", "connections", "load=factor:x", "offered/s=offered_per_s:n",
-                      "goodput, of peak=share:p", "refused=refused_share:p", "unanswered:n", "accepted:n", "p50:d", "p99:d",
-                      "p99.9=p99_9:d", "p50 of refused=refused_p50:d", "p99 of refused=refused_p99:d",
-                      "p99 of send lag=send_lag_p99:d")

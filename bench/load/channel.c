@@ -23,9 +23,8 @@ const struct codec_limits adapter_limits = {.line = 65536, .key = TEXT_KEY_MAX, 
 
 const struct adapter *adapter_find(const char *name)
 {
-    for (size_t i = 0; i < sizeof(adapters) / sizeof(adapters[0]); i++) {
+    for (size_t i = 0; i < sizeof adapters / sizeof adapters[0]; i++)
         if (strcmp(adapters[i].name, name) == 0) return &adapters[i];
-    }
     return NULL;
 }
 
@@ -77,7 +76,6 @@ enum channel_status channel_flush(struct channel *ch)
 static bool make_room(struct channel *ch)
 {
     size_t left = ch->in_end - ch->in_start;
-
     if (ch->in_start > 0) {
         memmove(ch->in, ch->in + ch->in_start, left);
         ch->in_start = 0;
@@ -106,7 +104,6 @@ enum decode_status channel_reply(struct channel *ch, const struct adapter *adapt
                                  struct slice *tag)
 {
     size_t used = 0;
-
     if (ch->in_start == ch->in_end) return DECODE_MORE;
     enum decode_status status = adapter->decode_reply(&ch->decoder, &adapter_limits, ch->in + ch->in_start,
                                                       ch->in_end - ch->in_start, &used, reply, tag);

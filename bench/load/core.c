@@ -38,12 +38,12 @@ struct core *core_create(const struct core_options *options, struct tally *tally
 {
     assert(options->lanes > 0 && options->depth > 0);
     assert(options->first_lane + options->lanes <= options->all_lanes);
-    struct core *c = calloc(1, sizeof(*c));
+    struct core *c = calloc(1, sizeof *c);
     if (!c) return NULL;
     c->options = *options;
     c->tally = tally;
-    c->lanes = calloc(options->lanes, sizeof(*c->lanes));
-    c->slots = calloc((size_t)options->lanes * options->depth, sizeof(*c->slots));
+    c->lanes = calloc(options->lanes, sizeof *c->lanes);
+    c->slots = calloc((size_t)options->lanes * options->depth, sizeof *c->slots);
     c->heap = (struct due_heap){calloc(options->lanes, sizeof *c->heap.entries), 0, options->lanes};
     if (!c->lanes || !c->slots || !c->heap.entries) {
         core_destroy(c);
@@ -74,9 +74,8 @@ void core_start(struct core *c, uint64_t zero_ns, uint64_t from_ns, uint64_t unt
     c->from_ns = from_ns;
     c->until_ns = until_ns;
     c->remaining = c->options.count ? c->options.count : UINT64_MAX;
-    for (uint32_t i = 0; i < c->options.lanes; i++) {
+    for (uint32_t i = 0; i < c->options.lanes; i++)
         due_heap_push(&c->heap, (struct due){due_of(c, &c->lanes[i]), i});
-    }
 }
 
 void core_set_end(struct core *c, uint64_t until_ns)
@@ -101,7 +100,6 @@ uint64_t core_next_due(struct core *c)
 bool core_due(struct core *c, uint64_t now, uint32_t *lane)
 {
     uint64_t due = core_next_due(c);
-
     if (due == ARRIVALS_NEVER || due > now || (!c->options.plan && now >= c->until_ns)) return false;
     *lane = c->heap.entries[0].lane;
     return true;
@@ -143,7 +141,6 @@ void core_flushed(struct core *c, uint32_t lane, uint64_t now)
 {
     struct lane *l = &c->lanes[lane];
     struct tally *t = c->tally;
-
     if (!c->options.plan) return; /* in the closed loop a request is due when it is sent */
     for (const struct flight *f; (f = flights_flush(&l->flights)) != NULL;) {
         if (f->tries > 0) continue; /* it was in time when it was due */
@@ -179,7 +176,6 @@ bool core_has(const struct core *c, uint32_t lane, uint32_t number)
 bool core_is_oldest(const struct core *c, uint32_t lane, uint32_t number)
 {
     const struct flights *f = &c->lanes[lane].flights;
-
     return flights_has(f, number) && TAILQ_FIRST(&f->sent) == &f->slots[number];
 }
 
@@ -191,7 +187,6 @@ static struct flight *find(const struct lane *l, uint32_t number)
 static struct flight take_out(struct core *c, struct lane *l, struct flight *flight, enum outcome outcome)
 {
     struct flight f = flights_remove(&l->flights, flight);
-
     c->in_flight--;
     counter_add(&c->tally->live[outcome], 1);
     if (f.measured) {
@@ -227,7 +222,6 @@ bool core_retried(struct core *c, uint32_t lane, uint32_t number, enum outcome o
     struct lane *l = &c->lanes[lane];
     struct flight *f = find(l, number);
     bool more = f->tries < c->options.retries || c->options.retries == CORE_ALWAYS;
-
     if (!outcome_refused(outcome) || now >= c->until_ns || !more) return false;
     flights_renew(&l->flights, f);
     if (f->tries < UINT16_MAX) f->tries++;
@@ -239,11 +233,9 @@ bool core_retried(struct core *c, uint32_t lane, uint32_t number, enum outcome o
 void core_lost(struct core *c, uint32_t lane)
 {
     struct lane *l = &c->lanes[lane];
-
-    while (l->flights.count > 0) {
+    while (l->flights.count > 0)
         if (take_out(c, l, find(l, CORE_OLDEST), OUTCOME_UNANSWERED).measured)
             counter_add(&c->tally->lost_requests, 1);
-    }
     l->holds = (l->holds & ~(unsigned)(CORE_HOLD_FULL | CORE_HOLD_OUTPUT)) | CORE_HOLD_DOWN;
 }
 
@@ -255,7 +247,6 @@ void core_hold(struct core *c, uint32_t lane, enum core_hold why)
 void core_release(struct core *c, uint32_t lane, enum core_hold why, uint64_t now)
 {
     struct lane *l = &c->lanes[lane];
-
     if (!(l->holds & why)) return;
     l->holds &= ~(unsigned)why;
     if (l->holds) return;
@@ -287,12 +278,10 @@ static void count_unsent(struct core *c, struct lane *l, uint64_t end)
 void core_finish(struct core *c, uint64_t now)
 {
     uint64_t end = now < c->until_ns ? now : c->until_ns;
-
     for (uint32_t i = 0; i < c->options.lanes; i++) {
         struct lane *l = &c->lanes[i];
-        while (l->flights.count > 0) {
+        while (l->flights.count > 0)
             take_out(c, l, find(l, CORE_OLDEST), OUTCOME_UNANSWERED);
-        }
         if (c->options.plan) count_unsent(c, l, end);
     }
     c->heap.count = 0;

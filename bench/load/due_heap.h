@@ -20,7 +20,6 @@ static inline void due_heap_sift_down(struct due_heap *h)
 {
     struct due moving = h->entries[0];
     uint32_t at = 0;
-
     for (;;) {
         uint32_t child = 2 * at + 1;
         if (child >= h->count) break;
@@ -37,9 +36,8 @@ static inline void due_heap_push(struct due_heap *h, struct due e)
     assert(h->count < h->capacity);
     uint32_t at = h->count++;
 
-    for (; at > 0 && e.due_ns < h->entries[(at - 1) / 2].due_ns; at = (at - 1) / 2) {
+    for (; at > 0 && e.due_ns < h->entries[(at - 1) / 2].due_ns; at = (at - 1) / 2)
         h->entries[at] = h->entries[(at - 1) / 2];
-    }
     h->entries[at] = e;
 }
 

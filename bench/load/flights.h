@@ -58,7 +58,6 @@ static inline void flights_take_out(struct flights *f, struct flight *flight)
 static inline uint32_t flights_add(struct flights *f, struct flight flight)
 {
     struct flight *slot = f->free ? f->free : &f->slots[f->used++];
-
     if (f->free) f->free = TAILQ_NEXT(slot, link);
     *slot = flight;
     slot->taken = true;
@@ -89,7 +88,6 @@ static inline void flights_renew(struct flights *f, struct flight *flight)
 static inline const struct flight *flights_flush(struct flights *f)
 {
     const struct flight *flight = f->unflushed;
-
     if (flight) f->unflushed = TAILQ_NEXT(flight, link);
     return flight;
 }

@@ -40,7 +40,6 @@ static uint64_t now_ns(void)
 static void go_down(struct generator *g, uint32_t lane, uint64_t now)
 {
     struct channel *ch = &g->channels[lane];
-
     counter_add(&g->tally->lost, 1);
     channel_detach(ch);
     ch->retry_ns = now + RETRY_NS;
@@ -68,7 +67,6 @@ static void reconnect(struct generator *g, uint64_t now)
 static void flush(struct generator *g, uint32_t lane)
 {
     struct channel *ch = &g->channels[lane];
-
     if (ch->fd < 0) return;
     uint64_t now = now_ns();
     core_flushed(g->core, lane, now);
@@ -81,11 +79,10 @@ static void flush(struct generator *g, uint32_t lane)
     if (blocked == ch->wants_output) return;
     ch->wants_output = blocked;
     (void)generator_register(g, lane, EPOLL_CTL_MOD);
-    if (blocked) {
+    if (blocked)
         core_hold(g->core, lane, CORE_HOLD_OUTPUT);
-    } else {
+    else
         core_release(g->core, lane, CORE_HOLD_OUTPUT, now_ns());
-    }
 }
 
 static void flush_dirty(struct generator *g)
@@ -102,7 +99,6 @@ static void put_out(struct generator *g, uint32_t lane, uint32_t number, struct 
 {
     struct channel *ch = &g->channels[lane];
     char tag[TAG_MAX];
-
     if (g->shared->settings->early_refusals) {
         request->tag = slice_of(tag, number_format(tag, number));
         request->overtakes = true;
@@ -118,7 +114,6 @@ static void send_one(struct generator *g, uint32_t lane, uint64_t now)
 {
     struct request request;
     uint32_t key = source_next(&g->source, &request);
-
     put_out(g, lane, core_take(g->core, lane, request.op, key, now), &request);
     if (g->channels[lane].out.len >= CHANNEL_OUTPUT) flush(g, lane);
 }
@@ -128,10 +123,8 @@ static bool send_due(struct generator *g, uint64_t now)
 {
     uint32_t lane = 0;
     int taken = 0;
-
-    for (; taken < TURN_REQUESTS && core_due(g->core, now, &lane); taken++) {
+    for (; taken < TURN_REQUESTS && core_due(g->core, now, &lane); taken++)
         send_one(g, lane, now);
-    }
     flush_dirty(g);
     return taken > 0;
 }
@@ -151,7 +144,6 @@ static void take_answer(struct generator *g, uint32_t lane, uint32_t number, enu
 {
     struct flight again;
     struct request request;
-
     if (!core_retried(g->core, lane, number, outcome, now, &again)) {
         core_answered(g->core, lane, number, outcome, now);
         return;
@@ -166,7 +158,6 @@ static bool find_request(const struct generator *g, uint32_t lane, struct slice 
                          uint32_t *number)
 {
     uint64_t n = 0;
-
     *number = CORE_OLDEST;
     if (core_in_flight(g->core, lane) == 0) return false;
     if (!g->shared->settings->early_refusals || (tag.len == 0 && outcome == OUTCOME_ERROR)) return true;
@@ -183,7 +174,6 @@ static bool take_replies(struct generator *g, uint32_t lane, uint64_t now)
     struct reply reply;
     struct slice tag;
     uint32_t number;
-
     for (;;) {
         enum decode_status status = channel_reply(ch, adapter, &reply, &tag);
         if (status == DECODE_MORE) return true;
@@ -200,7 +190,6 @@ static void receive(struct generator *g, uint32_t lane)
 {
     enum channel_status status = channel_read(&g->channels[lane]);
     uint64_t now = now_ns();
-
     if (status == CHANNEL_BLOCKED) return;
     if (status == CHANNEL_GONE || !take_replies(g, lane, now)) {
         go_down(g, lane, now);
@@ -212,7 +201,6 @@ static void handle(struct generator *g, const struct epoll_event *event)
 {
     uint32_t lane = event->data.u32;
     struct channel *ch = &g->channels[lane];
-
     if (ch->fd >= 0 && (event->events & EPOLLOUT)) flush(g, lane);
     if (ch->fd >= 0 && (event->events & (EPOLLIN | EPOLLHUP | EPOLLERR))) receive(g, lane);
     uint64_t now = now_ns();
@@ -226,7 +214,6 @@ static void handle(struct generator *g, const struct epoll_event *event)
 static uint64_t sleep_ns(struct generator *g, uint64_t now, bool *about_to_send)
 {
     uint64_t due = core_next_due(g->core), spin = g->shared->settings->spin_ns;
-
     if (!g->shared->settings->open_loop && now >= atomic_load(&g->shared->until_ns)) due = ARRIVALS_NEVER;
     *about_to_send = due != ARRIVALS_NEVER && due <= now + spin;
     if (*about_to_send) return 0;
@@ -238,7 +225,6 @@ static int wait_events(struct generator *g, struct epoll_event *events, uint64_t
 {
     struct timespec limit = {.tv_nsec = (long)wait};
     int n = wait ? epoll_pwait2(g->epoll, events, EVENTS, &limit, NULL) : epoll_wait(g->epoll, events, EVENTS, 0);
-
     if (n < 0 && errno == ENOSYS)
         n = epoll_wait(g->epoll, events, EVENTS, (int)(wait / 1000000)); /* Linux < 5.11 */
     return n < 0 ? 0 : n;
@@ -250,10 +236,8 @@ static void turn(struct generator *g, uint64_t now)
     bool about_to_send = false;
     bool sent = send_due(g, now);
     int n = wait_events(g, events, sleep_ns(g, now, &about_to_send));
-
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n; i++)
         handle(g, &events[i]);
-    }
     if (about_to_send && !sent && n == 0) {
         uint64_t spent = now_ns() - now;
         counter_add(&g->spin_ns, spent < SPIN_TURN_MAX ? spent : SPIN_TURN_MAX);
@@ -265,14 +249,12 @@ static void turn(struct generator *g, uint64_t now)
 static bool all_answered(struct generator *g)
 {
     bool open_loop = g->shared->settings->open_loop;
-
     return core_all_in_flight(g->core) == 0 && (!open_loop || core_next_due(g->core) == ARRIVALS_NEVER);
 }
 
 static uint64_t own_cpu_ns(void)
 {
     struct timespec t = {0};
-
     (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
 }
@@ -290,7 +272,7 @@ static void ask_for_promptness(void)
         int32_t nice;
         uint32_t priority;
         uint64_t runtime_ns, deadline_ns, period_ns;
-    } attributes = {.size = sizeof(attributes), .policy = SCHED_OTHER, .runtime_ns = SHORT_SLICE};
+    } attributes = {.size = sizeof attributes, .policy = SCHED_OTHER, .runtime_ns = SHORT_SLICE};
 
     (void)prctl(PR_SET_TIMERSLACK, 1UL);
     if (sched_getscheduler(0) != SCHED_OTHER) return;
@@ -304,7 +286,6 @@ void *generator_run(void *arg)
     struct generator_shared *shared = g->shared;
     const struct load_settings *s = shared->settings;
     uint64_t stopped = 0, now = now_ns();
-
     ask_for_promptness();
     for (;; now = now_ns()) {
         core_set_end(g->core, atomic_load_explicit(&shared->until_ns, memory_order_relaxed));

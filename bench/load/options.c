@@ -30,7 +30,6 @@ static bool take_step(struct raw *raw, char *text)
 {
     char *colon = strchr(text, ':');
     struct arrival_step step;
-
     if (!colon || raw->steps_count == ARRIVALS_STEPS_MAX - 1) return false;
     *colon = '\0';
     if (!options_duration(text, &step.at_ns) || !options_real(colon + 1, &step.rate)) return false;
@@ -42,10 +41,8 @@ static bool take_step(struct raw *raw, char *text)
 static bool take_steps(void *into, const char *text)
 {
     char part[STEP_TEXT_MAX];
-
-    while (options_item(&text, part, sizeof part)) {
+    while (options_item(&text, part, sizeof part))
         if (!take_step(into, part)) return false;
-    }
     return !text;
 }
 
@@ -57,14 +54,12 @@ static bool take_mix(void *into, const char *text)
 static bool take_key_law(void *into, const char *text)
 {
     struct raw *raw = into;
-
     return keys_parse_law(text, &raw->key_law, &raw->theta);
 }
 
 static bool take_ttl(void *into, const char *text)
 {
     struct load_settings *s = &((struct raw *)into)->s;
-
     return number_parse_ttl(slice_text(text), &s->ttl_kind, &s->ttl_ms);
 }
 
@@ -75,7 +70,7 @@ static bool take_class(void *into, const char *text)
         enum priority priority;
     } classes[] = {{"critical", PRIORITY_CRITICAL}, {"normal", PRIORITY_NORMAL}, {"sheddable", PRIORITY_SHEDDABLE}};
 
-    for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
+    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
         if (strcmp(text, classes[i].name) != 0) continue;
         ((struct raw *)into)->s.priority = classes[i].priority;
         return true;
@@ -152,17 +147,14 @@ static bool find_target(struct raw *raw)
     struct target *t = &raw->s.target;
     unsigned port = raw->port ? (unsigned)raw->port : raw->s.adapter->port;
     bool ok = false;
-
-    if ((raw->url != NULL) + (raw->socket != NULL) + (raw->host || raw->port) > 1) {
+    if ((raw->url != NULL) + (raw->socket != NULL) + (raw->host || raw->port) > 1)
         return complain("--url, --socket and --host with --port exclude each other");
-    }
-    if (raw->url) {
+    if (raw->url)
         ok = target_url(t, raw->url, port);
-    } else if (raw->socket) {
+    else if (raw->socket)
         ok = target_unix(t, raw->socket);
-    } else {
+    else
         ok = target_tcp(t, raw->host ? raw->host : "127.0.0.1", port);
-    }
     return ok;
 }
 
@@ -170,23 +162,20 @@ static bool find_target(struct raw *raw)
 static void make_plan(struct raw *raw)
 {
     struct arrival_plan *plan = &raw->s.plan;
-
     *plan = (struct arrival_plan){.law = raw->law, .count = 1, .steps = {{0, raw->s.rate}}};
     for (size_t i = 0; i < raw->steps_count; i++) {
         struct arrival_step step = raw->steps[i];
         step.at_ns += raw->s.warmup_ns;
-        if (step.at_ns == 0) {
+        if (step.at_ns == 0)
             plan->steps[0] = step;
-        } else {
+        else
             plan->steps[plan->count++] = step;
-        }
     }
 }
 
 static bool finish(struct raw *raw)
 {
     struct load_settings *s = &raw->s;
-
     s->adapter = adapter_find(raw->protocol);
     if (!s->adapter) return complain("--protocol is text, resp or memcached");
     if (raw->protocol[0] == 'm' && mix_share(&s->mix, OP_LEN) > 0)
@@ -209,7 +198,6 @@ json_t *load_settings_parse(struct load_settings *settings, int argc, char **arg
 {
     struct raw raw = {.theta = KEYS_ZIPF_THETA};
     json_t *options = options_parse(&table, argc, argv, &raw);
-
     if (options && !finish(&raw)) {
         json_decref(options);
         return NULL;

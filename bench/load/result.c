@@ -8,7 +8,6 @@
 double load_goodput(const struct load_result *r)
 {
     const counter *in = r->tally->in_window;
-
     if (!(r->seconds > 0)) return 0;
     return (double)(counter_get(&in[OUTCOME_SERVED]) + counter_get(&in[OUTCOME_NOT_FOUND])) / r->seconds;
 }
@@ -16,7 +15,6 @@ double load_goodput(const struct load_result *r)
 double load_busiest(const struct load_result *r)
 {
     double most = 0;
-
     for (uint64_t i = 0; i < r->settings->threads && r->cpu_seconds > 0; i++) {
         const struct load_thread *t = &r->threads[i];
         uint64_t work = t->cpu_ns > t->spin_ns ? t->cpu_ns - t->spin_ns : 0;
@@ -29,7 +27,6 @@ double load_busiest(const struct load_result *r)
 double load_server_ns(const struct load_result *r)
 {
     uint64_t answered = tally_sum(r->tally->in_window);
-
     if (!answered || !(r->cpu_seconds > 0)) return 0;
     return (double)r->server_cpu_ns / r->cpu_seconds * r->seconds / (double)answered;
 }
@@ -40,10 +37,9 @@ size_t load_spoiled(const struct load_result *r, char reasons[2][120])
     double busiest = load_busiest(r);
     size_t count = 0;
     char text[16];
-
     if (r->settings->open_loop && lag > LOAD_LAG_LIMIT_NS) {
         snprintf(reasons[count++], 120, "p99 of the send lag is %s, more than 50 us",
-                 report_format_ns(text, sizeof(text), lag));
+                 report_format_ns(text, sizeof text, lag));
     }
     if (busiest > LOAD_CPU_LIMIT) {
         snprintf(reasons[count++], 120, "a generator thread used %.0f %% of a core, more than 70 %%",
@@ -62,10 +58,8 @@ static json_t *integer(uint64_t n)
 static json_t *outcomes_json(const counter outcomes[OUTCOME_COUNT])
 {
     json_t *json = json_object();
-
-    for (unsigned o = 0; o < OUTCOME_COUNT; o++) {
+    for (unsigned o = 0; o < OUTCOME_COUNT; o++)
         json_object_set_new(json, outcome_name((enum outcome)o), integer(counter_get(&outcomes[o])));
-    }
     return json;
 }
 
@@ -75,7 +69,6 @@ static json_t *rates_json(const struct load_result *r)
     double seconds = r->seconds > 0 ? r->seconds : 1;
     uint64_t answered = tally_sum(t->in_window);
     uint64_t refused = counter_get(&t->in_window[OUTCOME_OVERLOADED]) + counter_get(&t->in_window[OUTCOME_LATE]);
-
     return json_pack("{s:f, s:f, s:f, s:f, s:f}", "offered_per_s",
                      (double)(counter_get(&t->sent) + counter_get(&t->unsent)) / seconds, "goodput_per_s",
                      load_goodput(r), "refused_per_s", (double)refused / seconds, "answered_per_s",
@@ -89,14 +82,12 @@ static json_t *generator_json(const struct load_result *r)
     json_t *threads = json_array(), *reasons = json_array();
     char texts[2][120];
     size_t spoiled = load_spoiled(r, texts);
-
     for (uint64_t i = 0; i < r->settings->threads; i++) {
         json_array_append_new(threads, json_pack("{s:I, s:I}", "cpu_ns", (json_int_t)r->threads[i].cpu_ns,
                                                  "spin_ns", (json_int_t)r->threads[i].spin_ns));
     }
-    for (size_t i = 0; i < spoiled; i++) {
+    for (size_t i = 0; i < spoiled; i++)
         json_array_append_new(reasons, json_string(texts[i]));
-    }
     return json_pack("{s:b, s:o, s:f, s:I, s:o}", "spoiled", spoiled > 0, "reasons", reasons,
                      "busiest_without_spinning", load_busiest(r), "late_sends", (json_int_t)counter_get(&t->late),
                      "threads", threads);
@@ -105,7 +96,6 @@ static json_t *generator_json(const struct load_result *r)
 static json_t *server_json(const struct load_result *r)
 {
     json_t *threads = json_array();
-
     for (size_t i = 0; i < r->server.count; i++) {
         const struct server_thread *t = &r->server.threads[i];
         json_array_append_new(
@@ -131,10 +121,8 @@ json_t *load_json(const struct load_result *r)
 {
     const struct tally *t = r->tally;
     json_t *by_op = json_object();
-
-    for (unsigned op = 0; op < TALLY_OPS; op++) {
+    for (unsigned op = 0; op < TALLY_OPS; op++)
         if (tally_sum(t->by_op[op])) json_object_set_new(by_op, op_name((enum op)op), outcomes_json(t->by_op[op]));
-    }
     json_t *json = json_pack(
         "{s:f, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "seconds", r->seconds,
         "sent", integer(counter_get(&t->sent)), "unsent", integer(counter_get(&t->unsent)), "accounted",

@@ -11,7 +11,6 @@
 static bool read_line(const char *folder, const char *name, char *out, int size)
 {
     char path[PATH + 16];
-
     snprintf(path, sizeof path, "%.100s/%s", folder, name);
     FILE *f = fopen(path, "re");
     bool ok = f && fgets(out, size, f);
@@ -23,7 +22,6 @@ static bool read_thread(struct server_thread *t, const char *folder)
 {
     char text[128];
     unsigned long long ns = 0;
-
     if (!read_line(folder, "schedstat", text, sizeof text) || sscanf(text, "%llu", &ns) != 1) return false;
     t->cpu_ns = ns;
     if (!read_line(folder, "comm", text, sizeof text)) return false;
@@ -35,16 +33,15 @@ bool server_cpu_read(struct server_cpu *out, uint64_t pid)
 {
     char path[PATH];
     struct dirent *entry = NULL;
-
     out->count = 0;
-    snprintf(path, sizeof(path), "/proc/%llu/task", (unsigned long long)pid);
+    snprintf(path, sizeof path, "/proc/%llu/task", (unsigned long long)pid);
     DIR *folder = opendir(path);
     if (!folder) return false;
     while (out->count < SERVER_CPU_THREADS && (entry = readdir(folder))) {
         struct server_thread *t = &out->threads[out->count];
         t->tid = atoi(entry->d_name);
         if (t->tid <= 0) continue;
-        snprintf(path, sizeof(path), "/proc/%llu/task/%d", (unsigned long long)pid, t->tid);
+        snprintf(path, sizeof path, "/proc/%llu/task/%d", (unsigned long long)pid, t->tid);
         if (read_thread(t, path)) out->count++;
     }
     closedir(folder);
@@ -54,7 +51,6 @@ bool server_cpu_read(struct server_cpu *out, uint64_t pid)
 uint64_t server_cpu_since(struct server_cpu *after, const struct server_cpu *before)
 {
     uint64_t sum = 0;
-
     for (size_t i = 0; i < after->count; i++) {
         struct server_thread *t = &after->threads[i];
         for (size_t k = 0; k < before->count; k++) {

@@ -23,7 +23,6 @@ static inline void source_init(struct source *s, const struct load_settings *set
 static inline void source_again(struct source *s, enum op op, uint32_t key, struct request *out)
 {
     const struct load_settings *settings = s->settings;
-
     *out = (struct request){.op = op, .priority = settings->priority, .deadline_ms = settings->deadline_ms};
     if (op == OP_LEN) return;
     keys_format(&settings->keys, s->key, key);

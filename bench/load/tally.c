@@ -6,7 +6,6 @@ const char *outcome_name(enum outcome o)
 {
     static const char *const names[OUTCOME_COUNT] = {"served", "not_found", "overloaded",
                                                      "late",   "error",     "unanswered"};
-
     assert((unsigned)o < OUTCOME_COUNT);
     return names[o];
 }
@@ -31,22 +30,17 @@ void tally_merge(struct tally *into, const struct tally *from)
     struct histogram *h = &into->accepted;
     const counter *more = &from->sent;
     const struct histogram *more_h = &from->accepted;
-
-    while (to < counters_end) {
+    while (to < counters_end)
         counter_add(to++, counter_get(more++));
-    }
-    while (h <= &into->live_lag) {
+    while (h <= &into->live_lag)
         histogram_merge(h++, more_h++);
-    }
 }
 
 uint64_t tally_sum(const counter outcomes[OUTCOME_COUNT])
 {
     uint64_t sum = 0;
-
-    for (unsigned o = 0; o < OUTCOME_COUNT; o++) {
+    for (unsigned o = 0; o < OUTCOME_COUNT; o++)
         sum += counter_get(&outcomes[o]);
-    }
     return sum;
 }
 
@@ -54,9 +48,8 @@ bool tally_accounted(const struct tally *t)
 {
     for (unsigned o = 0; o < OUTCOME_COUNT; o++) {
         uint64_t sum = 0;
-        for (unsigned op = 0; op < TALLY_OPS; op++) {
+        for (unsigned op = 0; op < TALLY_OPS; op++)
             sum += counter_get(&t->by_op[op][o]);
-        }
         if (sum != counter_get(&t->outcomes[o])) return false;
     }
     uint64_t executed = counter_get(&t->outcomes[OUTCOME_SERVED]) + counter_get(&t->outcomes[OUTCOME_NOT_FOUND]);

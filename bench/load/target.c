@@ -18,8 +18,7 @@ bool target_tcp(struct target *t, const char *host, unsigned port)
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     struct addrinfo *list = NULL;
     char service[8];
-
-    snprintf(service, sizeof(service), "%u", port);
+    snprintf(service, sizeof service, "%u", port);
     int rc = getaddrinfo(host, service, &hints, &list);
     if (rc != 0) {
         return report_fail("cannot connect to %s:%u: %s; is the name right?", host, port,
@@ -28,7 +27,7 @@ bool target_tcp(struct target *t, const char *host, unsigned port)
     memcpy(&t->address, list->ai_addr, list->ai_addrlen);
     t->address_len = list->ai_addrlen;
     freeaddrinfo(list);
-    snprintf(t->text, sizeof(t->text), strchr(host, ':') ? "[%.255s]:%u" : "%.255s:%u", host, port);
+    snprintf(t->text, sizeof t->text, strchr(host, ':') ? "[%.255s]:%u" : "%.255s:%u", host, port);
     return true;
 }
 
@@ -36,14 +35,12 @@ bool target_unix(struct target *t, const char *path)
 {
     struct sockaddr_un *a = (struct sockaddr_un *)&t->address;
     size_t len = strlen(path);
-
-    if (len == 0 || len >= sizeof(a->sun_path)) {
+    if (len == 0 || len >= sizeof a->sun_path)
         return report_fail("the path of a Unix socket has 1 to %zu bytes", sizeof a->sun_path - 1);
-    }
     *a = (struct sockaddr_un){.sun_family = AF_UNIX};
     memcpy(a->sun_path, path, len + 1);
-    t->address_len = sizeof(*a);
-    snprintf(t->text, sizeof(t->text), "unix:%s", path);
+    t->address_len = sizeof *a;
+    snprintf(t->text, sizeof t->text, "unix:%s", path);
     return true;
 }
 
@@ -54,7 +51,6 @@ static bool authority(struct target *t, const char *url, unsigned port)
     int end = 0;
     uint64_t number = port;
     bool ok = sscanf(url, "sluice://[%255[^]]]%n", host, &end) == 1 && end > 0;
-
     if (!ok) ok = sscanf(url, "sluice://%255[^]:/[]%n", host, &end) == 1;
     const char *rest = ok ? url + end : "";
     if (*rest == ':') {
@@ -62,9 +58,7 @@ static bool authority(struct target *t, const char *url, unsigned port)
         ok = number_parse(slice_of(rest + 1, len), 65535, &number) && number > 0;
         rest += 1 + len;
     }
-    if (ok && (*rest == '\0' || strcmp(rest, "/") == 0)) {
-        return target_tcp(t, host, (unsigned)number);
-    }
+    if (ok && (*rest == '\0' || strcmp(rest, "/") == 0)) return target_tcp(t, host, (unsigned)number);
     return report_fail("--url: expected sluice://host:port or unix:/path: '%.200s'", url);
 }
 
@@ -78,7 +72,6 @@ int target_connect(const struct target *t, unsigned timeout_ms)
 {
     int fd = socket(t->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
     struct timeval limit = {.tv_sec = timeout_ms / 1000, .tv_usec = (suseconds_t)(timeout_ms % 1000) * 1000};
-
     if (fd < 0) return -1;
     if (t->address.ss_family != AF_UNIX) (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit); /* also bounds the connect */

@@ -89,17 +89,15 @@ static bool fill(const struct load_settings *settings)
 static bool prepare(struct run *run)
 {
     const struct load_settings *s = &run->settings;
-
     run->shared.settings = s;
     run->live = !s->quiet && isatty(STDERR_FILENO);
     run->timeline = timeline_create();
     run->result.settings = s;
     run->result.first_error = "";
-    run->result.tally = calloc(1, sizeof(*run->result.tally));
+    run->result.tally = calloc(1, sizeof *run->result.tally);
     if (!run->timeline || !run->result.tally) return report_fail("out of memory");
-    if (s->server_pid && !server_cpu_read(&run->server_before, s->server_pid)) {
+    if (s->server_pid && !server_cpu_read(&run->server_before, s->server_pid))
         return report_fail("--server-pid: there is no such process");
-    }
     for (uint32_t i = 0; i < s->threads; i++) {
         run->generators[i] = generator_create(&run->shared, i);
         if (!run->generators[i]) return false;
@@ -115,7 +113,6 @@ static bool start(struct run *run)
 {
     const struct load_settings *s = &run->settings;
     struct generator_shared *shared = &run->shared;
-
     sigemptyset(&run->signals);
     sigaddset(&run->signals, SIGINT);
     sigaddset(&run->signals, SIGTERM);
@@ -127,9 +124,8 @@ static bool start(struct run *run)
     for (uint32_t i = 0; i < s->threads; i++) {
         if (generator_start(run->generators[i])) continue;
         atomic_store(&shared->abort, true);
-        while (i > 0) {
+        while (i > 0)
             generator_join(run->generators[--i]);
-        }
         return false;
     }
     return true;
@@ -142,7 +138,6 @@ static void sleep_until(struct run *run, uint64_t at)
 {
     uint64_t now = clock_ns(&clock_system);
     struct timespec wait = {0};
-
     if (at > now) {
         wait.tv_sec = (time_t)((at - now) / 1000000000U);
         wait.tv_nsec = (long)((at - now) % 1000000000U);
@@ -156,9 +151,8 @@ static void sleep_until(struct run *run, uint64_t at)
 
 static bool all_done(const struct run *run)
 {
-    for (uint64_t i = 0; i < run->settings.threads; i++) {
+    for (uint64_t i = 0; i < run->settings.threads; i++)
         if (!atomic_load_explicit(&run->generators[i]->done, memory_order_acquire)) return false;
-    }
     return true;
 }
 
@@ -166,7 +160,6 @@ static void sample(struct run *run, uint64_t now)
 {
     double at = ((double)now - (double)run->shared.from_ns) / 1e9;
     const json_t *row = timeline_sample(run->timeline, run->tallies, run->settings.threads, at);
-
     if (row && run->live) timeline_print_live(stderr, row);
 }
 
@@ -175,7 +168,6 @@ static void read_cpu(struct run *run, bool after)
 {
     const struct load_settings *s = &run->settings;
     struct load_result *r = &run->result;
-
     for (uint64_t i = 0; i < s->threads; i++) {
         struct load_thread *t = &r->threads[i];
         uint64_t cpu = generator_cpu_ns(run->generators[i]), spin = counter_get(&run->generators[i]->spin_ns);
@@ -195,7 +187,6 @@ static void watch(struct run *run)
 {
     uint64_t interval = run->settings.interval_ns, from = run->shared.from_ns;
     uint64_t now = clock_ns(&clock_system), next = from + interval;
-
     while (now < from && !run->interrupted) {
         sleep_until(run, from);
         now = clock_ns(&clock_system);
@@ -222,9 +213,8 @@ static void watch(struct run *run)
         if (!run->interrupted && ended > from && (i == 0 || ended > end)) end = ended;
     }
     run->result.seconds = end > from ? (double)(end - from) / 1e9 : 0;
-    while (!all_done(run)) {
+    while (!all_done(run))
         sleep_until(run, clock_ns(&clock_system) + POLL_NS);
-    }
 }
 
 /* ---- after ---- */
@@ -233,7 +223,6 @@ static bool report(struct run *run, int argc, char **argv)
 {
     const struct load_settings *s = &run->settings;
     struct load_result *r = &run->result;
-
     for (uint64_t i = 0; i < s->threads; i++) {
         tally_merge(r->tally, run->tallies[i]);
         if (run->generators[i]->first_error[0]) r->first_error = run->generators[i]->first_error;
@@ -255,9 +244,8 @@ static bool run_all(struct run *run, int argc, char **argv)
 {
     if (!prepare(run) || !start(run)) return false;
     watch(run);
-    for (uint64_t i = 0; i < run->settings.threads; i++) {
+    for (uint64_t i = 0; i < run->settings.threads; i++)
         generator_join(run->generators[i]);
-    }
     return report(run, argc, argv);
 }
 
@@ -265,12 +253,10 @@ int tcp_main(int argc, char **argv)
 {
     struct run *run = calloc(1, sizeof *run);
     int status = 2;
-
     if (run && (run->options = load_settings_parse(&run->settings, argc, argv))) {
         status = run_all(run, argc, argv) ? 0 : 1;
-        for (uint64_t i = 0; i < run->settings.threads; i++) {
+        for (uint64_t i = 0; i < run->settings.threads; i++)
             generator_destroy(run->generators[i]);
-        }
         if (run->json && run->json != stdout) fclose(run->json);
         json_decref(run->options);
         timeline_destroy(run->timeline);

@@ -27,7 +27,6 @@ struct timeline {
 struct timeline *timeline_create(void)
 {
     struct timeline *t = calloc(1, sizeof *t);
-
     if (t) t->rows = json_array();
     return t;
 }
@@ -49,12 +48,10 @@ static void advance(struct timeline *t, size_t kind, const struct tally *const *
 {
     memset(&t->now, 0, sizeof t->now);
     memset(&t->between, 0, sizeof t->between);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         histogram_merge(&t->now, (const struct histogram *)((const char *)tallies[i] + kinds[kind].offset));
-    }
-    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
+    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++)
         histogram_record_n(&t->between, histogram_bucket_edge(i), t->now.buckets[i] - t->before[kind].buckets[i]);
-    }
     t->before[kind] = t->now;
 }
 
@@ -68,7 +65,6 @@ static json_t *latency_json(const struct histogram *h)
 static json_t *since(uint64_t *before, uint64_t now)
 {
     uint64_t difference = now - *before;
-
     *before = now;
     return json_integer((json_int_t)difference);
 }
@@ -77,12 +73,10 @@ const json_t *timeline_sample(struct timeline *t, const struct tally *const *tal
 {
     json_t *row = json_pack("{s:f, s:f}", "at_s", at_s, "seconds", at_s - t->at_s);
     uint64_t sent = 0, answered = 0, outcomes[OUTCOME_COUNT] = {0};
-
     /* Answers before requests, so that what is in flight is never negative. */
     for (size_t w = 0; w < count; w++) {
-        for (unsigned o = 0; o < OUTCOME_COUNT; o++) {
+        for (unsigned o = 0; o < OUTCOME_COUNT; o++)
             outcomes[o] += counter_get(&tallies[w]->live[o]);
-        }
         sent += counter_get(&tallies[w]->live_sent);
     }
     for (unsigned o = 0; o < OUTCOME_COUNT; o++) {
@@ -110,7 +104,6 @@ void timeline_print_live(FILE *out, const json_t *row)
     double at_s = 0, seconds = 0;
     json_int_t served = 0, not_found = 0, overloaded = 0, in_flight = 0, p99 = 0;
     char text[16];
-
     json_unpack((json_t *)row, "{s:F, s:F, s:I, s:I, s:I, s:I, s:{s:I}}", "at_s", &at_s, "seconds", &seconds,
                 "served", &served, "not_found", &not_found, "overloaded", &overloaded, "in_flight", &in_flight,
                 "accepted_ns", "p99", &p99);

@@ -142,7 +142,6 @@ static json_t *count_json(const struct sim_count *n)
 static json_t *streams_json(const struct sim_options *o, const struct sim_result *r)
 {
     json_t *list = json_array();
-
     for (size_t i = 0; i < o->stream_count; i++) {
         json_array_append_new(list, json_pack("{s:s, s:o, s:o}", "name", name_of(&o->streams[i]), "measured",
                                               count_json(&r->windows[0][i]), "all", count_json(&r->total[i])));
@@ -153,7 +152,6 @@ static json_t *streams_json(const struct sim_options *o, const struct sim_result
 static json_t *pieces_json(const struct sim_options *o, const struct sim_result *r)
 {
     json_t *list = json_array();
-
     for (size_t i = 0; i < r->piece_count; i++) {
         const struct sim_piece *piece = &r->pieces[i];
         json_array_append_new(list,
@@ -172,7 +170,6 @@ static json_t *results_json(const struct sim_command *c, const struct sim_result
         1e9 / (double)c->service_ns, "busy", (double)r->busy_ns[0] / measured_ns(o), "wasted_percent",
         percent(r->wasted_ns, r->all_busy_ns), "expired", (json_int_t)r->expired, "supplanted",
         (json_int_t)r->supplanted, "deepest", (json_int_t)r->deepest, "streams", streams_json(o, r));
-
     if (r->piece_count) json_object_set_new(results, "pieces", pieces_json(o, r));
     return results;
 }
@@ -181,7 +178,6 @@ int simulate_main(int argc, char **argv)
 {
     struct sim_command c = {0};
     json_t *options = options_parse(&table, argc, argv, &c);
-
     if (options && c.from_ns >= c.o.duration_ns && c.from_ns > 0) {
         options_complain("simulate", "--from must be before the end, --duration");
         json_decref(options);

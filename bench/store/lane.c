@@ -20,9 +20,8 @@ struct lane *lanes_create(uint32_t count)
 
 void lanes_destroy(struct lane *lanes, uint32_t count)
 {
-    for (uint32_t i = 0; lanes && i < count; i++) {
+    for (uint32_t i = 0; lanes && i < count; i++)
         bell_close(&lanes[i].bell);
-    }
     free(lanes);
 }
 
