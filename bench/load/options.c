@@ -1,6 +1,5 @@
 /* The command line of sluice-bench tcp. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "bench/common/options.h"

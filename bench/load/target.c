@@ -1,4 +1,4 @@
-#include "bench/load/target.h"
+#include "bench/load/load.h"
 
 #include <errno.h>
 #include <netdb.h>

@@ -4,11 +4,9 @@
  *     parse -> connect -> fill -> start the generators -> warm-up -> [measure] -> drain -> join -> report
  *                                                          tick: time line, live line
  */
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,7 +14,6 @@
 #include "bench/common/report.h"
 #include "bench/load/generator.h"
 #include "bench/load/result.h"
-#include "bench/load/timeline.h"
 #include "daemon/base/clock.h"
 
 #define START_DELAY 10000000U             /* ns until the generators all run */

@@ -1,4 +1,4 @@
-#include "bench/load/timeline.h"
+#include "bench/load/result.h"
 
 #include <stddef.h>
 #include <stdlib.h>

@@ -1,5 +1,4 @@
 /* Clients: when they send, in which order they are answered, what they do then, what counts. */
-#include <assert.h>
 #include <stdlib.h>
 
 #include "bench/sim/sim_impl.h"

@@ -1,4 +1,4 @@
-#include "bench/store/lane.h"
+#include "bench/store/drive.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -1,7 +1,6 @@
-#include "bench/store/options.h"
+#include "bench/store/run.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "bench/common/options.h"

@@ -10,7 +10,6 @@
 
 #include "bench/commands.h"
 #include "bench/common/report.h"
-#include "bench/store/options.h"
 #include "bench/store/run.h"
 
 /* All runs of one kind: the fastest of them, with all as its "repeats". NULL: one failed. */

@@ -18,8 +18,7 @@
 #include "bench/load/channel.h"
 #include "bench/load/result.h"
 #include "bench/load/server_cpu.h"
-#include "bench/load/target.h"
-#include "bench/load/timeline.h"
+#include "bench/load/load.h"
 
 #define SECOND UINT64_C(1000000000)
 
