@@ -44,11 +44,9 @@ def hgrm(result, which="accepted"):
 
 
 def ratio(result, other):
-    def number(root, path):
-        return reduce(lambda at, name: (at or {}).get(name), path.split("."), root["results"])
     then = read(other)
     for path in RATIOS:
-        a, b = number(result, path), number(then, path)
+        a, b = (reduce(lambda at, name: (at or {}).get(name), path.split("."), r["results"]) for r in (result, then))
         if a is not None and b:
             yield f"{path:28} {a / b:8.3f}"
 

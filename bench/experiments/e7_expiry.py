@@ -9,9 +9,8 @@ import time
 from statistics import median
 
 from .lib import overload, plot, text
-from .lib.context import QUIET, disturbed_by
 from .lib.due import put_sessions
-from .lib.servers import Daemon, Stats
+from .lib.servers import Stats
 
 TITLE = "A million sessions fall due in one second"
 RATE = 20_000
@@ -22,38 +21,34 @@ BEFORE_S = 3.0  # of load, before the first session falls due
 VALUE = b"x" * 64
 
 
-def watch(daemon, begin, seconds):
-    samples = []
-    with Stats(daemon) as stats:
-        while (at := time.monotonic() - begin) < seconds:
-            samples.append({"at_s": round(at, 3), "stored": stats.read()["sessions"]["stored"]})
-            time.sleep(SAMPLE_S)
-    return samples
+def one(ctx, name, sessions, seconds):
+    due = 0.0
 
-
-def attempt(ctx, name, sessions, seconds):
-    settings, io_works = SERIES[name]
-    with Daemon(ctx, {**settings, **overload.ROOM}, io_works) as daemon:
+    def prepare(daemon):
+        nonlocal due
         due = time.monotonic() + ctx.pick(6.0, 15.0) + BEFORE_S
         put_sessions(daemon, sessions, due, VALUE, BEFORE_S)
         time.sleep(max(0.0, due - BEFORE_S - time.monotonic()))
-        args = ["--connections", "16", "--keys", "10k", "--fill", "--ttl", "never", "--rate", str(RATE),
-                "--spin", "10us", "--warmup", "0s", "--duration", f"{seconds}s", "--csv-interval", "100ms"]
-        started = ctx.start(daemon, args)
-        samples = watch(daemon, begin := time.monotonic(), seconds)
-        run = ctx.finish(started, 5, name)
-    return {"samples": samples, "due_s": round(due - begin, 3), "disturbed_by": disturbed_by(run),
-            "timeline": overload.pieces(run)}
+
+    def watch(daemon):
+        samples, begin = [], time.monotonic()
+        with Stats(daemon) as stats:
+            while (at := time.monotonic() - begin) < seconds:
+                samples.append({"at_s": round(at, 3), "stored": stats.read()["sessions"]["stored"]})
+                time.sleep(SAMPLE_S)
+        return {"samples": samples, "due_s": round(due - begin, 3)}
+    settings, io_works = SERIES[name]
+    args = ["--connections", "16", "--keys", "10k", "--fill", "--ttl", "never", "--rate", str(RATE), "--spin", "10us",
+            "--warmup", "0s", "--duration", f"{seconds}s", "--csv-interval", "100ms"]
+    run = ctx.tcp({**settings, **overload.ROOM}, args, seconds + 5, name, io_works, prepare=prepare, meanwhile=watch,
+                  tries=ctx.pick(1, 3))
+    return {**run["meanwhile"], "timeline": overload.pieces(run)}
 
 
 def measure(ctx):
-    sessions, seconds, series = ctx.pick(250_000, 1_000_000), ctx.pick(8, 12), {}
-    for name in SERIES:
-        tries = []
-        while len(tries) < ctx.pick(1, 3) and (not tries or tries[-1]["disturbed_by"] > QUIET):
-            tries.append(attempt(ctx, name, sessions, seconds))
-        series[name] = min(tries, key=lambda t: t["disturbed_by"])
-    return {"series": series, "sessions": sessions, "rate": RATE, "seconds": seconds}
+    sessions, seconds = ctx.pick(250_000, 1_000_000), ctx.pick(8, 12)
+    return {"series": {name: one(ctx, name, sessions, seconds) for name in SERIES}, "sessions": sessions, "rate": RATE,
+            "seconds": seconds}
 
 
 def draw(data):

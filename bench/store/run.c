@@ -99,8 +99,7 @@ static bool start_backend(struct run *r, const struct store_backend *backend)
 /* As many as there are processors besides those of the backend's own threads, but one worker each at least. */
 static uint32_t threads_of(const struct store_options *o, const struct store_backend *backend, uint32_t workers)
 {
-    cpu_set_t set;
-    uint64_t cpus = sched_getaffinity(0, sizeof set, &set) == 0 ? (uint64_t)CPU_COUNT(&set) : 1;
+    uint64_t cpus = thread_cpus_count(NULL);
     uint64_t taken = backend->threads && !o->in_place ? o->shards : 0;
     uint64_t threads = o->threads ? o->threads : cpus > taken ? cpus - taken : 1;
     if (threads > LANES_MAX) threads = LANES_MAX;

@@ -75,16 +75,18 @@ class Context:
         run = self._quietest(lambda: self._wait(self._start(["store", *args], "run.json"), seconds, label), label)
         return run["results"][0]
 
-    def tcp(self, settings, args, seconds, label, io_works=False, places=None, meanwhile=None):
-        """A fresh daemon, and sluice-bench tcp on it. meanwhile(daemon) is called when that has been started, and what it
-        returns is the result's "meanwhile"; such a run is not repeated."""
+    def tcp(self, settings, args, seconds, label, io_works=False, places=None, prepare=None, meanwhile=None, tries=None):
+        """A fresh daemon, and sluice-bench tcp on it. prepare(daemon) is called before, meanwhile(daemon) when that has
+        been started, and what it returns is the result's "meanwhile"; such a run is repeated only where `tries` says."""
         def attempt():
             with Daemon(self, settings, io_works, places) as daemon:
+                if prepare:
+                    prepare(daemon)
                 started = self.start(daemon, args, "run.json")
                 seen = meanwhile(daemon) if meanwhile else None
                 result = self._wait(started, seconds, label)
                 return {**result, "daemon": daemon.arguments, "stats": daemon.stats(), "meanwhile": seen}
-        return self._quietest(attempt, label, 1 if seconds > LONG or meanwhile else None)
+        return self._quietest(attempt, label, tries or (1 if seconds > LONG or meanwhile else None))
 
     def load(self, server, args, seconds, label, first=True, record=True):
         """sluice-bench tcp on a server that runs already."""
