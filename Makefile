@@ -33,6 +33,8 @@ SANFLAGS := $(if $(SAN),$(SAN_$(SAN)) -DSLUICE_SANITIZED)
 # (gcc): tests and tools are linked from the same objects without it, as that is quicker. LTO= turns it off.
 LTO ?= $(if $(SAN),,$(if $(findstring Free Software,$(shell $(CC) --version 2>/dev/null)),-flto=auto -ffat-lto-objects))
 
+NO_LTO := $(if $(LTO),-fno-lto)
+
 # Looked up when a recipe runs, so that `make deps` can come first.
 PKG = $(shell pkg-config $(1) 2>/dev/null)
 DAEMON_LIBS = $(call PKG,--libs libuv jansson yaml-0.1) $(if $(SAN),,-ljemalloc) -pthread
@@ -91,14 +93,16 @@ $(BUILD)/libbench.a: $(filter-out $(BUILD)/bench/main.o,$(call obj,$(BENCH_SRC))
 
 $(BUILD)/sluice-bench: $(BUILD)/bench/main.o $(BUILD)/libbench.a $(BUILD)/libdaemon.a $(BUILD)/libproto.a
 	$(call say,LINK  $@)
-	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(BENCH_LIBS)
+	$(Q)$(CC) $(CFLAGS) $(NO_LTO) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(BENCH_LIBS)
 
+$(BUILD)/tests/test_start_memory: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc
 $(BUILD)/tests/test_codec_memory: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc # it lets them fail
+$(BUILD)/tests/test_server_memory: LDFLAGS += -Wl,--wrap=malloc # and this one
 $(BUILD)/tests/test_client_retry: $(BUILD)/clients/c/retry.o # which the library does not show
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(BUILD)/libtestsupport.a $(BUILD)/libbench.a $(BUILD)/libdaemon.a $(BUILD)/libconfig.a $(BUILD)/libsluice.a $(BUILD)/libproto.a
 	@mkdir -p $(@D)
 	$(call say,LINK  $@)
-	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(BENCH_LIBS) $(TEST_LIBS)
+	$(Q)$(CC) $(CFLAGS) $(NO_LTO) $(SANFLAGS) $(LDFLAGS) -o $@ $^ $(BENCH_LIBS) $(TEST_LIBS)
 
 # ---- running and testing ----
 
@@ -131,6 +135,20 @@ $(BUILD)/example-session: docs/examples/session.c $(BUILD)/libsluice.a
 tidy: deps-ci ## check the structure: include rules, function length, globals, formatting, generated files
 	@$(PYTHON) tests/tidy.py
 	@$(MAKE) --no-print-directory check-generated
+
+# The daemon with every function telling that it is entered.
+WALK_SRC := $(PROTO_SRC) $(CONFIG_SRC) $(DAEMON_SRC) daemon/main.c
+$(BUILD)/walk/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) -g -O0 -finstrument-functions -MMD -MP -c $< -o $@
+
+$(BUILD)/walk/sluiced: $(patsubst %.c,$(BUILD)/walk/%.o,$(WALK_SRC) tests/walk/entries.c)
+	$(call say,LINK  $@)
+	$(Q)$(CC) -g -no-pie -o $@ $^ $(DAEMON_LIBS)
+
+walk: deps-ci ## show through how many calls, functions and files a request walks (ARGS=-v: through which)
+	@$(MAKE) --no-print-directory $(BUILD)/walk/sluiced
+	@$(PYTHON) tests/walk/walk.py $(BUILD)/walk/sluiced $(ARGS)
 
 model: deps-ci ## check the lock-free queue, the wakeup and the locks of shards as models (spin)
 	@tests/model/run.sh $(BUILD)/model
@@ -215,7 +233,7 @@ help: ## list the targets
 	    while IFS='|' read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all run test test-clients test-programs tidy model fuzz $(addprefix fuzz-,$(FUZZED)) generated-files generate \
+.PHONY: all run test test-clients test-programs tidy walk model fuzz $(addprefix fuzz-,$(FUZZED)) generated-files generate \
     check-generated deps deps-test deps-clients deps-ci deps-bench deps-compare bench bench-full bench-compare \
     install clean help
 .SECONDARY:

@@ -89,7 +89,8 @@ static bool serve(const struct null_options *o, struct slice *value)
     char error[512] = "out of memory";
     const char *why = error;
     struct server *server = value->ptr ? server_create(&options, &why) : NULL;
-    bool ok = server && server_listen(server, "text", &o->address, &codec_text, error, sizeof error);
+    bool ok =
+        server && server_listen(server, "text", &o->address, &codec_text, &transport_plain, error, sizeof error);
     if (!ok) report_fail("null-server: %s", server ? error : why);
     if (ok) server_run(server);
     if (server && !ok) server_stop(server);

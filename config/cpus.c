@@ -5,13 +5,13 @@
 
 #include "config/units.h"
 
-static bool has(const struct settings_cpus *cpus, unsigned cpu)
+static bool has(const struct thread_cpus *cpus, unsigned cpu)
 {
-    return cpu < SETTINGS_CPUS_MAX && (cpus->bits[cpu / 64] >> (cpu % 64) & 1);
+    return cpu < THREAD_CPUS_MAX && (cpus->bits[cpu / 64] >> (cpu % 64) & 1);
 }
 
 /* "3" or "0-3" into the set. */
-static bool add(struct settings_cpus *cpus, const char *text, size_t len)
+static bool add(struct thread_cpus *cpus, const char *text, size_t len)
 {
     const char *dash = memchr(text, '-', len);
     size_t first_len = dash ? (size_t)(dash - text) : len, rest;
@@ -19,15 +19,15 @@ static bool add(struct settings_cpus *cpus, const char *text, size_t len)
     if (units_parse(units_none, text, first_len, &first, &rest) != UNITS_OK) return false;
     last = first;
     if (dash && units_parse(units_none, dash + 1, len - first_len - 1, &last, &rest) != UNITS_OK) return false;
-    if (last < first || last >= SETTINGS_CPUS_MAX) return false;
+    if (last < first || last >= THREAD_CPUS_MAX) return false;
     for (uint64_t cpu = first; cpu <= last; cpu++)
         cpus->bits[cpu / 64] |= 1ULL << (cpu % 64);
     return true;
 }
 
-bool config_cpus_parse(struct settings_cpus *out, const char *text, size_t len, struct config_reason *why)
+bool config_cpus_parse(struct thread_cpus *out, const char *text, size_t len, struct config_reason *why)
 {
-    struct settings_cpus cpus = {{0}};
+    struct thread_cpus cpus = {{0}};
     bool ok = len > 0;
     if (len == 3 && memcmp(text, "any", 3) == 0) {
         *out = cpus;
@@ -45,14 +45,14 @@ bool config_cpus_parse(struct settings_cpus *out, const char *text, size_t len, 
         *out = cpus;
     else
         config_reason_set(why, "no set of processors, expected any, or numbers and ranges below %d, as in 0-3,6",
-                          SETTINGS_CPUS_MAX);
+                          THREAD_CPUS_MAX);
     return ok;
 }
 
-const char *config_cpus_format(const struct settings_cpus *cpus, char out[CONFIG_CPUS_MAX])
+const char *config_cpus_format(const struct thread_cpus *cpus, char out[CONFIG_CPUS_MAX])
 {
     size_t used = 0;
-    for (unsigned first = 0; first < SETTINGS_CPUS_MAX; first++) {
+    for (unsigned first = 0; first < THREAD_CPUS_MAX; first++) {
         if (!has(cpus, first)) continue;
         unsigned last = first;
         while (has(cpus, last + 1))

@@ -63,7 +63,7 @@ static const char example[] =
     "limits:\n"
     "  value: 256KiB\n"
     "  memory: 2GiB\n"
-    "  idle_timeout: off\n"
+    "  idle_timeout: 10m\n"
     "log:\n"
     "  format: json\n"
     "```\n"

@@ -17,7 +17,7 @@
 #define SECONDS(n_)     ((uint64_t)(n_)*1000)
 #define HOURS(n_)       SECONDS((n_)*3600)
 #define DAYS(n_)        HOURS((n_)*24)
-#define SPECIAL(w_, v_) .special = (w_), .special_value = (v_)
+#define SPECIAL(w_, v_) .special = {{(w_), (v_)}}
 
 /* clang-format off */
 const struct schema_key schema_keys[] = {
@@ -85,15 +85,15 @@ const struct schema_key schema_keys[] = {
              "take. codel, codel-rfc, adaptive: the wait they aim at, in place of their own choice. Can be changed "
              "while the daemon runs."},
 
-    {"class.get", SCHEMA_WORD, FIELD(class.get), "normal", WORDS("critical", "normal", "sheddable"),
+    {"class.get", SCHEMA_WORD, FIELD(class.get), "normal", .min = PRIORITY_CRITICAL, WORDS("critical", "normal", "sheddable"),
      .help = "GET, and what only reads one session in other protocols."},
-    {"class.put", SCHEMA_WORD, FIELD(class.put), "normal", WORDS("critical", "normal", "sheddable"),
+    {"class.put", SCHEMA_WORD, FIELD(class.put), "normal", .min = PRIORITY_CRITICAL, WORDS("critical", "normal", "sheddable"),
      .help = "PUT, and what changes a session's value in other protocols."},
-    {"class.delete", SCHEMA_WORD, FIELD(class.delete), "critical", WORDS("critical", "normal", "sheddable"),
+    {"class.delete", SCHEMA_WORD, FIELD(class.delete), "critical", .min = PRIORITY_CRITICAL, WORDS("critical", "normal", "sheddable"),
      .help = "DELETE: who logs out should be logged out."},
-    {"class.touch", SCHEMA_WORD, FIELD(class.touch), "normal", WORDS("critical", "normal", "sheddable"),
+    {"class.touch", SCHEMA_WORD, FIELD(class.touch), "normal", .min = PRIORITY_CRITICAL, WORDS("critical", "normal", "sheddable"),
      .help = "TOUCH, and whatever sets a lifetime."},
-    {"class.other", SCHEMA_WORD, FIELD(class.other), "normal", WORDS("critical", "normal", "sheddable"),
+    {"class.other", SCHEMA_WORD, FIELD(class.other), "normal", .min = PRIORITY_CRITICAL, WORDS("critical", "normal", "sheddable"),
      .help = "LEN, scans, and other requests on many sessions."},
 
     {"ttl.default", SCHEMA_DURATION, FIELD(ttl.default_ms), "30m", 1, DAYS(3650), SPECIAL("never", UINT64_MAX),
@@ -117,8 +117,9 @@ const struct schema_key schema_keys[] = {
     {"limits.connections", SCHEMA_NUMBER, FIELD(limits.connections), "10000", 1, 1000000, .unit = "connections",
      .help = "Client connections open at the same time; one more is told so and closed. The limit on open files "
              "must allow for them."},
-    {"limits.key", SCHEMA_SIZE, FIELD(limits.key), "512", 1, 512,
-     .help = "Longest key of a session, in bytes."},
+    {"limits.key", SCHEMA_SIZE, FIELD(limits.key), "512", 1, 1024,
+     .help = "Longest key of a session, in bytes. Protocols have bounds of their own: 512 bytes the text protocol, "
+             "250 memcached's."},
     {"limits.line", SCHEMA_SIZE, FIELD(limits.line), "64KiB", 512, MIB(1),
      .help = "Longest request line; values that are sent counted do not belong to the line. A longer line ends "
              "the connection. Must leave room for the longest key: at least limits.key + 256."},
@@ -127,13 +128,17 @@ const struct schema_key schema_keys[] = {
     {"limits.output_soft", SCHEMA_SIZE, FIELD(limits.output_soft), "1MiB", KIB(1), GIB(4),
      .help = "Replies waiting to be sent on one connection from which on no more requests are read from it."},
     {"limits.output_hard", SCHEMA_SIZE, FIELD(limits.output_hard), "16MiB", KIB(16), GIB(4),
-     .help = "Replies waiting to be sent on one connection from which on it is closed. Must be at least "
-             "limits.output_soft and have room for one value."},
-    {"limits.memory", SCHEMA_SIZE, FIELD(limits.memory), "off", MIB(1), GIB(16384), SPECIAL("off", 0),
+     .help = "Replies waiting to be sent on one connection from which on it is closed, if its client takes nothing "
+             "of them for five seconds. Must be at least limits.output_soft and have room for one value."},
+    {"limits.memory", SCHEMA_SIZE, FIELD(limits.memory), "auto", MIB(1), GIB(16384),
+     .special = {{"auto", SETTINGS_MEMORY_AUTO}, {"off", 0}},
      .help = "Memory for sessions. When it is used up, new sessions are refused as out-of-memory, while reading, "
-             "deleting and updates that do not grow a session go on."},
-    {"limits.idle_timeout", SCHEMA_DURATION, FIELD(limits.idle_timeout_ms), "10m", 1, DAYS(30), SPECIAL("off", 0),
-     .help = "A connection on which nothing happens for this long is closed."},
+             "deleting and updates that do not grow a session go on. auto takes three quarters of what the process may "
+             "use: of the limit that a cgroup (a container, a systemd unit) sets, or of the machine's memory; the log "
+             "says at start how much that is. off sets no limit: then the system may end the daemon when memory is out."},
+    {"limits.idle_timeout", SCHEMA_DURATION, FIELD(limits.idle_timeout_ms), "off", 1, DAYS(30), SPECIAL("off", 0),
+     .help = "A connection on which nothing happens for this long is closed. With off, connections stay as long as their "
+             "clients do; those over TCP whose peer is gone without a word are found and closed after five minutes."},
     {"limits.request_timeout", SCHEMA_DURATION, FIELD(limits.request_timeout_ms), "30s", 1, DAYS(30),
      SPECIAL("off", 0),
      .help = "Time that a client may take to send one request to its end, once it has begun."},

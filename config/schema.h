@@ -22,20 +22,27 @@ enum schema_type {
     SCHEMA_SHORT,     /* microseconds, with units; uint64_t */
     SCHEMA_WORD,      /* one of `words`, the field gets its index; int or an enum */
     SCHEMA_ADDRESSES, /* struct settings_addresses: `off`, one address or a list */
-    SCHEMA_CPUS,      /* struct settings_cpus: `any`, or numbers and ranges */
+    SCHEMA_CPUS,      /* struct thread_cpus: `any`, or numbers and ranges */
+};
+
+#define SCHEMA_SPECIALS_MAX 2
+
+/* A word that may stand in place of a number. Where "off" means 0, a plain 0 is off too. */
+struct schema_special {
+    const char *word;
+    uint64_t value; /* what the field gets */
 };
 
 struct schema_key {
     const char *name; /* dotted */
     enum schema_type type;
-    size_t offset, size;      /* of the field in struct settings */
-    const char *fallback;     /* the default, as a user would write it */
-    uint64_t min, max;        /* numbers, sizes, durations; both allowed */
-    const char *special;      /* a word that may stand in place of a number, or NULL */
-    uint64_t special_value;   /* what that word means in the field */
-    const char *const *words; /* SCHEMA_WORD: NULL-terminated, in the order of the enum */
-    const char *unit;         /* what a number counts, or NULL */
-    const char *help;         /* one to three sentences for users */
+    size_t offset, size;  /* of the field in struct settings */
+    const char *fallback; /* the default, as a user would write it */
+    uint64_t min, max;    /* numbers, sizes, durations; both allowed. Words: min is the number of the first */
+    struct schema_special special[SCHEMA_SPECIALS_MAX]; /* words in place of a number; the rest are NULL */
+    const char *const *words;                           /* SCHEMA_WORD: NULL-terminated, in the order of the enum */
+    const char *unit;                                   /* what a number counts, or NULL */
+    const char *help;                                   /* one to three sentences for users */
 };
 
 struct schema_section {
@@ -64,7 +71,7 @@ const char *schema_next_child(const char *prefix, size_t prefix_len, size_t *row
 /* The dotted name of a key or section that `name` was probably meant to be, into out; false when none is near. */
 bool schema_suggest(const char *name, size_t len, char out[SCHEMA_NAME_MAX]);
 
-/* The same among the words of a key, its special word included. NULL when none is near. */
+/* The same among the words of a key, its special words included. NULL when none is near. */
 const char *schema_suggest_word(const struct schema_key *key, const char *text, size_t len);
 
 #endif

@@ -9,6 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/admit/tuning.h"
+#include "daemon/base/log.h"
+#include "daemon/base/lock.h"
+#include "daemon/base/thread.h"
+#include "proto/request.h"
+
 #define SETTINGS_ADDRESSES_MAX 16 /* addresses per listener key */
 #define SETTINGS_THREADS_MAX   64
 #define SETTINGS_SHARDS_MAX    SETTINGS_THREADS_MAX /* so that each I/O thread may own one */
@@ -28,26 +34,8 @@ struct settings_addresses {
     struct settings_address at[SETTINGS_ADDRESSES_MAX];
 };
 
-#define SETTINGS_CPUS_MAX 256
-
-/* A set of processors; empty: any. */
-struct settings_cpus {
-    uint64_t bits[SETTINGS_CPUS_MAX / 64];
-};
-
 enum settings_backend { BACKEND_MUTEX, BACKEND_OWNER, BACKEND_BACKPRESSURE };
 enum settings_placement { PLACEMENT_AUTO, PLACEMENT_LOOP, PLACEMENT_THREAD };
-enum settings_lock { LOCK_MUTEX, LOCK_RWLOCK };
-enum settings_policy {
-    POLICY_BY_BACKEND,
-    POLICY_WAIT,
-    POLICY_REJECT,
-    POLICY_DROP_OLDEST,
-    POLICY_CODEL,
-    POLICY_CODEL_RFC,
-    POLICY_ADAPTIVE
-};
-enum settings_class { CLASS_CRITICAL, CLASS_NORMAL, CLASS_SHEDDABLE };
 enum settings_where { WORK_INSIDE, WORK_OUTSIDE };
 
 struct settings {
@@ -55,25 +43,25 @@ struct settings {
         struct settings_addresses text, resp, memcached;
     } listen;
     uint32_t threads; /* I/O loops; 0: auto */
-    struct settings_cpus threads_cpus;
+    struct thread_cpus threads_cpus;
     enum settings_backend backend;
     struct {
         uint32_t workers; /* SETTINGS_AUTO: auto; 0: the I/O threads take the lock */
         uint32_t stripes;
-        enum settings_lock lock;
+        enum lock_kind lock;
     } mutex;
     uint32_t shards; /* owners */
     struct {
         enum settings_placement placement;
-        struct settings_cpus cpus;
+        struct thread_cpus cpus;
     } owner;
     struct {
         uint32_t bound;
-        enum settings_policy policy;
+        enum policy_id policy;
         uint64_t target_us; /* 0: off */
     } queue;
     struct {
-        enum settings_class get, put, delete, touch, other;
+        enum priority get, put, delete, touch, other;
     } class;
     struct {
         uint64_t default_ms; /* UINT64_MAX: never */
@@ -88,19 +76,20 @@ struct settings {
         uint32_t connections;
         uint64_t key, line, value;
         uint64_t output_soft, output_hard;
-        uint64_t memory;             /* 0: off */
+        uint64_t memory;             /* SETTINGS_MEMORY_AUTO: by what there is; 0: off */
         uint64_t idle_timeout_ms;    /* 0: off */
         uint64_t request_timeout_ms; /* 0: off */
     } limits;
     struct {
-        int level;  /* enum log_level by number: debug, info, warn, error */
-        int format; /* enum log_format by number: logfmt, json */
+        enum log_level level;
+        enum log_format format;
     } log;
     struct {
         uint64_t grace_ms;
     } shutdown;
 };
 
-#define SETTINGS_AUTO UINT32_MAX
+#define SETTINGS_AUTO        UINT32_MAX
+#define SETTINGS_MEMORY_AUTO UINT64_MAX
 
 #endif

@@ -90,7 +90,8 @@ bool schema_suggest(const char *name, size_t len, char out[SCHEMA_NAME_MAX])
 const char *schema_suggest_word(const struct schema_key *key, const char *text, size_t len)
 {
     struct search s = start(text, len);
-    if (key->special) consider(&s, key->special, strlen(key->special));
+    for (size_t i = 0; i < SCHEMA_SPECIALS_MAX && key->special[i].word; i++)
+        consider(&s, key->special[i].word, strlen(key->special[i].word));
     for (const char *const *word = key->words; word && *word; word++) {
         consider(&s, *word, strlen(*word));
     }

@@ -48,12 +48,20 @@ static bool equals(const char *word, const char *text, size_t len)
     return strlen(word) == len && memcmp(word, text, len) == 0;
 }
 
+/* The special word for a value of the field, or NULL. */
+static const char *special_of(const struct schema_key *key, uint64_t value)
+{
+    for (size_t i = 0; i < SCHEMA_SPECIALS_MAX && key->special[i].word; i++)
+        if (key->special[i].value == value) return key->special[i].word;
+    return NULL;
+}
+
 static bool parse_word(struct settings *settings, const struct schema_key *key, const char *text, size_t len,
                        struct config_reason *why)
 {
     for (size_t i = 0; key->words[i]; i++) {
         if (!equals(key->words[i], text, len)) continue;
-        store(settings, key, i);
+        store(settings, key, key->min + i);
         return true;
     }
     char expected[128];
@@ -104,14 +112,17 @@ static void explain_unit(const struct schema_key *key, const char *unit, size_t 
 static bool parse_amount(struct settings *settings, const struct schema_key *key, const char *text, size_t len,
                          struct config_reason *why)
 {
-    if (key->special && equals(key->special, text, len)) {
-        store(settings, key, key->special_value);
+    for (size_t i = 0; i < SCHEMA_SPECIALS_MAX && key->special[i].word; i++) {
+        if (!equals(key->special[i].word, text, len)) continue;
+        store(settings, key, key->special[i].value);
         return true;
     }
     uint64_t value = 0;
     size_t rest = 0;
     enum units_status status = units_parse(units_of(key), text, len, &value, &rest);
-    if (status == UNITS_OK && value >= key->min && value <= key->max) {
+    const char *zero = special_of(key, 0);
+    bool off = value == 0 && zero && strcmp(zero, "off") == 0;
+    if (status == UNITS_OK && (off || (value >= key->min && value <= key->max))) {
         store(settings, key, value);
         return true;
     }
@@ -196,10 +207,10 @@ static bool parse_addresses(struct settings *settings, const struct schema_key *
     return true;
 }
 
-static struct settings_cpus *cpus_of(struct settings *settings, const struct schema_key *key)
+static struct thread_cpus *cpus_of(struct settings *settings, const struct schema_key *key)
 {
-    assert(key->type == SCHEMA_CPUS && key->size == sizeof(struct settings_cpus));
-    return (struct settings_cpus *)(void *)((char *)settings + key->offset);
+    assert(key->type == SCHEMA_CPUS && key->size == sizeof(struct thread_cpus));
+    return (struct thread_cpus *)(void *)((char *)settings + key->offset);
 }
 
 bool config_value_parse(struct settings *settings, const struct schema_key *key, const char *text, size_t len,
@@ -245,17 +256,18 @@ const char *config_value_format(const struct settings *settings, const struct sc
     if (key->type == SCHEMA_ADDRESSES) return format_addresses(config_value_addresses(settings, key), style, out);
     if (key->type == SCHEMA_CPUS) {
         const char *field = (const char *)settings + key->offset;
-        return config_cpus_format((const struct settings_cpus *)(const void *)field, out);
+        return config_cpus_format((const struct thread_cpus *)(const void *)field, out);
     }
     uint64_t value = fetch(settings, key);
-    if (key->type == SCHEMA_WORD) return strcpy(out, key->words[value]);
-    if (key->special && value == key->special_value) return strcpy(out, key->special);
+    if (key->type == SCHEMA_WORD) return strcpy(out, key->words[value - key->min]);
+    const char *special = special_of(key, value);
+    if (special) return strcpy(out, special);
     return units_format(units_of(key), value, out);
 }
 
 bool config_value_is_number(const struct settings *settings, const struct schema_key *key)
 {
-    return key->type == SCHEMA_NUMBER && !(key->special && fetch(settings, key) == key->special_value);
+    return key->type == SCHEMA_NUMBER && !special_of(key, fetch(settings, key));
 }
 
 const char *config_value_expected(const struct schema_key *key, char *out, size_t capacity)
@@ -265,7 +277,7 @@ const char *config_value_expected(const struct schema_key *key, char *out, size_
         return out;
     }
     if (key->type == SCHEMA_CPUS) {
-        snprintf(out, capacity, "any, or numbers and ranges below %d, as in 0-3,6", SETTINGS_CPUS_MAX);
+        snprintf(out, capacity, "any, or numbers and ranges below %d, as in 0-3,6", THREAD_CPUS_MAX);
         return out;
     }
     if (key->type == SCHEMA_WORD) {
@@ -278,7 +290,8 @@ const char *config_value_expected(const struct schema_key *key, char *out, size_
         return out;
     }
     char min[UNITS_TEXT_MAX], max[UNITS_TEXT_MAX];
-    snprintf(out, capacity, "%s%s%s to %s", key->special ? key->special : "", key->special ? " or " : "",
+    const char *one = key->special[0].word, *two = key->special[1].word;
+    snprintf(out, capacity, "%s%s%s%s%s to %s", one ? one : "", two ? ", " : "", two ? two : "", one ? " or " : "",
              units_format(units_of(key), key->min, min), units_format(units_of(key), key->max, max));
     return out;
 }

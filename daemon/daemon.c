@@ -7,6 +7,7 @@
  */
 #include "daemon/daemon.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,16 +15,15 @@
 #include <unistd.h>
 
 #include "config/config.h"
-#include "daemon/admit/gate.h"
 #include "daemon/base/log.h"
+#include "daemon/base/machine.h"
 #include "daemon/dispatch.h"
 #include "daemon/live.h"
 #include "daemon/net/server.h"
+#include "daemon/plan.h"
 #include "proto/memcached/memcached.h"
 #include "proto/resp/resp.h"
 #include "proto/text/text.h"
-
-#define RECEIVE_BUFFER (64 * 1024)
 
 /* Ten million sessions are a second's work to free one by one. The end of the process does it in a fraction of
  * that; builds that look for leaks do it all the same. */
@@ -35,6 +35,7 @@
 
 struct daemon {
     const struct settings *settings; /* as it was started */
+    struct plan plan;
     const struct daemon_source *source;
     const struct clock *clock;
     uint64_t started_ns;
@@ -43,44 +44,8 @@ struct daemon {
     struct backend *backend;
     struct dispatch *dispatch;
     struct server *server;
+    int resident_fd; /* of resident_open */
 };
-
-static uint32_t cores(void)
-{
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n < 1 ? 1 : n > SETTINGS_THREADS_MAX ? SETTINGS_THREADS_MAX : (uint32_t)n;
-}
-
-/* May the I/O threads own the sessions, if there are as many as shards? */
-static bool loops_may_own(const struct settings *s)
-{
-    static const struct settings_cpus any = {{0}};
-    if (s->backend == BACKEND_MUTEX || s->owner.placement == PLACEMENT_THREAD) return false;
-    if (s->owner.placement == PLACEMENT_LOOP) return true;
-    return s->work.iterations == 0 && memcmp(&s->owner.cpus, &any, sizeof any) == 0;
-}
-
-/* With threads of their own for the sessions, owners leave as many cores less for the loops. */
-static uint32_t threads_of(const struct settings *s)
-{
-    if (s->threads != 0) return s->threads;
-    if (loops_may_own(s) && (s->shards > 1 || s->owner.placement == PLACEMENT_LOOP)) return s->shards;
-    uint32_t n = cores();
-    if (s->backend == BACKEND_MUTEX) return n;
-    return n > s->shards ? n - s->shards : 1;
-}
-
-/* Do they own the sessions? */
-static bool in_place(const struct settings *s)
-{
-    return loops_may_own(s) && threads_of(s) == s->shards;
-}
-
-static const char *backend_name(const struct settings *s)
-{
-    static const char *const names[] = {"mutex", "owner", "backpressure"};
-    return names[s->backend];
-}
 
 static bool fail(const char *what, const char *why)
 {
@@ -98,7 +63,7 @@ static bool write_config(void *ctx, struct buffer *out)
 /* The rules have changed: where there was no room there may be now. */
 static void tell_loops(struct daemon *d)
 {
-    for (uint32_t lane = 0; lane < threads_of(d->settings); lane++)
+    for (uint32_t lane = 0; lane < d->plan.threads; lane++)
         server_room(d->server, lane);
 }
 
@@ -130,15 +95,9 @@ static uint64_t uptime_s(void *ctx)
 }
 
 /* What the process has in memory altogether, as the system sees it. */
-static uint64_t resident_bytes(void *ctx)
+static uint64_t resident(void *ctx)
 {
-    (void)ctx;
-    unsigned long long total = 0, resident = 0;
-    FILE *f = fopen("/proc/self/statm", "re");
-    if (!f) return 0;
-    if (fscanf(f, "%llu %llu", &total, &resident) != 2) resident = 0;
-    fclose(f);
-    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+    return resident_bytes(((struct daemon *)ctx)->resident_fd);
 }
 
 static uint64_t microseconds(struct timeval t)
@@ -151,13 +110,13 @@ static void gather_facts(void *ctx, struct facts *f)
     struct daemon *d = ctx;
     struct rusage usage;
     f->version = SLUICE_VERSION;
-    f->backend = backend_name(d->settings);
+    f->backend = d->plan.backend;
     f->pid = (uint64_t)getpid();
     f->time_us = clock_wall_us(d->clock);
     f->uptime_s = uptime_s(d);
     f->started_unix_s = f->time_us / 1000000U - f->uptime_s;
-    f->memory_resident = resident_bytes(NULL);
-    f->memory_limit = d->settings->limits.memory;
+    f->memory_resident = resident(d);
+    f->memory_limit = d->plan.memory_limit;
     if (getrusage(RUSAGE_SELF, &usage) == 0) {
         f->cpu_user_us = microseconds(usage.ru_utime);
         f->cpu_system_us = microseconds(usage.ru_stime);
@@ -167,38 +126,6 @@ static void gather_facts(void *ctx, struct facts *f)
 }
 
 /* ---- building it ---- */
-
-static uint32_t workers_of(const struct settings *s)
-{
-    return s->mutex.workers == SETTINGS_AUTO ? cores() : s->mutex.workers;
-}
-
-/* Each thread of the backend has a ring with room for what all gates in front of it let through. The workers of a
- * pool are given shares of the number. */
-static uint32_t ring_bound_of(const struct settings *s)
-{
-    uint32_t rings = s->backend == BACKEND_MUTEX && workers_of(s) > 0 ? workers_of(s) : 1;
-    return threads_of(s) * GATE_WINDOW_MOST * rings;
-}
-
-static struct thread_cpus cpus_of(const struct settings_cpus *cpus)
-{
-    struct thread_cpus result;
-    _Static_assert(sizeof result == sizeof *cpus, "both are a bit per processor");
-    memcpy(&result, cpus, sizeof result);
-    return result;
-}
-
-/* Is the backend's thread on one processor with all I/O threads? */
-static bool shares_processor(const struct settings *s)
-{
-    struct thread_cpus io = cpus_of(&s->threads_cpus), owner = cpus_of(&s->owner.cpus), both;
-    bool any =
-        thread_cpus_count(&io) == thread_cpus_count(NULL) || thread_cpus_count(&owner) == thread_cpus_count(NULL);
-    for (size_t i = 0; i < sizeof both.bits / sizeof both.bits[0]; i++)
-        both.bits[i] = io.bits[i] | owner.bits[i];
-    return !any && thread_cpus_count(&both) < 2;
-}
 
 /* Backend threads: a batch of calls is done. */
 static void complete(void *ctx, uint32_t lane, struct mail_batch *batch)
@@ -220,22 +147,18 @@ static void wake(void *ctx, uint32_t lane)
 static bool start_dispatch(struct daemon *d)
 {
     const struct settings *s = d->settings;
-    static const enum priority classes[] = {[CLASS_CRITICAL] = PRIORITY_CRITICAL,
-                                            [CLASS_NORMAL] = PRIORITY_NORMAL,
-                                            [CLASS_SHEDDABLE] = PRIORITY_SHEDDABLE};
     struct dispatch_options options = {
         .backend = d->backend,
-        .lanes = threads_of(s),
+        .lanes = d->plan.threads,
         .clock = d->clock,
         .tuning = live_tuning(d->live),
-        .housekeep_interval_ms = s->ttl.sweep_interval_ms,
         .room = room,
         .room_ctx = d,
-        .classes = {.get = classes[s->class.get],
-                    .put = classes[s->class.put],
-                    .delete = classes[s->class.delete],
-                    .touch = classes[s->class.touch],
-                    .other = classes[s->class.other]},
+        .classes = {[OP_CLASS_GET] = s->class.get,
+                    [OP_CLASS_PUT] = s->class.put,
+                    [OP_CLASS_DELETE] = s->class.delete,
+                    [OP_CLASS_TOUCH] = s->class.touch,
+                    [OP_CLASS_OTHER] = s->class.other},
         .local = {.clock = d->clock,
                   .metrics = d->metrics,
                   .ctx = d,
@@ -256,46 +179,40 @@ static bool start_backend(struct daemon *d)
         .ttl_max_lifetime_ms = s->ttl.max_lifetime_ms,
         .value_max = s->limits.value,
         .sweep_interval_ms = s->ttl.sweep_interval_ms,
-        .memory_limit = s->limits.memory,
+        .memory_limit = d->plan.memory_limit,
         .work_iterations = s->work.iterations,
         .work_outside = s->work.where == WORK_OUTSIDE,
-        .queue_bound = ring_bound_of(s),
+        .queue_bound = d->plan.ring_bound,
         .shards = s->shards,
-        .in_place = in_place(s),
-        .cpus = cpus_of(&s->owner.cpus),
-        .shares_processor = shares_processor(s),
+        .in_place = d->plan.in_place,
+        .cpus = s->owner.cpus,
+        .shares_processor = d->plan.shares_processor,
         .leaves_sessions = LEAVES_SESSIONS,
-        .workers = workers_of(s),
+        .workers = d->plan.workers,
         .stripes = s->mutex.stripes,
-        .lock = s->mutex.lock == LOCK_RWLOCK ? BACKEND_LOCK_RWLOCK : BACKEND_LOCK_MUTEX,
-        .lanes = {.count = threads_of(s), .complete = complete, .wake = wake, .ctx = d},
+        .lock = s->mutex.lock,
+        .lanes = {.count = d->plan.threads, .complete = complete, .wake = wake, .ctx = d},
     };
     const struct backend_design *design = s->backend == BACKEND_MUTEX ? &backend_mutex : &backend_owner;
     const char *error = NULL;
-    d->backend = design->start(&options, &error);
-    return d->backend || fail("cannot start the backend", error);
-}
-
-/* Does it refuse what it cannot do? Then it should see soon what has arrived. */
-static bool refuses(const struct daemon *d)
-{
-    return atomic_load(&live_tuning(d->live)->policy) != POLICY_ID_WAIT;
+    d->backend = design->make(&options, &error);
+    return (d->backend && design->start(d->backend, &error)) || fail("cannot start the backend", error);
 }
 
 static bool start_server(struct daemon *d)
 {
     const struct settings *s = d->settings;
     struct server_options options = {
-        .threads = threads_of(s),
+        .threads = d->plan.threads,
         .grace_ms = s->shutdown.grace_ms,
-        .receive_buffer = refuses(d) ? RECEIVE_BUFFER : 0,
+        .receive_buffer = d->plan.receive_buffer,
         .hangup = reload,
         .hangup_ctx = d,
         .loop =
             {
                 .clock = d->clock,
                 .service = dispatch_service(d->dispatch),
-                .cpus = cpus_of(&s->threads_cpus),
+                .cpus = s->threads_cpus,
                 .limits = {.line = s->limits.line,
                            .key = s->limits.key,
                            .value = s->limits.value,
@@ -319,7 +236,7 @@ static bool listen_all(struct daemon *d, const char *name, const struct settings
         const struct settings_address *a = &addresses->at[i];
         struct server_address address = {a->kind == ADDRESS_UNIX, a->host, a->port, a->path, a->mode};
         char error[512];
-        if (!server_listen(d->server, name, &address, codec, error, sizeof error))
+        if (!server_listen(d->server, name, &address, codec, &transport_plain, error, sizeof error))
             return fail("cannot start", error);
     }
     return true;
@@ -336,18 +253,19 @@ static bool register_metrics(struct daemon *d)
     struct metrics *m = d->metrics;
     struct backend *b = d->backend;
     return metrics_text(m, "version", SLUICE_VERSION) && metrics_gauge_read(m, "uptime_s", uptime_s, d) &&
-           metrics_text(m, "backend", backend_name(d->settings)) && dispatch_register_metrics(d->dispatch, m) &&
+           metrics_text(m, "backend", d->plan.backend) && dispatch_register_metrics(d->dispatch, m) &&
            b->design->register_metrics(b, m) && server_register_metrics(d->server, m) &&
-           metrics_gauge_read(m, "memory.resident", resident_bytes, NULL) &&
+           metrics_gauge_read(m, "memory.resident", resident, d) &&
            metrics_gauge_read(m, "log.dropped", lines_dropped, NULL);
 }
 
 /* For a person at a terminal: where it listens and how to talk to it. */
-static void greet(const struct settings *s)
+static void greet(const struct daemon *d)
 {
+    const struct settings *s = d->settings;
     const struct settings_address *a = &s->listen.text.at[0];
     if (s->listen.text.count == 0 || !isatty(STDOUT_FILENO)) return;
-    printf("sluiced %s (%s) listens on %s\n", SLUICE_VERSION, backend_name(s), a->text);
+    printf("sluiced %s (%s) listens on %s\n", SLUICE_VERSION, d->plan.backend, a->text);
     if (a->kind == ADDRESS_UNIX)
         printf("talk to it:  nc -C -U %s   then type  PUT alice 30m hello   (Ctrl-C stops the daemon)\n", a->path);
     else
@@ -356,11 +274,27 @@ static void greet(const struct settings *s)
     fflush(stdout);
 }
 
+/* What limits.memory came to. */
+static void log_memory(const struct daemon *d, const struct machine *m)
+{
+    const char *from = d->settings->limits.memory != SETTINGS_MEMORY_AUTO ? "limits.memory"
+                       : m->memory_capped                                 ? "three quarters of the cgroup's limit"
+                                          : "three quarters of the machine's memory";
+    if (d->plan.memory_limit > 0)
+        log_info("memory for sessions", LOG_U64("bytes", d->plan.memory_limit), LOG_STR("from", from));
+    else
+        log_info("memory for sessions is not limited");
+}
+
 static bool daemon_start(struct daemon *d)
 {
     const struct settings *s = d->settings;
+    struct machine machine;
     char error[512];
-    if (!server_raise_file_limit(s->limits.connections, threads_of(s), error, sizeof error))
+    machine_read(&machine, "");
+    plan_make(&d->plan, s, &machine);
+    log_memory(d, &machine);
+    if (!server_raise_file_limit(s->limits.connections, d->plan.threads, error, sizeof error))
         return fail("cannot start with these limits", error);
     d->metrics = metrics_create();
     if (!d->metrics) return fail("cannot start", "out of memory");
@@ -376,18 +310,22 @@ static bool daemon_start(struct daemon *d)
 int daemon_run(const struct settings *settings, const struct daemon_source *source, const struct clock *clock)
 {
     struct daemon d = {.settings = settings, .source = source, .clock = clock, .started_ns = clock_ns(clock)};
-    log_start((enum log_level)settings->log.level, (enum log_format)settings->log.format);
+    if (!log_start(settings->log.level, settings->log.format)) {
+        fprintf(stderr, "sluiced: cannot start the log: %s\n", strerror(errno));
+        return 1;
+    }
+    d.resident_fd = resident_open();
     bool started = daemon_start(&d);
     if (started) {
-        log_info("ready", LOG_STR("version", SLUICE_VERSION), LOG_STR("backend", backend_name(settings)),
-                 LOG_U64("threads", threads_of(settings)), LOG_U64("pid", getpid()));
-        greet(settings);
+        log_info("ready", LOG_STR("version", SLUICE_VERSION), LOG_STR("backend", d.plan.backend),
+                 LOG_U64("threads", d.plan.threads), LOG_U64("pid", getpid()));
+        greet(&d);
         server_run(d.server);
     } else if (d.server) {
         server_stop(d.server);
     }
     if (d.backend) {
-        d.backend->design->abandon(d.backend); /* no connection is left: what is still queued is for nobody */
+        backend_abandon(d.backend); /* no connection is left: what is still queued is for nobody */
         d.backend->design->stop(d.backend);
     }
     if (d.server) server_free(d.server);
@@ -395,6 +333,7 @@ int daemon_run(const struct settings *settings, const struct daemon_source *sour
     if (d.live) live_destroy(d.live);
     if (d.metrics) metrics_destroy(d.metrics);
     if (started) log_info("stopped", LOG_STR("version", SLUICE_VERSION));
+    if (d.resident_fd >= 0) close(d.resident_fd);
     log_stop();
     return started ? 0 : 1;
 }

@@ -13,7 +13,7 @@ struct daemon_source {
 };
 
 /* Runs until a signal ends it. Returns the process's exit status: 0 after an orderly shutdown, 1 when it could
- * not start (logged). Main thread only. */
+ * not start (said on standard error). Main thread only. */
 int daemon_run(const struct settings *settings, const struct daemon_source *source, const struct clock *clock);
 
 /* What `sluiced` does with its arguments. `clock` is what the daemon lives by. */

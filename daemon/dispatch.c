@@ -7,98 +7,77 @@
 #include "daemon/admit/gate.h"
 #include "daemon/admit/order.h"
 
-#define SAMPLE_EVERY 64   /* executed in place: so many fast operations per one that is timed */
-#define SLOW_NS      5000 /* what costs more on average is always timed */
+/* The way from one I/O thread to one station. */
+struct door {
+    struct gate gate;
+    struct station *station;
+    bool sent; /* something, since the station was woken last */
+};
 
 /* What belongs to one I/O thread. */
 struct lane {
-    _Alignas(64) struct gate *gates; /* one per station; one where there is none */
-    uint32_t gate_count;
-    struct gate *here;   /* of calls that the lane executes itself; NULL: it does not */
-    struct order order;  /* where calls of a connection may be for several stations */
+    _Alignas(64) struct door *doors; /* one per station */
+    uint32_t door_count;
+    struct door *here;   /* of tasks that the lane runs itself; NULL: it does not */
+    struct order order;  /* where tasks of a connection may be for several stations */
     uint32_t generation; /* of the tuning that the gates have */
     bool room;           /* something came back, or the rules have changed */
-    bool submitted;      /* something for the backend since the last flush */
-    uint32_t untimed;    /* calls executed in place since one was timed */
-    bool ran;            /* calls were executed in place since housekeeping was looked at */
-    uint64_t kept_ms;    /* when it was looked at last */
-    uint64_t keep_ms;    /* when it wants its next slice; UINT64_MAX: not before a call has run */
-    uint32_t together;   /* calls that `submit` left to `run` */
-    struct costs costs;  /* of calls executed in place */
+    uint32_t together;   /* tasks that `submit` left to `run` */
     struct gate_stats stats;
 };
 
 struct dispatch {
     struct dispatch_options options;
-    uint32_t station_count;        /* 0: executed in place */
-    bool spreads;                  /* calls of a connection may be for several stations */
-    struct gate_station *stations; /* at least one */
+    uint32_t station_count;
+    bool spreads; /* tasks of a connection may be for several stations */
+    struct gate_station *stations;
     struct lane *lanes;
 };
 
-static const struct backend_design *design_of(const struct dispatch *d)
-{
-    return d->options.backend->design;
-}
-
 /* ---- which gate, which class ---- */
 
-static enum priority class_by_operation(const struct dispatch_classes *c, const struct call *call)
+static enum priority class_of_parts(const enum priority *classes, const struct call *call);
+
+static inline enum priority class_by_operation(const enum priority *classes, const struct call *call)
 {
-    switch (call->request.op) {
-    case OP_GET:
-    case OP_META: return call->request.effects & EFFECT_DELETE ? c->delete : c->get;
-    case OP_PUT:
-    case OP_APPEND:
-    case OP_PREPEND:
-    case OP_ADD: return c->put;
-    case OP_DELETE: return c->delete;
-    case OP_TOUCH: return c->touch;
-    default: break;
-    }
-    enum priority best = call->parts ? PRIORITY_SHEDDABLE : c->other;
+    return call->parts ? class_of_parts(classes, call) : classes[request_class(&call->request)];
+}
+
+/* A batch is as important as the most important of its parts. */
+static enum priority class_of_parts(const enum priority *classes, const struct call *call)
+{
+    enum priority best = PRIORITY_SHEDDABLE;
     for (const struct call *part = call->parts; part; part = part->part_next) {
-        enum priority own = class_by_operation(c, part);
-        if (own < best) best = own; /* a batch is as important as the most important of its parts */
+        enum priority own = class_by_operation(classes, part);
+        if (own < best) best = own;
     }
     return best;
 }
 
-static struct gate *gate_of(const struct dispatch *d, const struct task *task)
+static struct door *door_of(const struct dispatch *d, const struct task *task)
 {
-    return &d->lanes[task->lane].gates[task->wait.station];
+    return &d->lanes[task->lane].doors[task->wait.station];
 }
 
-/* The station for a call. Where a connection's calls may go to several, and this thread is one of them, a pipeline
- * is executed here: its calls have to stay together, and here they can do so without waiting for anybody. */
+/* The station for a task. Where a connection's tasks may go to several, and this thread is one of them, a pipeline
+ * is executed here: its tasks have to stay together, and here they can do so without waiting for anybody. */
 static uint32_t station_for(const struct dispatch *d, const struct task *task)
 {
     const struct lane *lane = &d->lanes[task->lane];
-    if (d->spreads && lane->here && task->followed)
-        return order_station(&lane->order, task, (uint32_t)(lane->here - lane->gates));
-    uint32_t best = design_of(d)->station_of(d->options.backend, task);
-    return d->spreads ? order_station(&lane->order, task, best) : best;
+    const struct backend *b = d->options.backend;
+    if (!d->spreads) return b->design->station_of(b, task);
+    bool stays = lane->here && task->followed;
+    return order_station(&lane->order, task,
+                         stays ? (uint32_t)(lane->here - lane->doors) : b->design->station_of(b, task));
 }
 
-/* The request gets its class, and is told which gate it comes through. */
-static struct gate *gate_for(const struct dispatch *d, struct task *task)
+/* The request gets its class, and is told which door it comes through. */
+static struct door *door_for(const struct dispatch *d, struct task *task)
 {
     struct request *r = &task->call.request;
-    if (r->priority == PRIORITY_DEFAULT) r->priority = class_by_operation(&d->options.classes, &task->call);
+    if (r->priority == PRIORITY_DEFAULT) r->priority = class_by_operation(d->options.classes, &task->call);
     task->wait.station = d->station_count > 1 ? station_for(d, task) : 0;
-    return gate_of(d, task);
-}
-
-/* A call is about to be let in. False when memory is out. */
-static inline bool enter(const struct dispatch *d, const struct task *task)
-{
-    return __builtin_expect(!d->spreads, 1) || order_enter(&d->lanes[task->lane].order, task);
-}
-
-/* It is done, or was not let in after all. */
-static inline void leave(const struct dispatch *d, const struct task *task)
-{
-    if (d->spreads) order_leave(&d->lanes[task->lane].order, task);
+    return door_of(d, task);
 }
 
 /* ---- submitting ---- */
@@ -109,105 +88,72 @@ static enum service_verdict out_of_memory(struct task *task)
     return SERVICE_ANSWERED;
 }
 
-/* Executes it on this thread. What is slow is timed each time, what is fast now and then. */
-static void execute_in_place(const struct dispatch *d, struct gate *g, struct task *task, uint64_t now_ns)
+/* Runs tasks on this thread; returns how many are done, at the front. */
+static size_t run_here(const struct dispatch *d, struct lane *lane, struct task **tasks, size_t count,
+                       uint64_t now_ns)
 {
-    struct lane *lane = &d->lanes[task->lane];
-    bool timed = costs_mean(&lane->costs) > SLOW_NS || ++lane->untimed >= SAMPLE_EVERY;
-    if (timed) now_ns = clock_ns(d->options.clock);
-    task->taken_ns = task->done_ns = now_ns;
-    lane->ran = true;
-    enum backend_submit outcome = design_of(d)->submit(d->options.backend, task);
-    assert(outcome == BACKEND_DONE);
-    (void)outcome;
-    if (timed) {
-        lane->untimed = 0;
-        task->done_ns = clock_ns(d->options.clock);
-        task->wait.cost_ns = task->done_ns - task->taken_ns;
-        costs_note(&lane->costs, &task, 1, task->wait.cost_ns);
-    }
-    gate_executed(g, &task, 1, now_ns);
+    count = station_run(lane->here->station, tasks, count, now_ns);
+    for (size_t i = 0; d->spreads && i < count; i++)
+        order_leave(&lane->order, tasks[i]);
+    if (count > 0) gate_executed(&lane->here->gate, tasks, count, now_ns);
+    return count;
 }
 
-/* May it wait for others of its turn, to be executed with them? Not if it may take long: then who comes after it
- * has to know. (Behind such as wait it waits too.) */
-static bool runs_with_others(struct lane *lane)
-{
-    if (lane->together == 0 && costs_mean(&lane->costs) > SLOW_NS) return false;
-    lane->together++;
-    return true;
-}
-
-static void run(void *ctx, struct task **tasks, size_t count, uint64_t now_ns)
+static size_t run(void *ctx, struct task **tasks, size_t count, uint64_t now_ns)
 {
     struct dispatch *d = ctx;
     struct lane *lane = &d->lanes[tasks[0]->lane];
-    lane->ran = true;
     lane->together -= (uint32_t)count;
-    lane->untimed += (uint32_t)count;
-    bool timed = lane->untimed >= SAMPLE_EVERY;
-    if (timed) now_ns = clock_ns(d->options.clock);
-    uint64_t end_ns = now_ns;
-    for (size_t i = 0; i < count; i++)
-        tasks[i]->taken_ns = now_ns;
-    design_of(d)->run(d->options.backend, tasks, count);
-    if (timed) {
-        lane->untimed = 0;
-        end_ns = clock_ns(d->options.clock);
-        costs_note(&lane->costs, tasks, count, end_ns - now_ns);
-    }
-    for (size_t i = 0; i < count; i++) {
-        tasks[i]->done_ns = end_ns;
-        leave(d, tasks[i]);
-    }
-    gate_executed(lane->here, tasks, count, end_ns);
+    return run_here(d, lane, tasks, count, now_ns);
 }
 
-/* Gives it to the backend, which has room for as much as all gates let through together. */
-static void send(const struct dispatch *d, struct gate *g, struct task *task)
-{
-    enum backend_submit outcome = design_of(d)->submit(d->options.backend, task);
-    assert(outcome == BACKEND_QUEUED);
-    (void)outcome;
-    gate_sent(g, task);
-    d->lanes[task->lane].submitted = true;
-}
-
-static enum service_verdict enter_line(const struct dispatch *d, struct gate *g, struct task *task, uint64_t now_ns)
-{
-    enum gate_verdict verdict = gate_enter(g, task, now_ns);
-    if (verdict == GATE_LINE) return SERVICE_QUEUED;
-    leave(d, task);
-    return verdict == GATE_HOLD ? SERVICE_HOLD : SERVICE_ANSWERED;
-}
-
-static enum service_verdict submit_here(const struct dispatch *d, struct gate *g, struct task *task,
+/* It may wait for others of its turn, to be run with them, unless it may take long: then what comes after it has to
+ * know. Behind tasks that wait it waits too. */
+static enum service_verdict submit_here(const struct dispatch *d, struct lane *lane, struct task *task,
                                         uint64_t now_ns)
 {
-    struct lane *lane = &d->lanes[task->lane];
-    if (!runs_with_others(lane)) {
-        execute_in_place(d, g, task, now_ns);
-        return SERVICE_ANSWERED;
-    }
-    if (enter(d, task)) return SERVICE_HERE;
-    lane->together--;
-    return out_of_memory(task);
+    if (lane->together == 0 && lane->here->station->is_slow)
+        return run_here(d, lane, &task, 1, now_ns) > 0 ? SERVICE_ANSWERED : SERVICE_QUEUED;
+    lane->together++;
+    return SERVICE_HERE;
+}
+
+/* Gives it to the station, which has room for as much as all gates let through together. */
+static void send(struct door *door, struct task *task)
+{
+    bool has_room = station_submit(door->station, task);
+    assert(has_room);
+    (void)has_room;
+    gate_sent(&door->gate, task);
+    door->sent = true;
+}
+
+static enum service_verdict enter_line(const struct dispatch *d, struct door *door, struct task *task,
+                                       uint64_t now_ns)
+{
+    enum gate_verdict verdict = gate_enter(&door->gate, task, now_ns);
+    if (verdict == GATE_LINE) return SERVICE_QUEUED;
+    if (d->spreads) order_leave(&d->lanes[task->lane].order, task);
+    return verdict == GATE_HOLD ? SERVICE_HOLD : SERVICE_ANSWERED;
 }
 
 static enum service_verdict submit_to_table(struct dispatch *d, struct task *task, uint64_t now_ns)
 {
-    struct gate *g = gate_for(d, task);
-    switch (gate_judge(g, task, now_ns)) {
-    case GATE_REFUSE: return SERVICE_ANSWERED;
-    case GATE_HOLD: return call_own(&task->call) ? SERVICE_HOLD : out_of_memory(task);
-    case GATE_LINE:
-        if (!call_own(&task->call) || !enter(d, task)) return out_of_memory(task);
-        return enter_line(d, g, task, now_ns);
-    case GATE_PASS: break;
+    struct door *door = door_for(d, task);
+    struct lane *lane = &d->lanes[task->lane];
+    enum gate_verdict verdict = gate_judge(&door->gate, task, now_ns);
+    if (verdict == GATE_REFUSE || verdict == GATE_LATE) {
+        gate_refuse(&door->gate, task, verdict, now_ns);
+        return SERVICE_ANSWERED;
     }
-    if (g->options.in_place) return submit_here(d, g, task, now_ns);
-    if (!call_own(&task->call) || !enter(d, task)) return out_of_memory(task);
-    send(d, g, task);
+    bool runs_here = verdict == GATE_PASS && door == lane->here; /* then its bytes stay where they are */
+    if (!runs_here && !call_own(&task->call)) return out_of_memory(task);
+    if (verdict == GATE_HOLD && !gate_hold(&door->gate)) return SERVICE_HOLD;
+    if (d->spreads && !order_enter(&lane->order, task)) return out_of_memory(task);
+    if (verdict != GATE_PASS) return enter_line(d, door, task, now_ns);
+    gate_pass(&door->gate, task, now_ns);
+    if (runs_here) return submit_here(d, lane, task, now_ns);
+    send(door, task);
     return SERVICE_QUEUED;
 }
 
@@ -225,9 +171,11 @@ static enum service_verdict submit(void *ctx, struct task *task, uint64_t now_ns
 
 static enum service_verdict admit(void *ctx, struct task *task, uint64_t now_ns)
 {
-    struct dispatch *d = ctx;
-    struct gate *g = gate_for(d, task);
-    return gate_judge(g, task, now_ns) == GATE_REFUSE ? SERVICE_ANSWERED : SERVICE_ADMITTED;
+    struct gate *g = &door_for(ctx, task)->gate;
+    enum gate_verdict verdict = gate_judge(g, task, now_ns);
+    if (verdict != GATE_REFUSE && verdict != GATE_LATE) return SERVICE_ADMITTED;
+    gate_refuse(g, task, verdict, now_ns);
+    return SERVICE_ANSWERED;
 }
 
 /* ---- the end of a batch ---- */
@@ -236,20 +184,19 @@ static void returned(void *ctx, struct task *task, uint64_t now_ns)
 {
     struct dispatch *d = ctx;
     d->lanes[task->lane].room = true;
-    leave(d, task);
-    gate_returned(gate_of(d, task), task, now_ns);
+    if (d->spreads) order_leave(&d->lanes[task->lane].order, task);
+    gate_returned(&door_of(d, task)->gate, task, now_ns);
 }
 
+/* The rules as they are now. */
 static void tune(const struct dispatch *d, struct lane *lane)
 {
     const struct tuning *t = d->options.tuning;
-    uint32_t generation = atomic_load(&t->generation);
-    if (lane->generation == generation) return;
-    lane->generation = generation;
+    lane->generation = atomic_load(&t->generation);
     lane->room = true;
-    uint32_t bound = (atomic_load(&t->bound) + lane->gate_count - 1) / lane->gate_count; /* shared out evenly */
-    for (uint32_t i = 0; i < lane->gate_count; i++)
-        gate_tune(&lane->gates[i], admit_policy((enum policy_id)atomic_load(&t->policy)), bound,
+    uint32_t bound = (atomic_load(&t->bound) + lane->door_count - 1) / lane->door_count; /* shared out evenly */
+    for (uint32_t i = 0; i < lane->door_count; i++)
+        gate_tune(&lane->doors[i].gate, admit_policy((enum policy_id)atomic_load(&t->policy)), bound,
                   atomic_load(&t->target_ns));
 }
 
@@ -261,20 +208,21 @@ static void append(struct service_batch *batch, struct task *tasks)
     *end = tasks;
 }
 
-/* Executes calls from the line, within this turn's budget. */
-static void work_off(const struct dispatch *d, struct gate *g, uint64_t now_ns, struct service_batch *batch)
+/* Runs tasks from the line, within this turn's budget. */
+static void work_off(const struct dispatch *d, struct lane *lane, uint64_t now_ns, struct service_batch *batch)
 {
+    struct gate *g = &lane->here->gate;
     struct task *task, *first = NULL, **end = &first;
     gate_begin_turn(g);
-    while ((task = gate_next(g, now_ns)) != NULL) {
-        execute_in_place(d, g, task, now_ns);
+    while (g->line.count > 0 && (task = gate_next(g, now_ns)) != NULL) {
+        if (run_here(d, lane, &task, 1, now_ns) == 0) continue;
         if (task->done_ns > now_ns) now_ns = task->done_ns;
-        leave(d, task);
         task->next = NULL;
         *end = task;
         end = &task->next;
     }
-    if (first) append(batch, first);
+    if (!first) return;
+    append(batch, first);
     gate_begin_turn(g);
 }
 
@@ -288,38 +236,41 @@ static void tell_starved(const struct dispatch *d, struct gate *g, struct servic
         d->options.room(d->options.room_ctx, (uint32_t)__builtin_ctzll(others));
 }
 
-static void serve(const struct dispatch *d, struct gate *g, uint64_t now_ns, struct service_batch *batch)
+static void serve(const struct dispatch *d, struct lane *lane, struct door *door, uint64_t now_ns,
+                  struct service_batch *batch)
 {
+    struct gate *g = &door->gate;
     struct task *task;
     uint32_t before = g->line.count;
-    if (g->options.in_place)
-        work_off(d, g, now_ns, batch);
+    if (door == lane->here)
+        work_off(d, lane, now_ns, batch);
     else
         while ((task = gate_next(g, now_ns)) != NULL)
-            send(d, g, task);
+            send(door, task);
     struct task *answered = gate_answered(g);
-    for (task = answered; task; task = task->next)
-        leave(d, task);
+    for (task = answered; task && d->spreads; task = task->next)
+        order_leave(&lane->order, task);
     if (answered) append(batch, answered);
     batch->room = batch->room || g->line.count < before;
-    tell_starved(d, g, batch);
     batch->more = batch->more || gate_has_more(g);
-    gate_publish(g);
 }
 
-/* Housekeeping of a backend that has no thread of its own for it: a slice when it is due, and when calls have run,
- * which may have changed what is due, at most an interval after the last one. */
-static void keep_house(const struct dispatch *d, struct lane *lane, uint64_t now_ms, struct service_batch *batch)
+/* The end of a batch of submits at one door. */
+static void end_batch(const struct dispatch *d, struct lane *lane, struct door *door, uint64_t now_ns,
+                      struct service_batch *batch)
 {
-    uint64_t recheck_ms = lane->kept_ms + d->options.housekeep_interval_ms;
-    if (lane->ran && recheck_ms < lane->keep_ms) lane->keep_ms = recheck_ms;
-    lane->ran = false;
-    if (lane->keep_ms <= now_ms) {
-        lane->keep_ms = design_of(d)->housekeep(d->options.backend, (uint32_t)(lane - d->lanes), now_ms);
-        lane->kept_ms = now_ms;
-    }
-    batch->more = batch->more || lane->keep_ms <= now_ms;
-    batch->wake_ms = lane->keep_ms;
+    serve(d, lane, door, now_ns, batch);
+    if (d->options.lanes > 1) tell_starved(d, &door->gate, batch);
+    gate_publish(&door->gate);
+    if (door->sent) station_wake(door->station);
+    door->sent = false;
+}
+
+static void keep_house(struct station *s, uint64_t now_ms, struct service_batch *batch)
+{
+    if (station_is_due(s, now_ms)) station_keep_house(s, now_ms);
+    batch->more = batch->more || s->keep_ms <= now_ms;
+    batch->wake_ms = s->keep_ms;
 }
 
 static struct service_batch flush(void *ctx, uint32_t index, uint64_t now_ns)
@@ -327,24 +278,20 @@ static struct service_batch flush(void *ctx, uint32_t index, uint64_t now_ns)
     struct dispatch *d = ctx;
     struct lane *lane = &d->lanes[index];
     struct service_batch batch = {.wake_ms = UINT64_MAX};
-    tune(d, lane);
+    if (lane->generation != atomic_load(&d->options.tuning->generation)) tune(d, lane);
     batch.room = lane->room;
     lane->room = false;
-    for (uint32_t i = 0; i < lane->gate_count; i++)
-        serve(d, &lane->gates[i], now_ns, &batch);
-    if (lane->submitted) design_of(d)->flush(d->options.backend, index);
-    lane->submitted = false;
-    if (lane->here && design_of(d)->housekeep) keep_house(d, lane, now_ns / 1000000U, &batch);
+    for (uint32_t i = 0; i < lane->door_count; i++)
+        end_batch(d, lane, &lane->doors[i], now_ns, &batch);
+    if (lane->here) keep_house(lane->here->station, now_ns / 1000000U, &batch);
     return batch;
 }
 
 /* What other I/O threads have for this one: a batch of it. */
 static bool work_for_others(void *ctx, uint32_t index)
 {
-    struct dispatch *d = ctx;
-    if (!design_of(d)->serve(d->options.backend, index)) return false;
-    d->lanes[index].ran = true;
-    return true;
+    struct station *s = ((struct dispatch *)ctx)->lanes[index].here->station;
+    return station_run_batch(s, 0) != 0 || station_is_disturbed(s);
 }
 
 struct service dispatch_service(struct dispatch *d)
@@ -354,7 +301,7 @@ struct service dispatch_service(struct dispatch *d)
                             .submit = submit,
                             .run = run,
                             .returned = returned,
-                            .serve = d->lanes[0].here && d->station_count > 1 ? work_for_others : NULL,
+                            .serve = d->lanes[0].here && d->lanes[0].here->station->ring ? work_for_others : NULL,
                             .flush = flush};
 }
 
@@ -369,9 +316,9 @@ static void drop(struct task *task)
 void dispatch_destroy(struct dispatch *d)
 {
     for (uint32_t i = 0; d->lanes && i < d->options.lanes; i++) {
-        for (uint32_t j = 0; d->lanes[i].gates && j < d->lanes[i].gate_count; j++)
-            gate_free(&d->lanes[i].gates[j], drop);
-        free(d->lanes[i].gates);
+        for (uint32_t j = 0; d->lanes[i].doors && j < d->lanes[i].door_count; j++)
+            gate_free(&d->lanes[i].doors[j].gate, drop);
+        free(d->lanes[i].doors);
         order_free(&d->lanes[i].order);
     }
     free(d->lanes);
@@ -382,44 +329,36 @@ void dispatch_destroy(struct dispatch *d)
 static bool make_stations(struct dispatch *d)
 {
     const struct backend *b = d->options.backend;
-    d->station_count = design_of(d)->stations(b);
-    d->spreads = design_of(d)->spreads && design_of(d)->spreads(b);
-    d->stations = calloc(d->station_count ? d->station_count : 1, sizeof *d->stations);
+    d->station_count = b->station_count;
+    d->spreads = b->spreads;
+    d->stations = calloc(d->station_count, sizeof *d->stations);
     if (!d->stations) return false;
-    d->stations[0].gates = d->options.lanes;
     for (uint32_t i = 0; i < d->station_count; i++)
-        d->stations[i] = (struct gate_station){.gates = d->options.lanes, .ring = design_of(d)->ring(b, i)};
+        d->stations[i] =
+            (struct gate_station){.gates = d->options.lanes, .degree = 1, .ring = b->stations[i]->ring};
     return true;
 }
 
-/* Does the lane execute the calls for this station itself? */
-static bool executes(const struct dispatch *d, uint32_t lane, uint32_t station)
+static bool make_doors(struct dispatch *d, struct lane *lane)
 {
-    if (d->station_count == 0) return true;
-    return design_of(d)->here && design_of(d)->here(d->options.backend, lane, station);
-}
-
-static bool make_gates(struct dispatch *d, struct lane *lane)
-{
-    uint32_t count = d->station_count ? d->station_count : 1, index = (uint32_t)(lane - d->lanes);
-    costs_init(&lane->costs);
-    lane->keep_ms = UINT64_MAX;
-    lane->gates = calloc(count, sizeof *lane->gates);
-    if (!lane->gates) return false;
-    for (; lane->gate_count < count; lane->gate_count++) {
-        uint32_t i = lane->gate_count;
+    const struct backend *b = d->options.backend;
+    uint32_t index = (uint32_t)(lane - d->lanes);
+    const struct backend_here *here = &b->here[index];
+    lane->doors = calloc(d->station_count, sizeof *lane->doors);
+    if (!lane->doors) return false;
+    for (; lane->door_count < d->station_count; lane->door_count++) {
+        uint32_t i = lane->door_count;
+        struct door *door = &lane->doors[i];
+        bool is_here = here->station && here->number == i;
+        door->station = is_here ? here->station : b->stations[i];
+        if (is_here) lane->here = door;
         struct gate_options options = {.station = &d->stations[i],
                                        .lane = index,
-                                       .costs = &lane->costs,
-                                       .in_place = executes(d, index, i),
+                                       .costs = &door->station->costs,
+                                       .in_place = is_here,
                                        .stats = &lane->stats};
-        if (options.in_place)
-            lane->here = &lane->gates[i];
-        else
-            options.costs = design_of(d)->costs(d->options.backend, i);
-        gate_init(&lane->gates[i], &options);
+        gate_init(&door->gate, &options);
     }
-    lane->generation = atomic_load(&d->options.tuning->generation) - 1;
     tune(d, lane);
     return true;
 }
@@ -434,7 +373,7 @@ struct dispatch *dispatch_create(const struct dispatch_options *options)
     if (d->lanes) memset(d->lanes, 0, size);
     bool ok = d->lanes && make_stations(d);
     for (uint32_t i = 0; ok && i < options->lanes; i++)
-        ok = make_gates(d, &d->lanes[i]);
+        ok = make_doors(d, &d->lanes[i]);
     if (ok) return d;
     dispatch_destroy(d);
     return NULL;
@@ -446,7 +385,7 @@ static uint64_t read_depth(void *ctx)
 {
     const struct dispatch *d = ctx;
     uint64_t depth = 0;
-    for (uint32_t i = 0; i < (d->station_count ? d->station_count : 1); i++)
+    for (uint32_t i = 0; i < d->station_count; i++)
         depth += gate_station_depth(&d->stations[i]);
     return depth;
 }
@@ -482,7 +421,6 @@ bool dispatch_register_metrics(struct dispatch *d, struct metrics *m)
              metrics_histogram(m, "queue.wait_ns", &s->wait_ns) &&
              metrics_histogram(m, "queue.service_ns", &s->service_ns) &&
              metrics_histogram(m, "queue.sojourn_ns", &s->sojourn_ns);
-        if (d->lanes[i].here) ok = ok && metrics_maximum(m, "queue.cost_ns", &d->lanes[i].costs.mean_ns);
     }
     return ok;
 }

@@ -2,8 +2,8 @@
  * Dispatch: where a call meets admission and the backend. It gives the network room its `service`, so that the
  * rooms on either side know nothing of each other.
  *
- *     service.submit --> gate (per I/O thread and thread of the backend) --pass--> backend
- *     service.flush  --> gate: who is next? ----------------------------------------^
+ *     service.submit --> gate (per I/O thread and station) --pass--> station of the backend
+ *     service.flush  --> gate: who is next? --------------------------^
  *
  * Its functions run on I/O threads. What it keeps belongs to one I/O thread each; the tuning is read by all.
  */
@@ -17,18 +17,12 @@
 
 struct dispatch;
 
-/* The class of requests that do not name one, by what they do. */
-struct dispatch_classes {
-    enum priority get, put, delete, touch, other;
-};
-
 struct dispatch_options {
     struct backend *backend;
     uint32_t lanes; /* I/O threads */
     const struct clock *clock;
     const struct tuning *tuning;
-    uint64_t housekeep_interval_ms; /* of a backend that has no thread for it */
-    struct dispatch_classes classes;
+    enum priority classes[OP_CLASSES]; /* of requests that name none, by what they do */
     /* An I/O thread that holds calls may find room for them. Called on other I/O threads. */
     void (*room)(void *ctx, uint32_t lane);
     void *room_ctx;

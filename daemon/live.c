@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "daemon/admin/stats.h"
 #include "daemon/base/log.h"
+#include "daemon/plan.h"
 
 #define ASSIGNMENT_MAX 256
 #define VALUE_MAX      128
@@ -27,24 +28,10 @@ static bool is_changeable(const char *key)
     return false;
 }
 
-static enum policy_id policy_of(const struct settings *s)
-{
-    switch (s->queue.policy) {
-    case POLICY_WAIT: return POLICY_ID_WAIT;
-    case POLICY_REJECT: return POLICY_ID_REJECT;
-    case POLICY_DROP_OLDEST: return POLICY_ID_DROP_OLDEST;
-    case POLICY_CODEL: return POLICY_ID_CODEL;
-    case POLICY_CODEL_RFC: return POLICY_ID_CODEL_RFC;
-    case POLICY_ADAPTIVE: return POLICY_ID_ADAPTIVE;
-    case POLICY_BY_BACKEND: break;
-    }
-    return s->backend == BACKEND_BACKPRESSURE ? POLICY_ID_REJECT : POLICY_ID_WAIT;
-}
-
 /* Makes what the settings say of admission visible to the I/O threads. */
 static void publish(struct live *l)
 {
-    atomic_store(&l->tuning.policy, policy_of(&l->settings));
+    atomic_store(&l->tuning.policy, plan_policy(&l->settings));
     atomic_store(&l->tuning.bound, l->settings.queue.bound);
     atomic_store(&l->tuning.target_ns, l->settings.queue.target_us * 1000U);
     atomic_fetch_add(&l->tuning.generation, 1);

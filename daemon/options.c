@@ -75,7 +75,10 @@ static bool parse(struct arguments *args, int argc, char **argv)
 static bool load(struct settings *settings, const struct arguments *args, void (*tell)(const char *error))
 {
     struct config_errors *errors = config_errors_create();
-    if (!errors) return false;
+    if (!errors) {
+        tell("the configuration cannot be read: out of memory");
+        return false;
+    }
     config_defaults(settings);
     if (args->file) config_load_file(settings, args->file, errors);
     for (size_t i = 0; i < args->set_count; i++)
@@ -135,7 +138,11 @@ int daemon_main(int argc, char **argv, const struct clock *clock)
 {
     struct arguments args = {.action = ACTION_RUN, .sets = calloc((size_t)argc, sizeof(char *))};
     int status = 2;
-    if (args.sets && parse(&args, argc, argv)) status = act(&args, clock);
+    if (!args.sets) {
+        fputs("sluiced: cannot start: out of memory\n", stderr);
+        return 1;
+    }
+    if (parse(&args, argc, argv)) status = act(&args, clock);
     free(args.sets);
     return status;
 }

@@ -35,6 +35,10 @@
 #include "proto/buffer.h"
 #include "proto/call.h"
 
+#define CODEC_PARTS_BYTES                                                                  \
+    (64U << 20) /* that the parts of one command take at most, their own bytes not counted \
+                 */
+
 struct codec_limits {
     size_t line;    /* longest request line in bytes, line end not counted */
     size_t key;     /* longest key */
@@ -50,27 +54,39 @@ enum decode_status {
     DECODE_CLOSE,
 };
 
-/* State between two calls of decode. All zero is the start, but for `connection`, and `state` is zero again between
- * requests. Its fields are the codec's business, but for `want` and `connection`. */
+/*
+ * State between two calls of decode. All zero is the start, but for `connection`. What is the codec's own has a
+ * type that only the codec knows: it may refer to memory, which `release` gives back.
+ */
 struct decoder {
     uint64_t connection; /* the connection's number, unique in the daemon's life; set by who makes the decoder */
     size_t want;         /* see above; 0: any number of bytes */
-    void *memory;        /* what the codec remembers; given back by `release` */
-    uint8_t database;    /* that the connection has chosen */
-    uint8_t version;     /* of the protocol that the connection has agreed on */
-    uint8_t state;
-    uint8_t error; /* enum error_code of the request whose value is being skipped */
-    uint8_t tag_len;
-    char tag[TAG_MAX];
-    const char *error_text;
-    size_t scanned; /* bytes at the front of the input that are known to hold no line end */
-    uint64_t skip;  /* value bytes still to drop */
+    size_t scanned;      /* the codec's: bytes at the front of the input that it need not look at again */
+    uint8_t state;       /* the codec's; 0 between requests */
+    _Alignas(8) unsigned char own[56];
 };
+
+/* Declares decoder_of(d), which is `own` as a codec's own type. */
+#define DECODER_OWN(type)                                                                             \
+    _Static_assert(sizeof(type) <= sizeof((struct decoder *)0)->own, "a codec keeps more than that"); \
+    static inline type *decoder_of(struct decoder *d)                                                 \
+    {                                                                                                 \
+        return (type *)(void *)d->own;                                                                \
+    }
 
 /* State between two calls of decode_reply. All zero is the start. */
 struct reply_decoder {
     size_t scanned;
 };
+
+/*
+ * A new part of a command of many keys, as call_add_part makes it; NULL also when the command has so many that they
+ * would take very much memory for its bytes.
+ */
+static inline struct call *codec_add_part(struct call *call)
+{
+    return call->part_count < CODEC_PARTS_BYTES / sizeof *call ? call_add_part(call) : NULL;
+}
 
 struct codec {
     const char *name;

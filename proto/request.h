@@ -4,52 +4,8 @@
 
 #include <stdint.h>
 
+#include "proto/ops.h"
 #include "proto/slice.h"
-
-enum op {
-    OP_GET,     /* the value; see EFFECT_TOUCH, EFFECT_DELETE, EFFECT_LEASE */
-    OP_PUT,     /* creates or replaces; see EFFECT_RETURN_OLD */
-    OP_DELETE,  /* removes */
-    OP_LEN,     /* how many sessions the database has */
-    OP_TOUCH,   /* sets the lifetime */
-    OP_META,    /* what GET says without the value: lifetime, size, flags, version; takes GET's effects */
-    OP_APPEND,  /* puts request.value behind the value; creates, unless a condition forbids */
-    OP_PREPEND, /* puts it in front */
-    OP_ADD,     /* adds request.number to a value that is a decimal number; creates, unless a condition forbids */
-    OP_RENAME,  /* gives the session the key request.value, replacing what is there; the condition is on that key:
-                 * COND_ABSENT or none */
-    OP_SCAN,    /* some of the database's keys, and a cursor to go on from */
-    OP_RANDOM,  /* some session's key */
-    OP_FLUSH,   /* removes all: of request.database, or of every one with EFFECT_ALL_DATABASES */
-    OP_BATCH,   /* the parts of the call (call.h), atomically and in order */
-    OP_TABLE_LAST = OP_BATCH,
-    /* answered on the I/O thread */
-    OP_PING,
-    OP_STATS,
-    OP_CONFIG,
-    OP_CONFIG_SET, /* changes the setting request.key to request.value */
-    OP_FACTS,      /* a struct facts (facts.h) about the daemon */
-    OP_TIME,       /* the time of day */
-    OP_HELP,
-    OP_VERSION,
-    OP_QUIT,
-    OP_COUNT
-};
-
-/* True for operations that a backend executes; the others are answered on the I/O thread. */
-static inline bool op_needs_table(enum op op)
-{
-    return op <= OP_TABLE_LAST;
-}
-
-/* True for operations that name one session by request.key and touch no other. */
-static inline bool op_has_one_key(enum op op)
-{
-    return op <= OP_ADD && op != OP_LEN;
-}
-
-/* The operation's name in lower case, as metrics and logs print it: "get", "put", ... */
-const char *op_name(enum op op);
 
 #define DATABASES 16 /* keyspaces apart from each other, by number from 0 */
 
@@ -89,7 +45,8 @@ enum effect {
     EFFECT_LEASE = 1 << 3,      /* GET, META: hand out the right to renew (see below) */
     EFFECT_INVALIDATE = 1 << 4, /* DELETE: keep the session, but mark it MARK_STALE, with a new version and, with
                                  * EFFECT_TOUCH, a new lifetime. PUT with COND_VERSION: a version lower than the
-                                 * session's stores too, and marks what is stored MARK_STALE */
+                                 * session's stores too, and marks what is stored MARK_STALE; the lifetime and a
+                                 * lease stay as they were */
     EFFECT_WRAP = 1 << 5,       /* ADD: on unsigned 64 bits; additions wrap around, subtractions stop at 0 and the
                                  * text keeps its length, padded with spaces (up to 64 bytes). What stands around
                                  * the number is ignored: blanks, a plus in front, anything behind a blank. Else:
@@ -146,12 +103,27 @@ struct request {
     struct slice
         tag;        /* what the codec wants back beside the reply, such as the client's own name for the request */
     int64_t number; /* ADD: what to add; EFFECT_WRAP: as unsigned, subtracted if `subtract`. SCAN: how many
-                     * sessions to look at, about; INT64_MAX: all, as one moment sees them. FLUSH: ms from now */
+                     * sessions to look at, about; INT64_MAX: all, as one moment sees them */
     bool subtract;
     uint64_t cursor;        /* SCAN: from an earlier reply; 0: from the start */
     uint64_t set_version;   /* with EFFECT_SET_VERSION */
     uint64_t recache_ms;    /* with EFFECT_LEASE; 0: not by age */
     struct lifetime create; /* of a session that APPEND, PREPEND, ADD or a lease creates */
 };
+
+/* The class that the request's priority goes by where it names none. */
+static inline enum op_class request_class(const struct request *r)
+{
+    return r->effects & EFFECT_DELETE ? OP_CLASS_DELETE : (enum op_class)op_rows[r->op].op_class;
+}
+
+/* True when the request leaves all sessions as they are; of a batch, its parts say. */
+static inline bool request_reads_only(const struct request *r)
+{
+    return !op_rows[r->op].writes && !(r->effects & op_rows[r->op].writes_with);
+}
+
+/* True when the operation may have the request's effects and condition: no codec makes a request that is not. */
+bool request_is_allowed(const struct request *r);
 
 #endif

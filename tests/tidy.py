@@ -9,6 +9,7 @@ Prints "file:line: what" for each breach and exits 1 if there was one. The rules
     functions   at most 70 lines each
     variables   nothing mutable at file scope, or static in a function, without "/* mutable on purpose: reason"
                 on its line or the line before (tests/ may do as they like in both)
+    circles     the .c files of a room whose name is in ACYCLIC call each other in one direction only
     formatting  clang-format 14, if that is the one at hand
     text        no trailing blanks, no missing line end, no package registries, no paths of somebody's machine
 """
@@ -23,14 +24,14 @@ from pathlib import Path
 FUNCTION_LINES = 70
 CLANG_FORMAT = 14
 
-# Which rooms a room may include besides itself. daemon/*.c at the top is the room "daemon".
+# Which rooms, or single headers, a room may include besides itself. daemon/*.c at the top is the room "daemon".
 ALL = ("proto", "config", "daemon", "clients", "bench", "tests")
 ROOMS = {
     "proto": (),
-    "config": (),
+    "config": ("proto/request.h", "daemon/base", "daemon/admit/tuning.h"),
     "daemon/base": (),
     "daemon/queue": ("daemon/base", "proto"),
-    "daemon/store": ("daemon/base",),
+    "daemon/store": ("daemon/base", "proto/request.h"),
     "daemon/backend": ("daemon/base", "daemon/queue", "daemon/store", "proto"),
     "daemon/admit": ("daemon/base", "daemon/queue", "proto"),
     "daemon/net": ("daemon/base", "daemon/queue", "proto"),
@@ -42,6 +43,10 @@ ROOMS = {
     "tests": ALL,
     "docs": ("clients",),
 }
+
+# Rooms whose files can be put in an order such that calls go down only. (A function that is handed over as a pointer
+# is not called by who hands it over.)
+ACYCLIC = ("config", "daemon/base", "daemon/queue", "daemon/net", "daemon/admin", "bench")
 
 # Which rooms may include the headers of a library.
 LIBRARIES = {
@@ -171,6 +176,8 @@ class Tidy:
     def __init__(self, root):
         self.root = root
         self.found = []
+        self.defined = {}  # room -> {function that other files may call: its file}
+        self.called = {}  # room -> {file: {name: line of the first call}}
 
     def breach(self, path, line, what):
         finding = f"{path.relative_to(self.root)}:{line}: {what}"
@@ -181,7 +188,7 @@ class Tidy:
         for folder, folders, names in os.walk(self.root):
             top = Path(folder) == self.root
             folders[:] = sorted(f for f in folders if f not in SKIPPED and not (top and f.startswith("build")))
-            for name in sorted(names):
+            for name in sorted(set(names) - SKIPPED):  # in a worktree .git is a file
                 yield Path(folder, name)
 
     def run(self):
@@ -192,6 +199,7 @@ class Tidy:
                 if path.suffix in (".c", ".h"):
                     sources.append(path)
                     self.check_source(path, text)
+        self.check_circles()
         self.check_format(sources)
         return self.found
 
@@ -226,6 +234,8 @@ class Tidy:
             if body is None:
                 self.check_variable(path, lines, statement, first, line_of(code, end))
                 continue
+            if room in ACYCLIC and path.suffix == ".c":
+                self.note_calls(path, room, code, statement, body)
             length = line_of(code, end) - first + 1
             if length > FUNCTION_LINES:
                 self.breach(path, first, f"a function of {length} lines, at most {FUNCTION_LINES} are allowed")
@@ -259,13 +269,38 @@ class Tidy:
                     self.breach(path, line, f'"{name}" does not begin with a room; includes go from the root')
                 elif room not in ROOMS:
                     self.breach(path, line, "this file is in no room that tests/tidy.py knows")
-                elif other != room and not any(other == r or other.startswith(r + "/") for r in ROOMS[room]):
+                elif other != room and not any(r in (other, name) or other.startswith(r + "/") for r in ROOMS[room]):
                     self.breach(path, line, f"{room} may not include {other}")
 
     def check_variable(self, path, lines, statement, first, last):
         name = mutable_name(statement)
         if name and not any(REASON.search(line) for line in lines[max(0, first - 2):last]):
             self.breach(path, first, f"{name} is mutable: make it const, or say /* mutable on purpose: reason */")
+
+    def note_calls(self, path, room, code, statement, body):
+        name = re.search(r"(\w+)\s*\(", strip_attributes(statement))
+        if name and not re.search(r"\bstatic\b", statement):
+            self.defined.setdefault(room, {})[name.group(1)] = path
+        calls = self.called.setdefault(room, {}).setdefault(path, {})
+        for match in re.finditer(r"(?<![\w.>])(\w+)\s*\(", code[body[0]:body[1]]):
+            calls.setdefault(match.group(1), line_of(code, body[0] + match.start()))
+
+    def check_circles(self):
+        """Takes away files that call none of those left, and files that none of them calls: what stays is circles."""
+        for room, files in self.called.items():
+            home = self.defined.get(room, {})
+            left = {file: {home[name]: line for name, line in calls.items() if home.get(name, file) != file}
+                    for file, calls in files.items()}
+            gone = True
+            while gone:
+                called = {other for calls in left.values() for other in calls}
+                gone = [file for file, calls in left.items() if file not in called or not calls.keys() & left.keys()]
+                for file in gone:
+                    del left[file]
+            for file, calls in left.items():
+                for other in sorted(calls.keys() & left.keys()):
+                    self.breach(file, calls[other], f"calls {other.name}, which calls back, perhaps by way of others: "
+                                                    f"calls between the files of {room} must not go in a circle")
 
     def check_format(self, sources):
         program = shutil.which("clang-format")

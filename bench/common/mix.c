@@ -8,6 +8,8 @@
 
 #define WEIGHT_MAX 1000000
 
+static const enum op ops[MIX_OPS] = {OP_GET, OP_PUT, OP_DELETE, OP_LEN, OP_TOUCH};
+
 /* One "name=weight". */
 static bool parse_part(char *part, uint32_t weights[])
 {
@@ -15,9 +17,9 @@ static bool parse_part(char *part, uint32_t weights[])
     uint64_t weight = 0;
     if (!equals || !number_parse(slice_text(equals + 1), WEIGHT_MAX, &weight)) return false;
     *equals = '\0';
-    for (unsigned op = 0; op <= OP_TOUCH; op++) {
-        if (strcmp(op_name((enum op)op), part) != 0) continue;
-        weights[op] = (uint32_t)weight;
+    for (unsigned i = 0; i < MIX_OPS; i++) {
+        if (strcmp(op_name(ops[i]), part) != 0) continue;
+        weights[i] = (uint32_t)weight;
         return true;
     }
     return false;
@@ -25,14 +27,14 @@ static bool parse_part(char *part, uint32_t weights[])
 
 bool mix_parse(const char *text, struct mix *out)
 {
-    uint32_t weights[OP_TOUCH + 1] = {0};
+    uint32_t weights[MIX_OPS] = {0};
     struct mix m = {0};
     char part[32];
     while (options_item(&text, part, sizeof part))
         if (!parse_part(part, weights)) return false;
-    for (unsigned op = 0; op <= OP_TOUCH; op++) {
-        m.total += weights[op];
-        m.upto[op] = m.total;
+    for (unsigned i = 0; i < MIX_OPS; i++) {
+        m.total += weights[i];
+        m.upto[i] = m.total;
     }
     if (text || m.total == 0) return false;
     *out = m;
@@ -42,16 +44,17 @@ bool mix_parse(const char *text, struct mix *out)
 enum op mix_pick(const struct mix *m, struct rng *r)
 {
     uint32_t draw = (uint32_t)rng_below(r, m->total);
-    unsigned op = 0;
-    while (draw >= m->upto[op])
-        op++;
-    assert(op <= OP_TOUCH);
-    return (enum op)op;
+    unsigned i = 0;
+    while (draw >= m->upto[i])
+        i++;
+    assert(i < MIX_OPS);
+    return ops[i];
 }
 
 double mix_share(const struct mix *m, enum op op)
 {
-    if (op > OP_TOUCH) return 0;
-    uint32_t below = op == 0 ? 0 : m->upto[op - 1];
-    return (double)(m->upto[op] - below) / m->total;
+    uint32_t below = 0;
+    for (unsigned i = 0; i < MIX_OPS; below = m->upto[i++])
+        if (ops[i] == op) return (double)(m->upto[i] - below) / m->total;
+    return 0;
 }

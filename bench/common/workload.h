@@ -47,12 +47,14 @@ void keys_format(const struct keys *k, char *out, uint64_t index);
 
 #define MIX_DEFAULT "get=70,put=25,delete=5"
 
+#define MIX_OPS 5 /* get, put, delete, len, touch */
+
 struct mix {
-    uint32_t upto[OP_TOUCH + 1]; /* a draw from [0, total) below upto[op] (and not below the one before) is op */
+    uint32_t upto[MIX_OPS]; /* a draw from [0, total) below one (and not below the one before) is its operation */
     uint32_t total;
 };
 
-/* Operations that need the table (get, put, delete, len, touch), with weights of 0 to 1000000; the sum is not 0.
+/* The operations that all protocols of the load tester have, with weights of 0 to 1000000; the sum is not 0.
  * False: the text is no mix. */
 bool mix_parse(const char *text, struct mix *out);
 

@@ -5,6 +5,7 @@
 #include "bench/common/options.h"
 #include "bench/load/load.h"
 #include "proto/number.h"
+#include "proto/text/grammar.h"
 
 #define STEP_TEXT_MAX 32
 
@@ -64,17 +65,9 @@ static bool take_ttl(void *into, const char *text)
 
 static bool take_class(void *into, const char *text)
 {
-    static const struct {
-        const char *name;
-        enum priority priority;
-    } classes[] = {{"critical", PRIORITY_CRITICAL}, {"normal", PRIORITY_NORMAL}, {"sheddable", PRIORITY_SHEDDABLE}};
-
-    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
-        if (strcmp(text, classes[i].name) != 0) continue;
-        ((struct raw *)into)->s.priority = classes[i].priority;
-        return true;
-    }
-    return false;
+    struct load_settings *s = &((struct raw *)into)->s;
+    s->priority = text_class_find(slice_text(text));
+    return s->priority != PRIORITY_DEFAULT;
 }
 
 #define MS     UINT64_C(1000000)

@@ -24,7 +24,7 @@ static inline void source_again(struct source *s, enum op op, uint32_t key, stru
 {
     const struct load_settings *settings = s->settings;
     *out = (struct request){.op = op, .priority = settings->priority, .deadline_ms = settings->deadline_ms};
-    if (op == OP_LEN) return;
+    if (!op_has_one_key(op)) return;
     keys_format(&settings->keys, s->key, key);
     out->key = slice_of(s->key, settings->keys.size);
     if (op != OP_PUT && op != OP_TOUCH) return;
@@ -41,7 +41,7 @@ static inline uint32_t source_next(struct source *s, struct request *out)
         return s->next++;
     }
     enum op op = mix_pick(&s->settings->mix, &s->rng);
-    uint32_t key = op == OP_LEN ? 0 : (uint32_t)keys_pick(&s->settings->keys, &s->rng);
+    uint32_t key = op_has_one_key(op) ? (uint32_t)keys_pick(&s->settings->keys, &s->rng) : 0;
 
     source_again(s, op, key, out);
     return key;

@@ -26,7 +26,7 @@ enum outcome {
     OUTCOME_COUNT
 };
 
-#define TALLY_OPS     (OP_TOUCH + 1)
+#define TALLY_OPS     (OP_TABLE_LAST + 1)
 #define TALLY_LATE_NS 50000 /* a send that is later than this counts as late */
 
 /* Counters first, then histograms: tally_merge relies on it. */

@@ -23,12 +23,17 @@ static void judge(struct sim *s, struct sim_lane *lane, struct sim_call *c)
 {
     struct task *task = &c->task;
     enum gate_verdict verdict = gate_judge(&lane->gate, task, s->now_ns);
-    if (verdict == GATE_LINE) verdict = gate_enter(&lane->gate, task, s->now_ns);
+    if (verdict == GATE_LINE)
+        verdict = gate_enter(&lane->gate, task, s->now_ns);
+    else if (verdict == GATE_REFUSE || verdict == GATE_LATE)
+        gate_refuse(&lane->gate, task, verdict, s->now_ns);
     assert(verdict != GATE_HOLD); /* clients that wait to be read would have to be modelled */
-    if (verdict == GATE_REFUSE)
-        sim_answer(s, c);
-    else if (verdict == GATE_PASS)
+    if (verdict == GATE_PASS) {
+        gate_pass(&lane->gate, task, s->now_ns);
         give(s, lane, task);
+    } else if (verdict != GATE_LINE) {
+        sim_answer(s, c);
+    }
     uint32_t depth = gate_station_depth(&s->station);
     if (depth > s->result->deepest) s->result->deepest = depth;
 }
@@ -162,6 +167,7 @@ static bool open_all(struct sim *s)
 {
     const struct sim_options *o = s->o;
     s->station.gates = (uint32_t)o->gates;
+    s->station.degree = 1;
     s->ring = ring_create((uint32_t)o->gates * GATE_WINDOW_MOST);
     s->station.ring = s->ring;
     s->lanes = calloc(o->gates, sizeof *s->lanes);

@@ -2,7 +2,7 @@
  * A simulation of overload: the daemon's own admission (daemon/admit) under a virtual clock, between clients and
  * one thread of the backend that are simulated.
  *
- *     clients --arrival--> [gate of I/O thread 1] --+--> ring --> the backend's thread: batches, as worker.c takes
+ *     clients --arrival--> [gate of I/O thread 1] --+--> ring --> the backend's thread: batches, as station.c takes
  *      ^  ^                [gate of I/O thread 2] --'                 |        them
  *      |  '--- refused ----------'                                    |
  *      '---------- executed: the I/O thread sees it `refill_ns` after the batch's end

@@ -1,4 +1,4 @@
-/* The backend's thread: batches, as daemon/backend/worker.c takes them. */
+/* The backend's thread: batches, as daemon/backend/station.c takes them. */
 #include "bench/sim/sim_impl.h"
 
 #define BATCH_NS COSTS_FIRST_NS /* work per batch, as there */

@@ -22,7 +22,7 @@ struct sim_command {
 
 static bool take_policy(void *into, const char *text)
 {
-    for (int id = 0; id < POLICY_ID_COUNT; id++) {
+    for (int id = POLICY_WAIT; id < POLICY_COUNT; id++) {
         const struct admit_policy *policy = admit_policy((enum policy_id)id);
         if (policy->when_full == ADMIT_HOLD || strcmp(policy->name, text) != 0) continue;
         ((struct sim_command *)into)->o.policy = policy;

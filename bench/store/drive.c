@@ -94,8 +94,8 @@ static void finish(struct driver *d, struct caller *c)
 /* Waits for one answer at least. */
 static void collect(struct driver *d)
 {
-    struct backend *b = d->plan->backend;
-    b->design->flush(b, d->lane->number);
+    if (d->unrung) station_wake(d->unrung);
+    d->unrung = NULL;
     struct mail *mail = lane_answer(d->lane);
     d->now_ns = clock_ns(d->plan->clock);
     while (mail) {
@@ -115,15 +115,27 @@ static bool admitted(struct drive_plan *plan)
     return false;
 }
 
-/* To the thread that owns the session; `alone`, to the caller itself where that can execute it. */
-static enum backend_submit submit(struct driver *d, struct task *task, bool alone)
+/* To the station that has the session; `alone`, to this thread's own where it is one. True: it is done. */
+static bool submit(struct driver *d, struct task *task, bool alone)
 {
-    struct backend *b = d->plan->backend;
+    const struct backend *b = d->plan->backend;
+    const struct backend_here *here = &b->here[d->lane->number];
+    uint32_t number = 0;
     if ((alone || d->plan->here) && d->lane->owns)
-        task->wait.station = d->lane->number;
-    else if (b->design->stations(b) > 1)
-        task->wait.station = b->design->station_of(b, task);
-    return b->design->submit(b, task); /* there is room for all callers in each queue */
+        number = d->lane->number;
+    else if (b->station_count > 1)
+        number = b->design->station_of(b, task);
+    if (here->station && here->number == number) {
+        station_run(here->station, &task, 1, d->now_ns);
+        return true;
+    }
+    struct station *station = b->stations[number];
+    if (d->unrung && d->unrung != station) station_wake(d->unrung);
+    d->unrung = station;
+    bool taken = station_submit(station, task);
+    assert(taken); /* there is room for all callers in each ring */
+    (void)taken;
+    return false;
 }
 
 /* An idle caller asks; there must be one. Returns false when it was refused. The clock is read once: the end of
@@ -140,7 +152,7 @@ static bool operate(struct driver *d, enum op op, uint64_t key, bool alone)
     d->idle = c->next_idle;
     c->key = key;
     question(d, c, op);
-    if (submit(d, &c->task, alone) == BACKEND_DONE) {
+    if (submit(d, &c->task, alone)) {
         d->now_ns = clock_ns(d->plan->clock);
         finish(d, c);
         return true;

@@ -37,7 +37,7 @@ struct lane *lanes_create(uint32_t count);
 void lanes_destroy(struct lane *lanes, uint32_t count);
 
 /* What a backend is to call; the context is the array. */
-struct backend_lanes lanes_callbacks(struct lane *lanes, uint32_t count);
+struct station_lanes lanes_callbacks(struct lane *lanes, uint32_t count);
 
 /* Waits for answers to calls that are under way, and returns the tasks of those calls, oldest first. */
 struct mail *lane_answer(struct lane *lane);
@@ -87,6 +87,7 @@ struct driver {
     _Alignas(64) struct drive_plan *plan;
     struct lane *lane;
     struct rng rng;
+    struct station *unrung; /* has been given calls that it has not been woken for; NULL: none has */
     struct drive_tally tally;
     uint64_t now_ns;    /* when the last call ended */
     bool measures;      /* what is done is to be in the histograms */

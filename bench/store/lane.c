@@ -37,14 +37,14 @@ static void wake(void *ctx, uint32_t lane)
     bell_ring(&((struct lane *)ctx)[lane].bell);
 }
 
-struct backend_lanes lanes_callbacks(struct lane *lanes, uint32_t count)
+struct station_lanes lanes_callbacks(struct lane *lanes, uint32_t count)
 {
-    return (struct backend_lanes){.count = count, .complete = complete, .wake = wake, .ctx = lanes};
+    return (struct station_lanes){.count = count, .complete = complete, .wake = wake, .ctx = lanes};
 }
 
 bool lane_serve(struct lane *lane)
 {
-    return lane->owns && lane->owns->design->serve && lane->owns->design->serve(lane->owns, lane->number);
+    return lane->owns && station_run_batch(lane->owns->here[lane->number].station, 0) != 0;
 }
 
 struct mail *lane_answer(struct lane *lane)

@@ -8,10 +8,10 @@
 #include "daemon/queue/ring.h"
 
 const struct store_backend store_backends[STORE_BACKENDS] = {
-    {"mutex", &backend_mutex, BACKEND_LOCK_MUTEX, false, false},
-    {"rwlock", &backend_mutex, BACKEND_LOCK_RWLOCK, false, false},
-    {"owner", &backend_owner, BACKEND_LOCK_MUTEX, false, true},
-    {"backpressure", &backend_owner, BACKEND_LOCK_MUTEX, true, true},
+    {"mutex", &backend_mutex, LOCK_MUTEX, false, false},
+    {"rwlock", &backend_mutex, LOCK_RWLOCK, false, false},
+    {"owner", &backend_owner, LOCK_MUTEX, false, true},
+    {"backpressure", &backend_owner, LOCK_MUTEX, true, true},
 };
 
 static bool take_backends(void *into, const char *text)

@@ -79,7 +79,7 @@ static bool start_backend(struct run *r, const struct store_backend *backend)
     if (!choose_slow(r, &hash_key, &options.work_slow_below)) return report_fail("out of memory");
     const char *error = NULL;
     r->plan = (struct drive_plan){
-        .backend = backend->design->start(&options, &error),
+        .backend = backend->design->make(&options, &error),
         .clock = &clock_system,
         .picker = &r->picker,
         .mix = &o->mix,
@@ -90,16 +90,19 @@ static bool start_backend(struct run *r, const struct store_backend *backend)
         .here = o->here,
         .own_keys = o->own_keys && r->threads > 1,
     };
-    if (!r->plan.backend) return report_fail("%s", error);
-    for (uint32_t i = 0; i < r->threads && o->in_place && r->threads > 1; i++)
-        r->lanes[i].owns = r->plan.backend;
+    if (!r->plan.backend || !backend->design->start(r->plan.backend, &error)) return report_fail("%s", error);
+    for (uint32_t i = 0; i < r->threads; i++) {
+        const struct station *here = r->plan.backend->here[i].station;
+        if (here && here->ring) r->lanes[i].owns = r->plan.backend;
+    }
     return true;
 }
 
 /* As many as there are processors besides those of the backend's own threads, but one worker each at least. */
 static uint32_t threads_of(const struct store_options *o, const struct store_backend *backend, uint32_t workers)
 {
-    uint64_t cpus = thread_cpus_count(NULL);
+    cpu_set_t set;
+    uint64_t cpus = sched_getaffinity(0, sizeof set, &set) == 0 ? (uint64_t)CPU_COUNT(&set) : 1;
     uint64_t taken = backend->threads && !o->in_place ? o->shards : 0;
     uint64_t threads = o->threads ? o->threads : cpus > taken ? cpus - taken : 1;
     if (threads > LANES_MAX) threads = LANES_MAX;

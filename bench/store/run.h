@@ -17,7 +17,7 @@
 struct store_backend {
     const char *name;
     const struct backend_design *design;
-    enum backend_lock lock;
+    enum lock_kind lock;
     bool refuse;  /* what finds --queue calls under way is refused */
     bool threads; /* it has threads of its own, unless in place */
 };

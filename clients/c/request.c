@@ -26,16 +26,6 @@ enum sluice_status sluice_parse_ttl(const char *text, int64_t *ttl_ms)
     return SLUICE_OK;
 }
 
-static bool op_has_key(enum op op)
-{
-    return op == OP_GET || op == OP_PUT || op == OP_DELETE || op == OP_TOUCH;
-}
-
-static bool op_has_condition(enum op op)
-{
-    return op == OP_PUT || op == OP_DELETE || op == OP_TOUCH;
-}
-
 static enum sluice_status set_ttl(struct sluice *s, struct request *request, int64_t ttl_ms)
 {
     if (ttl_ms == SLUICE_TTL_DEFAULT) {
@@ -67,22 +57,23 @@ static enum sluice_status set_condition(struct sluice *s, struct request *reques
         break;
     default: return sluice__fail(s, SLUICE_BAD_ARGUMENT, "no such condition");
     }
-    if (!op_has_condition(request->op)) {
+    if (!op_allows_condition(request->op, request->condition)) {
         return sluice__fail(s, SLUICE_BAD_ARGUMENT, "%s takes no condition", op_name(request->op));
     }
     return SLUICE_OK;
 }
 
+_Static_assert((int)SLUICE_PRIORITY_DEFAULT == PRIORITY_DEFAULT && (int)SLUICE_CRITICAL == PRIORITY_CRITICAL &&
+                   (int)SLUICE_NORMAL == PRIORITY_NORMAL && (int)SLUICE_SHEDDABLE == PRIORITY_SHEDDABLE,
+               "the library's classes have the numbers of the protocol's");
+
 static enum sluice_status set_options(struct sluice *s, struct request *request,
                                       const struct sluice_request_options *options)
 {
-    switch (options->priority) {
-    case SLUICE_PRIORITY_DEFAULT: request->priority = PRIORITY_DEFAULT; break;
-    case SLUICE_CRITICAL: request->priority = PRIORITY_CRITICAL; break;
-    case SLUICE_NORMAL: request->priority = PRIORITY_NORMAL; break;
-    case SLUICE_SHEDDABLE: request->priority = PRIORITY_SHEDDABLE; break;
-    default: return sluice__fail(s, SLUICE_BAD_ARGUMENT, "no such priority");
+    if ((unsigned)options->priority > SLUICE_SHEDDABLE) {
+        return sluice__fail(s, SLUICE_BAD_ARGUMENT, "no such priority");
     }
+    request->priority = (enum priority)options->priority;
     if (options->deadline_ms > TTL_MAX_MS) {
         return sluice__fail(s, SLUICE_BAD_ARGUMENT, "a deadline is at most 10 years");
     }

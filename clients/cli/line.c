@@ -22,7 +22,9 @@ static int64_t ttl_of(const struct request *request)
 
 static struct sluice_request_options options_of(const struct request *request)
 {
-    struct sluice_request_options options = {.version = request->if_version, .deadline_ms = request->deadline_ms};
+    struct sluice_request_options options = {.version = request->if_version,
+                                             .deadline_ms = request->deadline_ms,
+                                             .priority = (enum sluice_priority)request->priority};
 
     switch (request->condition) {
     case COND_NONE: options.condition = SLUICE_ALWAYS; break;
@@ -30,12 +32,6 @@ static struct sluice_request_options options_of(const struct request *request)
     case COND_PRESENT: options.condition = SLUICE_IF_PRESENT; break;
     case COND_VERSION: options.condition = SLUICE_IF_VERSION; break;
     default: break; /* the text protocol has no other */
-    }
-    switch (request->priority) {
-    case PRIORITY_DEFAULT: options.priority = SLUICE_PRIORITY_DEFAULT; break;
-    case PRIORITY_CRITICAL: options.priority = SLUICE_CRITICAL; break;
-    case PRIORITY_NORMAL: options.priority = SLUICE_NORMAL; break;
-    case PRIORITY_SHEDDABLE: options.priority = SLUICE_SHEDDABLE; break;
     }
     return options;
 }

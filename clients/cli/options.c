@@ -10,6 +10,7 @@
 
 #include "clients/cli/place.h"
 #include "proto/number.h"
+#include "proto/text/grammar.h"
 #include "proto/text/text.h"
 
 enum {
@@ -120,16 +121,8 @@ static bool parse_condition(struct sluice_request_options *request, const char *
 
 static bool parse_class(struct sluice_request_options *request, const char *text)
 {
-    if (strcmp(text, "critical") == 0) {
-        request->priority = SLUICE_CRITICAL;
-    } else if (strcmp(text, "normal") == 0) {
-        request->priority = SLUICE_NORMAL;
-    } else if (strcmp(text, "sheddable") == 0) {
-        request->priority = SLUICE_SHEDDABLE;
-    } else {
-        return false;
-    }
-    return true;
+    request->priority = (enum sluice_priority)text_class_find(slice_text(text));
+    return request->priority != SLUICE_PRIORITY_DEFAULT;
 }
 
 /* The options that say how a request is to be done. */

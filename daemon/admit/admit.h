@@ -1,7 +1,8 @@
 /*
  * Admission: may this call wait for the backend, and if not, what is it told?
  *
- *     arrival    full?    a call is at the door: is there room, by count and by time?
+ *     arrival    full?    a task is at the door: is there room, by count and by time?
+ *     entry               it was let in
  *     departure  stale?   a call is about to leave the waiting line: has it waited too long to be worth it?
  *     executed            how long a call waited in the end
  *
@@ -58,8 +59,10 @@ struct admit_state {
 struct admit_policy {
     const char *name;
     enum admit_when_full when_full;
-    /* At the door: is there no room for this call? */
-    bool (*full)(struct admit_state *s, const struct admit_view *v);
+    /* At the door: is there no room for this task? */
+    bool (*full)(const struct admit_state *s, const struct admit_view *v);
+    /* It was let in. NULL: of no interest. */
+    void (*entered)(struct admit_state *s, const struct admit_view *v);
     /* About to leave the line after `waited_ns`: is it to be answered OVERLOADED instead? NULL: never. */
     bool (*stale)(struct admit_state *s, const struct admit_view *v, uint64_t waited_ns);
     /* `calls` were executed, each after it had waited `waited_ns`. NULL: of no interest. */

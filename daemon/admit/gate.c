@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#define WINDOW_LEAST  2 /* calls: one that is executed, one that is next */
 #define RATE_NS       50000000
 #define CRITICAL_MOST 8    /* calls of this gate with the backend, and no critical one goes beyond the window */
 #define CERTAIN       4    /* where a part in so many cannot be done, somebody comes for every turn */
@@ -20,7 +19,7 @@ void gate_init(struct gate *g, const struct gate_options *options)
 {
     memset(g, 0, sizeof *g);
     g->options = *options;
-    g->window = WINDOW_LEAST;
+    g->window = WINDOW_LEAST * options->station->degree;
     g->stretch = g->excess = UNIT;
     line_init(&g->line);
     gate_tune(g, &policy_reject, 1, 0);
@@ -71,7 +70,7 @@ bool gate_wants_more(const struct gate *g, enum priority priority)
 /* By what has been estimated and how that turned out. */
 uint64_t gate_wait_of(const struct gate *g, uint64_t backlog_ns)
 {
-    return (backlog_ns < WAIT_MOST_NS ? backlog_ns : WAIT_MOST_NS) * g->stretch / UNIT;
+    return (backlog_ns < WAIT_MOST_NS ? backlog_ns : WAIT_MOST_NS) * g->stretch / UNIT / g->options.station->degree;
 }
 
 /* The work that is done before `call`, which would be its flow's last, if all others of this gate have each a turn
@@ -136,18 +135,21 @@ void gate_count_rates(struct gate *g, uint64_t now_ns)
     g->rate_end_ns = now_ns + RATE_NS;
 }
 
-/* After about this long there may be room: the time that the backlog takes, times how many want its places. */
-static int64_t retry_ms(const struct gate *g)
+/* After about this long there may be room: the time that the backlog takes, times how many want its places. What
+ * costs are not known of shows by how long nothing has come back. */
+static int64_t retry_ms(const struct gate *g, uint64_t now_ns)
 {
     uint64_t wait_us = gate_wait_of(g, g->line.backlog_ns + g->out_ns) / 1000U;
+    uint64_t quiet_us = g->out > 0 && now_ns > g->quiet_since_ns ? (now_ns - g->quiet_since_ns) / 1000U : 0;
+    if (wait_us < quiet_us) wait_us = quiet_us;
     uint64_t ms = wait_us * g->excess / UNIT / 1000U + 1;
     return (int64_t)(ms < RETRY_MOST ? ms : RETRY_MOST);
 }
 
-void gate_overloaded(const struct gate *g, struct task *task)
+void gate_overloaded(const struct gate *g, struct task *task, uint64_t now_ns)
 {
     task->call.reply.kind = REPLY_OVERLOADED;
-    task->call.reply.number = retry_ms(g);
+    task->call.reply.number = retry_ms(g, now_ns);
 }
 
 void gate_set_aside(struct gate *g, struct task *task)

@@ -1,11 +1,12 @@
 /*
- * The gate: what an I/O thread has in front of one thread of the backend.
+ * The gate: what an I/O thread has in front of one station of the backend.
  *
- *     call at the door --judge--+--> GATE_PASS   nobody waits and the backend wants more: give it the call
- *                               +--> GATE_LINE   let in: gate_enter puts it into the waiting line
- *                               +--> GATE_HOLD   keep it, stop reading its connection
- *                               +--> GATE_REFUSE answered OVERLOADED or LATE, at once
- *     waiting line --gate_next--> the backend, as fast as that works them off
+ *     task at the door --gate_judge--+--> GATE_PASS    nobody waits and the station wants more   --> gate_pass
+ *     (a question: nothing changes)  +--> GATE_LINE    there is room in the waiting line         --> gate_enter
+ *                                    +--> GATE_HOLD    keep it, stop reading its connection      --> gate_hold
+ *                                    +--> GATE_REFUSE  to be answered OVERLOADED                 --> gate_refuse
+ *                                    '--> GATE_LATE    to be answered LATE                       --> gate_refuse
+ *     waiting line --gate_next--> the station, as fast as that works them off
  *                  `--> gate_answered: supplanted, too late, stale: answered without having been executed
  *
  * Calls wait here and not in the backend's ring, because here they can still be turned away in favour of others,
@@ -37,11 +38,12 @@ struct gate_stats {
     struct histogram sojourn_ns; /* from arrival until executed */
 };
 
-/* What the gates of all I/O threads in front of one thread of the backend have in common. */
+/* What the gates of all I/O threads in front of one station have in common. */
 struct gate_station {
     _Atomic uint32_t lined;   /* calls in their lines */
     _Atomic uint64_t starved; /* bit per I/O thread that holds calls for want of room */
     uint32_t gates;           /* how many there are */
+    uint32_t degree;          /* tasks that the station works on at the same time: 1 where it is a thread */
     const struct ring *ring;  /* calls that the backend has been given and not begun; NULL with in_place */
 };
 
@@ -53,7 +55,7 @@ struct gate_options {
     struct gate_stats *stats;
 };
 
-enum gate_verdict { GATE_PASS, GATE_LINE, GATE_HOLD, GATE_REFUSE };
+enum gate_verdict { GATE_PASS, GATE_LINE, GATE_HOLD, GATE_REFUSE, GATE_LATE };
 
 struct gate {
     struct gate_options options;
@@ -68,9 +70,10 @@ struct gate {
     uint64_t out_ns;
     uint64_t out_yielding_ns; /* of it, calls before which others that waited too have gone */
     uint32_t window;
-    uint32_t calm;     /* returns in a row at which the backend still had half a window */
-    bool returned;     /* something came back since the window was looked at */
-    int64_t budget_ns; /* in_place: left of this turn's */
+    uint32_t calm;           /* returns in a row at which the backend still had half a window */
+    bool returned;           /* something came back since the window was looked at */
+    uint64_t quiet_since_ns; /* when something came back last, or was given to a backend that had nothing */
+    int64_t budget_ns;       /* in_place: left of this turn's */
 
     uint32_t stretch;         /* waits as they were, per wait as estimated, in 4096ths: a moving average */
     uint64_t rate_end_ns;     /* end of the interval in which rates are counted */
@@ -91,24 +94,34 @@ void gate_free(struct gate *g, void (*drop)(struct task *task));
 /* The rules from now on; nothing that waits is touched by a change. */
 void gate_tune(struct gate *g, const struct admit_policy *policy, uint32_t bound, uint64_t target_ns);
 
-/* At the door, with the header or with all of the request here; the request's priority is no longer the default.
- * Fills in the reply with GATE_REFUSE. Changes nothing that waits. */
-enum gate_verdict gate_judge(struct gate *g, struct task *task, uint64_t now_ns);
+/* At the door, with the header or with all of the request here: what is to become of it? The request's priority is
+ * no longer the default; the answer sets what the task is expected to cost, and its class here. */
+enum gate_verdict gate_judge(const struct gate *g, struct task *task, uint64_t now_ns);
 
-/* After GATE_LINE, once the call owns its bytes: into the line. GATE_HOLD or GATE_REFUSE where that did not work
- * out, because other threads took the last places, or for lack of memory. */
+/* After GATE_PASS: it goes to the station, or is run here. */
+void gate_pass(struct gate *g, struct task *task, uint64_t now_ns);
+
+/* After GATE_LINE, once the task owns its bytes: into the line. GATE_HOLD where that did not work out because other
+ * threads took the last places; GATE_REFUSE likewise, or for lack of memory: then the reply is in the task. */
 enum gate_verdict gate_enter(struct gate *g, struct task *task, uint64_t now_ns);
+
+/* After GATE_HOLD: this thread holds tasks, and is to be told of room (gate_others_starved of the other gates).
+ * True: there is room now, gate_enter may be tried. */
+bool gate_hold(struct gate *g);
+
+/* After GATE_REFUSE or GATE_LATE: fills in the reply. */
+void gate_refuse(struct gate *g, struct task *task, enum gate_verdict verdict, uint64_t now_ns);
 
 /* The next call for the backend, out of the line now; NULL: there is none, or the backend has enough. */
 struct task *gate_next(struct gate *g, uint64_t now_ns);
 
-/* The backend has got it: after GATE_PASS or gate_next. Not with in_place. */
+/* The station has got it: after gate_pass or gate_next. Not with in_place. */
 void gate_sent(struct gate *g, struct task *task);
 
-/* It came back. */
+/* It came back by mail, done; with in_place it was parked. */
 void gate_returned(struct gate *g, struct task *task, uint64_t now_ns);
 
-/* in_place: they were executed here together, from taken_ns to done_ns of each, and cost this turn's budget. */
+/* They were run together, from taken_ns to done_ns of each; in_place, that is taken from this turn's budget. */
 void gate_executed(struct gate *g, struct task *const *tasks, size_t count, uint64_t now_ns);
 /* in_place: a new turn begins. */
 void gate_begin_turn(struct gate *g);

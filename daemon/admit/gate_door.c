@@ -45,12 +45,12 @@ static struct task *oldest_for(const struct gate *g, const struct task *task)
 }
 
 /* May it, being critical, wait longer than others? */
-static bool is_patient(struct gate *g, const struct task *task, struct admit_view v)
+static bool is_patient(const struct gate *g, const struct task *task, struct admit_view *v)
 {
     if (task->call.request.priority != PRIORITY_CRITICAL) return false;
-    v.wait_ns /= PATIENCE;
-    v.cost_ns /= PATIENCE;
-    return !g->policy->full(&g->state, &v);
+    v->wait_ns /= PATIENCE;
+    v->cost_ns /= PATIENCE;
+    return !g->policy->full(&g->state, v);
 }
 
 /* Whom it finds among equals; and, if nothing of its connection waits, among those of a higher class as well. */
@@ -61,47 +61,87 @@ static struct task *greedy_for(const struct gate *g, const struct task *task)
     return line_greediest(&g->line, PRIORITY_CRITICAL, MANY_CALLS, 0, LINE_NEWEST);
 }
 
+/* How a newcomer finds room. */
+enum room {
+    ROOM_NONE,
+    ROOM_FREE,   /* the policy lets it in */
+    ROOM_VICTIM, /* somebody has to make some */
+};
+
 /* Does the policy let it in, or can it have somebody's place (`*victim`)? Of somebody of a lower class first; a
- * critical call that finds nobody there may wait longer than others; then of who has much waiting. */
-static bool finds_room(struct gate *g, const struct task *task, uint64_t now_ns, struct task **victim)
+ * critical task that finds nobody there may wait longer than others; then of who has much waiting. `*v` is what the
+ * policy was shown. */
+static enum room find_room(const struct gate *g, const struct task *task, uint64_t now_ns, struct admit_view *v,
+                           struct task **victim)
 {
     bool oldest = g->policy->when_full == ADMIT_SUPPLANT;
     enum priority priority = task->call.request.priority;
-    struct admit_view v = gate_view(g, task, now_ns);
+    *v = gate_view(g, task, now_ns);
     *victim = NULL;
-    if (!g->policy->full(&g->state, &v)) return true;
-    if (g->policy->when_full == ADMIT_HOLD) return false;
+    if (!g->policy->full(&g->state, v)) return ROOM_FREE;
+    if (g->policy->when_full == ADMIT_HOLD) return ROOM_NONE;
     *victim = oldest ? line_oldest_below(&g->line, priority) : line_newest_below(&g->line, priority);
-    if (*victim) return true;
-    if (is_patient(g, task, v)) return true;
+    if (*victim) return ROOM_VICTIM;
+    if (is_patient(g, task, v)) return ROOM_FREE;
     *victim = greedy_for(g, task);
-    return *victim != NULL;
+    return *victim ? ROOM_VICTIM : ROOM_NONE;
 }
 
-static enum gate_verdict refuse(struct gate *g, struct task *task)
+static enum gate_verdict when_full(const struct gate *g)
 {
+    return g->policy->when_full == ADMIT_HOLD ? GATE_HOLD : GATE_REFUSE;
+}
+
+enum gate_verdict gate_judge(const struct gate *g, struct task *task, uint64_t now_ns)
+{
+    task->wait.cost_ns = costs_of(g->options.costs, &task->call);
+    if (task->call.request.priority == PRIORITY_CRITICAL && !line_favours(&g->line, task))
+        task->call.request.priority = PRIORITY_NORMAL;
+    if (will_be_late(g, task, now_ns)) return GATE_LATE;
+    bool passes = g->line.count == 0 && gate_wants_more(g, task->call.request.priority);
+    if (passes && (g->options.in_place || has_room(g))) return GATE_PASS;
+    struct task *victim;
+    struct admit_view v;
+    return find_room(g, task, now_ns, &v, &victim) != ROOM_NONE ? GATE_LINE : when_full(g);
+}
+
+/* ---- acting on the verdict ---- */
+
+void gate_refuse(struct gate *g, struct task *task, enum gate_verdict verdict, uint64_t now_ns)
+{
+    gate_count_rates(g, now_ns);
+    if (verdict == GATE_LATE) {
+        task->call.reply.kind = REPLY_LATE;
+        counter_add(&g->options.stats->late, 1);
+        return;
+    }
     g->offered++;
-    gate_overloaded(g, task);
-    return GATE_REFUSE;
+    gate_overloaded(g, task, now_ns);
 }
 
-/* A call goes straight to the backend: to the policy, one that waited for no time at all. */
-static void note_pass(struct gate *g, const struct task *task, uint64_t now_ns)
+void gate_pass(struct gate *g, struct task *task, uint64_t now_ns)
 {
-    if (!g->policy->stale) return;
-    struct admit_view v = gate_view(g, NULL, now_ns);
-    g->policy->stale(&g->state, &v, gate_waited(task, now_ns));
+    gate_count_rates(g, now_ns);
+    if (g->policy->stale) { /* to the policy, one that waited for no time at all */
+        struct admit_view v = gate_view(g, NULL, now_ns);
+        g->policy->stale(&g->state, &v, gate_waited(task, now_ns));
+    }
+    if (g->out == 0) g->quiet_since_ns = now_ns;
+    task->wait.estimate_ns = g->out_ns;
+    task->wait.entered_ns = now_ns;
+    task->wait.overtaken = task->wait.yields = false;
+    g->offered++;
 }
 
 /*
  * Room may be made by another I/O thread, which then tells those that it finds starved. Both sides do a
  * read-modify-write of `starved`: whom that misses sees the room in his second look. (Where there is none, some
- * call is under way, and whoever gets it back will look again.)
+ * task is under way, and whoever gets it back will look again.)
  */
-static enum gate_verdict hold(struct gate *g)
+bool gate_hold(struct gate *g)
 {
     atomic_fetch_or(&g->options.station->starved, 1ULL << g->options.lane);
-    return gate_station_depth(g->options.station) < g->bound ? GATE_LINE : GATE_HOLD;
+    return gate_station_depth(g->options.station) < g->bound;
 }
 
 uint64_t gate_others_starved(struct gate *g)
@@ -112,34 +152,6 @@ uint64_t gate_others_starved(struct gate *g)
     if (gate_station_depth(station) >= g->bound) return 0;
     uint64_t own = 1ULL << g->options.lane; /* it stays: this thread may hold calls and not be about to try again */
     return atomic_fetch_and(&station->starved, own) & ~own;
-}
-
-static enum gate_verdict turn_back(struct gate *g, struct task *task)
-{
-    return g->policy->when_full == ADMIT_HOLD ? hold(g) : refuse(g, task);
-}
-
-enum gate_verdict gate_judge(struct gate *g, struct task *task, uint64_t now_ns)
-{
-    task->wait.cost_ns = costs_of(g->options.costs, &task->call);
-    gate_count_rates(g, now_ns);
-    if (!line_favours(&g->line, task)) task->call.request.priority = PRIORITY_NORMAL;
-    if (will_be_late(g, task, now_ns)) {
-        task->call.reply.kind = REPLY_LATE;
-        counter_add(&g->options.stats->late, 1);
-        return GATE_REFUSE;
-    }
-    bool passes = g->line.count == 0 && gate_wants_more(g, task->call.request.priority);
-    if (passes && (g->options.in_place || has_room(g))) {
-        note_pass(g, task, now_ns);
-        task->wait.estimate_ns = g->out_ns;
-        task->wait.entered_ns = now_ns;
-        task->wait.overtaken = task->wait.yields = false;
-        g->offered++;
-        return GATE_PASS;
-    }
-    struct task *victim;
-    return finds_room(g, task, now_ns, &victim) ? GATE_LINE : turn_back(g, task);
 }
 
 /* A place for one more in the lines of all gates. */
@@ -161,24 +173,37 @@ static bool has_more_than_others(const struct gate *g, const struct task *task)
     return flows == 1 || (own_ns + cost_ns) * flows > 2 * (g->line.backlog_ns + cost_ns);
 }
 
-static void supplant(struct gate *g, struct task *victim)
+static void supplant(struct gate *g, struct task *victim, uint64_t now_ns)
 {
     gate_leave(g, victim, false);
-    gate_overloaded(g, victim);
+    gate_overloaded(g, victim, now_ns);
     gate_set_aside(g, victim);
     counter_add(&g->options.stats->supplanted, 1);
 }
 
-enum gate_verdict gate_enter(struct gate *g, struct task *task, uint64_t now_ns)
+/* Finds it a place in the lines of all gates, at somebody's expense if need be. */
+static bool take_place(struct gate *g, const struct task *task, uint64_t now_ns)
 {
     struct task *victim;
-    bool room = finds_room(g, task, now_ns, &victim);
-    if (victim) supplant(g, victim);
-    while (!room || !reserve(g)) { /* other threads took the last places */
-        enum gate_verdict verdict = turn_back(g, task);
-        if (verdict != GATE_LINE) return verdict;
-        room = true;
+    struct admit_view v;
+    enum room room = find_room(g, task, now_ns, &v, &victim);
+    if (room == ROOM_NONE) return false;
+    if (victim) supplant(g, victim, now_ns);
+    if (room == ROOM_FREE && g->policy->entered) g->policy->entered(&g->state, &v);
+    return reserve(g);
+}
+
+enum gate_verdict gate_enter(struct gate *g, struct task *task, uint64_t now_ns)
+{
+    while (!take_place(g, task, now_ns)) { /* other threads took the last places */
+        if (when_full(g) == GATE_HOLD) {
+            if (gate_hold(g)) continue;
+            return GATE_HOLD;
+        }
+        gate_refuse(g, task, GATE_REFUSE, now_ns);
+        return GATE_REFUSE;
     }
+    gate_count_rates(g, now_ns);
     task->wait.estimate_ns = gate_ahead_ns(g, task);
     task->wait.entered_ns = now_ns;
     task->wait.overtaken = has_more_than_others(g, task);

@@ -7,8 +7,9 @@
 
 #include "daemon/admit/gate.h"
 
-#define UNIT     4096 /* of stretch and excess */
-#define PATIENCE 4    /* a critical call may wait so many times as long as others, where it has to */
+#define UNIT         4096 /* of stretch and excess */
+#define WINDOW_LEAST 2    /* tasks: one that is run, one that is next */
+#define PATIENCE     4    /* a critical call may wait so many times as long as others, where it has to */
 
 static inline uint64_t gate_waited(const struct task *task, uint64_t now_ns)
 {
@@ -33,7 +34,7 @@ struct admit_view gate_view(const struct gate *g, const struct task *task, uint6
 void gate_count_rates(struct gate *g, uint64_t now_ns);
 
 /* Makes the call's reply OVERLOADED. */
-void gate_overloaded(const struct gate *g, struct task *task);
+void gate_overloaded(const struct gate *g, struct task *task, uint64_t now_ns);
 
 /* A call that has its reply without having been executed: for gate_answered. */
 void gate_set_aside(struct gate *g, struct task *task);

@@ -3,7 +3,6 @@
 
 #include <assert.h>
 
-#define WINDOW_LEAST    2       /* calls: one that is executed, one that is next */
 #define WINDOW_LEAST_NS 50000   /* work: what a batch is */
 #define WINDOW_MOST_NS  1000000 /* work: more could not be turned away any more */
 #define WINDOW_MOST_MIN 12      /* calls that the window may always grow to, however slow they are */
@@ -15,11 +14,11 @@
 #define STRETCH_MOST    (64 * UNIT)
 #define LEARN_SERVICES  4 /* waits expected to be shorter than this many services tell nothing of the estimate */
 
-/* Has the backend nothing left, of other gates neither? */
+/* Could the station do more than it has, of other gates neither? */
 static bool ran_dry(const struct gate *g)
 {
     const struct gate_station *station = g->options.station;
-    return g->out == 0 && (station->gates == 1 || !station->ring || ring_depth(station->ring) == 0);
+    return g->out < station->degree && (station->gates == 1 || !station->ring || ring_depth(station->ring) == 0);
 }
 
 /* Since the window was looked at last, something came back: was the window too small? */
@@ -27,12 +26,12 @@ static void adjust_window(struct gate *g)
 {
     if (!g->returned) return;
     g->returned = false;
-    uint64_t mean_ns = costs_mean(g->options.costs) + 1;
-    uint64_t least = WINDOW_LEAST_NS / mean_ns, most = WINDOW_MOST_NS / mean_ns;
+    uint64_t mean_ns = costs_mean(g->options.costs) + 1, degree = g->options.station->degree;
+    uint64_t least = degree * WINDOW_LEAST_NS / mean_ns, most = degree * WINDOW_MOST_NS / mean_ns;
     /* Where there are several gates, what is next comes from another. */
-    uint64_t least_calls = g->options.station->gates > 1 ? WINDOW_LEAST - 1 : WINDOW_LEAST;
+    uint64_t least_calls = degree * (g->options.station->gates > 1 ? WINDOW_LEAST - 1 : WINDOW_LEAST);
     if (least < least_calls) least = least_calls;
-    if (most < WINDOW_MOST_MIN) most = WINDOW_MOST_MIN;
+    if (most < degree * WINDOW_MOST_MIN) most = degree * WINDOW_MOST_MIN;
     if (g->line.count > 0 && ran_dry(g)) {
         g->window += (g->window + 7) / 8;
         g->calm = 0;
@@ -91,7 +90,7 @@ static bool shed_stale(struct gate *g, uint64_t now_ns)
     struct task *task = stalest(g, now_ns);
     struct admit_view v = gate_view(g, NULL, now_ns);
     if (!g->policy->stale(&g->state, &v, felt(task, now_ns)) || would_idle(g)) return false;
-    gate_overloaded(g, task);
+    gate_overloaded(g, task, now_ns);
     counter_add(&g->options.stats->stale, 1);
     turn_away(g, task);
     return true;
@@ -101,7 +100,7 @@ static bool shed_stale(struct gate *g, uint64_t now_ns)
 static bool is_late(const struct gate *g, const struct task *task, uint64_t now_ns)
 {
     uint64_t deadline_ns = task->call.request.deadline_ms * 1000000U;
-    return deadline_ns && gate_waited(task, now_ns) + g->out_ns > deadline_ns;
+    return deadline_ns && gate_waited(task, now_ns) + g->out_ns / g->options.station->degree > deadline_ns;
 }
 
 struct task *gate_next(struct gate *g, uint64_t now_ns)
@@ -115,6 +114,7 @@ struct task *gate_next(struct gate *g, uint64_t now_ns)
             task->wait.yields = line_yields(&g->line, task);
             task->wait.overtaken = task->wait.overtaken || task->wait.yields;
             gate_leave(g, task, true);
+            if (g->out == 0) g->quiet_since_ns = now_ns;
             return task;
         }
         task->call.reply.kind = REPLY_LATE;
@@ -141,10 +141,10 @@ void gate_sent(struct gate *g, struct task *task)
 static void learn_stretch(struct gate *g, const struct task *task)
 {
     uint64_t estimate_ns = task->wait.estimate_ns;
-    if (gate_wait_of(g, estimate_ns) < LEARN_SERVICES * costs_mean(g->options.costs)) return;
+    if (estimate_ns == 0 || gate_wait_of(g, estimate_ns) < LEARN_SERVICES * costs_mean(g->options.costs)) return;
     /* Not from its arrival: who waited long for this thread would make it refuse, and the backend idle. */
     uint64_t waited_ns = task->taken_ns > task->wait.entered_ns ? task->taken_ns - task->wait.entered_ns : 0;
-    uint64_t ratio = waited_ns * UNIT / estimate_ns;
+    uint64_t ratio = waited_ns * UNIT * g->options.station->degree / estimate_ns;
     if (ratio > STRETCH_MOST) ratio = STRETCH_MOST;
     if (task->wait.overtaken && ratio > g->stretch) return;
     g->stretch = (uint32_t)((g->stretch * 127ULL + ratio + 64) / 128);
@@ -159,17 +159,18 @@ static uint64_t line_wait(const struct gate *g, const struct task *task, uint64_
     return task->wait.overtaken && estimate_ns < waited_ns ? estimate_ns : waited_ns;
 }
 
-/* Puts the calls that came back alike into the histograms. */
-static void record_run(struct gate *g)
+/* Puts the tasks that came back alike into the histograms. */
+void gate_publish(struct gate *g)
 {
     struct gate_stats *s = g->options.stats;
+    if (g->run_calls == 0) return;
     histogram_record_n(&s->wait_ns, g->run_wait_ns, g->run_calls);
     histogram_record_n(&s->service_ns, g->run_service_ns, g->run_calls);
     histogram_record_n(&s->sojourn_ns, g->run_wait_ns + g->run_service_ns, g->run_calls);
     g->run_calls = 0;
 }
 
-/* `times` calls like this one were executed. */
+/* `times` tasks like this one were executed. */
 static void note_executed(struct gate *g, const struct task *task, uint32_t times, uint64_t now_ns)
 {
     uint64_t waited_ns = gate_waited(task, task->taken_ns);
@@ -180,7 +181,7 @@ static void note_executed(struct gate *g, const struct task *task, uint32_t time
         g->policy->executed(&g->state, &v, line_wait(g, task, waited_ns), times);
     }
     if (waited_ns != g->run_wait_ns || service_ns != g->run_service_ns) {
-        if (g->run_calls) record_run(g);
+        gate_publish(g);
         g->run_wait_ns = waited_ns;
         g->run_service_ns = service_ns;
     }
@@ -191,14 +192,21 @@ static void note_executed(struct gate *g, const struct task *task, uint32_t time
 static bool are_alike(const struct task *a, const struct task *b)
 {
     return a->arrived_ns == b->arrived_ns && a->wait.estimate_ns == 0 && b->wait.estimate_ns == 0 &&
-           a->wait.overtaken == b->wait.overtaken;
+           a->wait.overtaken == b->wait.overtaken && b->call.reply.kind != REPLY_LATE;
 }
 
 void gate_executed(struct gate *g, struct task *const *tasks, size_t count, uint64_t now_ns)
 {
     uint32_t alike = 1;
+    uint64_t took_ns = tasks[0]->done_ns - tasks[0]->taken_ns, expected_ns = 0; /* took: 0 if it was not timed */
     for (size_t i = 0; i < count; i++) {
-        g->budget_ns -= (int64_t)tasks[i]->wait.cost_ns;
+        expected_ns += tasks[i]->wait.cost_ns;
+        if (tasks[i]->call.reply.kind == REPLY_LATE) {
+            counter_add(&g->options.stats->late, 1);
+            counter_add(&g->options.stats->expired, 1);
+            continue;
+        }
+        g->served++;
         if (i + 1 < count && are_alike(tasks[i], tasks[i + 1])) {
             alike++;
             continue;
@@ -206,31 +214,25 @@ void gate_executed(struct gate *g, struct task *const *tasks, size_t count, uint
         note_executed(g, tasks[i], alike, now_ns);
         alike = 1;
     }
-    g->served += (uint32_t)count;
+    if (g->options.in_place) g->budget_ns -= (int64_t)(took_ns ? took_ns : expected_ns);
 }
 
 void gate_returned(struct gate *g, struct task *task, uint64_t now_ns)
 {
-    assert(g->out > 0);
-    g->out--;
-    g->out_ns -= task->wait.cost_ns;
-    if (task->wait.yields) g->out_yielding_ns -= task->wait.cost_ns;
-    g->returned = true;
-    if (task->taken_ns == 0) return;
-    if (task->call.reply.kind == REPLY_LATE) {
-        counter_add(&g->options.stats->late, 1);
-        counter_add(&g->options.stats->expired, 1);
-        return;
+    if (!g->options.in_place) { /* in place: it was parked */
+        assert(g->out > 0);
+        g->out--;
+        g->quiet_since_ns = now_ns;
+        g->out_ns -= task->wait.cost_ns;
+        if (task->wait.yields) g->out_yielding_ns -= task->wait.cost_ns;
+        g->returned = true;
     }
-    gate_executed(g, &task, 1, now_ns);
+    int64_t budget_ns = g->budget_ns;
+    if (task->taken_ns != 0) gate_executed(g, &task, 1, now_ns);
+    g->budget_ns = budget_ns; /* it took nothing of this turn */
 }
 
 void gate_begin_turn(struct gate *g)
 {
     g->budget_ns = costs_mean(g->options.costs) < FAST_NS ? BUDGET_FAST_NS : BUDGET_SLOW_NS;
-}
-
-void gate_publish(struct gate *g)
-{
-    if (g->run_calls) record_run(g);
 }

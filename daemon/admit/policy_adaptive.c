@@ -30,12 +30,15 @@ static uint64_t bound(const struct admit_state *s, const struct admit_view *v)
     return bound_ns < BOUND_MOST_NS ? bound_ns : BOUND_MOST_NS;
 }
 
-static bool full(struct admit_state *s, const struct admit_view *v)
+static bool full(const struct admit_state *s, const struct admit_view *v)
 {
-    if (admit_count_full(v) || admit_time_full(v, bound(s, v))) return true;
+    return admit_count_full(v) || admit_time_full(v, bound(s, v));
+}
+
+static void entered(struct admit_state *s, const struct admit_view *v)
+{
     uint64_t longest = v->wait_ns + v->cost_ns;
     if (longest > s->adaptive.longest_ns) s->adaptive.longest_ns = longest;
-    return false;
 }
 
 static void executed(struct admit_state *s, const struct admit_view *v, uint64_t waited_ns, uint32_t calls)
@@ -54,4 +57,4 @@ static void executed(struct admit_state *s, const struct admit_view *v, uint64_t
     s->adaptive.calls = s->adaptive.above = 0;
 }
 
-const struct admit_policy policy_adaptive = {"adaptive", ADMIT_REFUSE, full, NULL, executed};
+const struct admit_policy policy_adaptive = {"adaptive", ADMIT_REFUSE, full, entered, NULL, executed};

@@ -30,7 +30,7 @@ static uint64_t interval(const struct admit_view *v)
     return services < INTERVAL_MOST_NS ? services : INTERVAL_MOST_NS;
 }
 
-static bool full(struct admit_state *s, const struct admit_view *v)
+static bool full(const struct admit_state *s, const struct admit_view *v)
 {
     (void)s;
     return admit_count_full(v);
@@ -51,4 +51,4 @@ static bool stale(struct admit_state *s, const struct admit_view *v, uint64_t wa
     return s->codel.overloaded && waited_ns > 2 * limit;
 }
 
-const struct admit_policy policy_codel = {"codel", ADMIT_REFUSE, full, stale, NULL};
+const struct admit_policy policy_codel = {"codel", ADMIT_REFUSE, full, NULL, stale, NULL};

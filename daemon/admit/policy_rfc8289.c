@@ -25,7 +25,7 @@ static uint64_t control_law(uint64_t at_ns, uint32_t count)
     return at_ns + (INTERVAL_NS << 15) / root((uint64_t)count << 30);
 }
 
-static bool full(struct admit_state *s, const struct admit_view *v)
+static bool full(const struct admit_state *s, const struct admit_view *v)
 {
     (void)s;
     return admit_count_full(v);
@@ -70,4 +70,4 @@ static bool stale(struct admit_state *s, const struct admit_view *v, uint64_t wa
     return true;
 }
 
-const struct admit_policy policy_rfc8289 = {"codel-rfc", ADMIT_REFUSE, full, stale, NULL};
+const struct admit_policy policy_rfc8289 = {"codel-rfc", ADMIT_REFUSE, full, NULL, stale, NULL};

@@ -10,13 +10,14 @@
 #include <stdint.h>
 
 enum policy_id {
-    POLICY_ID_WAIT,
-    POLICY_ID_REJECT,
-    POLICY_ID_DROP_OLDEST,
-    POLICY_ID_CODEL,
-    POLICY_ID_CODEL_RFC,
-    POLICY_ID_ADAPTIVE,
-    POLICY_ID_COUNT
+    POLICY_BY_BACKEND, /* in settings only: what suits the backend */
+    POLICY_WAIT,
+    POLICY_REJECT,
+    POLICY_DROP_OLDEST,
+    POLICY_CODEL,
+    POLICY_CODEL_RFC,
+    POLICY_ADAPTIVE,
+    POLICY_COUNT
 };
 
 struct tuning {

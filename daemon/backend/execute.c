@@ -13,36 +13,11 @@
 /* A deadline beyond this is clamped by the table to the last time it knows; here it keeps sums from overflowing. */
 #define FAR_MS (UINT64_C(1) << 41)
 
-void execute_work(uint64_t iterations)
-{
-    uint64_t x = 88172645463325252U;
-    for (uint64_t i = 0; i < iterations; i++) {
-        x ^= x << 13;
-        x ^= x >> 7;
-        x ^= x << 17;
-        /* The compiler must believe that every round matters. */
-        __asm__ volatile("" : "+r"(x));
-    }
-}
-
-static bool reads_only(const struct request *r)
-{
-    switch (r->op) {
-    case OP_GET:
-    case OP_META: return (r->effects & (EFFECT_TOUCH | EFFECT_DELETE | EFFECT_LEASE)) == 0;
-    case OP_LEN:
-    case OP_SCAN:
-    case OP_RANDOM: return true;
-    case OP_BATCH: return true; /* its parts decide */
-    default: return !op_needs_table(r->op);
-    }
-}
-
 bool execute_reads_only(const struct call *call)
 {
     for (const struct call *part = call->parts; part; part = part->part_next)
         if (!execute_reads_only(part)) return false;
-    return reads_only(&call->request);
+    return request_reads_only(&call->request);
 }
 
 /* ---- time ---- */
@@ -51,7 +26,7 @@ bool execute_reads_only(const struct call *call)
  * Remembered, so that a time of day set on a session is exactly the one read back; taken anew only when the clock
  * was set, or the machine slept.
  */
-uint64_t wall_offset(struct execute_rules *rules)
+static uint64_t wall_offset(struct execute_rules *rules)
 {
     uint64_t fresh = clock_wall_us(rules->clock) / 1000 - clock_ms(rules->clock);
     uint64_t known = atomic_load_explicit(&rules->wall_offset_ms, memory_order_relaxed);
@@ -60,18 +35,21 @@ uint64_t wall_offset(struct execute_rules *rules)
     return fresh;
 }
 
+uint64_t execute_ms_left(struct execute_rules *rules, struct lifetime lifetime, uint64_t now_ms)
+{
+    uint64_t passed = lifetime.kind == TTL_ABSOLUTE ? wall_offset(rules) + now_ms : 0;
+    uint64_t left = lifetime.ms > passed ? lifetime.ms - passed : 0;
+    return left < FAR_MS ? left : FAR_MS;
+}
+
 uint64_t step_deadline(const struct step *s, struct lifetime lifetime, const struct entry *old)
 {
-    uint64_t ttl = UINT64_MAX, offset;
+    uint64_t ttl = UINT64_MAX;
     switch (lifetime.kind) {
     case TTL_DEFAULT: ttl = s->rules->ttl_default_ms; break;
     case TTL_NEVER: break;
-    case TTL_RELATIVE: ttl = lifetime.ms < FAR_MS ? lifetime.ms : FAR_MS; break;
-    case TTL_ABSOLUTE:
-        offset = wall_offset(s->rules) + s->now_ms;
-        ttl = lifetime.ms > offset ? lifetime.ms - offset : 0;
-        if (ttl > FAR_MS) ttl = FAR_MS;
-        break;
+    case TTL_RELATIVE:
+    case TTL_ABSOLUTE: ttl = execute_ms_left(s->rules, lifetime, s->now_ms); break;
     case TTL_KEEP:
         if (old) return entry_deadline(old);
         break;
@@ -176,7 +154,8 @@ static void reply_value(const struct step *s, struct entry *e)
     call_keep_body(call); /* fits: no allocation, so it cannot fail */
 }
 
-void step_reply(const struct step *s, struct entry *e)
+/* Answers VALUE or META with what there is to know of the session. */
+static void answer(const struct step *s, struct entry *e)
 {
     if (s->call->request.op == OP_GET) {
         reply_value(s, e);
@@ -203,7 +182,7 @@ static void out_of_memory(const struct step *s, const struct table_item *item)
 static void store_nothing(struct step *s)
 {
     struct entry *e = step_find(s);
-    if (e) table_remove(s->table, e);
+    if (e) table_remove(s->table, e, REMOVED_DELETED);
     s->call->reply.kind = REPLY_STORED;
     s->call->reply.version = s->table ? table_version(s->table) : 0;
 }
@@ -248,9 +227,14 @@ static void put(struct step *s)
                               .value_len = r->value.len,
                               .flags = r->flags,
                               .deadline_ms = step_deadline(s, request_lifetime(r), old)};
-    if (old && (r->effects & EFFECT_INVALIDATE)) item.stale = entry_version(old) > r->if_version;
+    bool leased = false;
+    if (old && (r->effects & EFFECT_INVALIDATE) && entry_version(old) > r->if_version) {
+        item.stale = true;
+        item.deadline_ms = entry_deadline(old);
+        leased = entry_leased(old);
+    }
     if (!returns_old) {
-        step_store(s, &item, &stored);
+        if (step_store(s, &item, &stored) && leased) entry_set_leased(stored);
         return;
     }
     if (old) entry_hold(old); /* it leaves the table, and is the reply */
@@ -262,13 +246,14 @@ static void put(struct step *s)
     if (old) entry_release(old);
 }
 
-bool step_touch(const struct step *s, struct entry *e, uint64_t deadline_ms)
+/* Sets the deadline; a session whose time is over goes. True if it is still there. */
+static bool set_deadline(const struct step *s, struct entry *e, uint64_t deadline_ms)
 {
     if (deadline_ms > s->now_ms) {
         table_set_deadline(s->table, e, deadline_ms);
         return true;
     }
-    table_remove(s->table, e);
+    table_remove(s->table, e, REMOVED_DELETED);
     return false;
 }
 
@@ -280,21 +265,21 @@ static void look(struct step *s, struct entry *e)
     const struct request *r = &s->call->request;
     uint16_t effects = r->effects;
     if (!effects) {
-        step_reply(s, e);
+        answer(s, e);
         return;
     }
     uint64_t deadline = effects & EFFECT_TOUCH ? step_deadline(s, request_lifetime(r), e) : entry_deadline(e);
     entry_hold(e); /* the reply may be the last that has it */
-    bool stays = !(effects & EFFECT_TOUCH) || step_touch(s, e, deadline);
-    step_reply(s, e);
-    if (stays && (effects & EFFECT_DELETE)) table_remove(s->table, e);
+    bool stays = !(effects & EFFECT_TOUCH) || set_deadline(s, e, deadline);
+    answer(s, e);
+    if (stays && (effects & EFFECT_DELETE)) table_remove(s->table, e, REMOVED_DELETED);
     entry_release(e);
 }
 
 static void touch(struct step *s, struct entry *e)
 {
     uint64_t version = entry_version(e);
-    step_touch(s, e, step_deadline(s, request_lifetime(&s->call->request), e));
+    set_deadline(s, e, step_deadline(s, request_lifetime(&s->call->request), e));
     s->call->reply.kind = REPLY_STORED;
     s->call->reply.version = version;
 }
@@ -319,7 +304,7 @@ static void on_session(struct step *s)
             step_invalidate(s, e);
             break;
         }
-        table_remove(s->table, e);
+        table_remove(s->table, e, REMOVED_DELETED);
         s->call->reply.kind = REPLY_OK;
         break;
     default: assert(false && "an operation on one session"); break;

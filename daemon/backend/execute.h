@@ -23,21 +23,6 @@ struct execute_rules {
     _Atomic uint64_t wall_offset_ms; /* the time of day less the monotonic time; kept by execute */
 };
 
-/* How much artificial work an operation does; see backend_options. */
-struct execute_load {
-    uint64_t iterations;
-    uint32_t slow_below;
-    uint32_t slow_factor;
-};
-
-/* The stand-in for business logic: `iterations` rounds of xorshift64. */
-void execute_work(uint64_t iterations);
-
-static inline uint64_t execute_load_of(const struct execute_load *load, uint64_t hash)
-{
-    return (uint32_t)hash < load->slow_below ? load->iterations * load->slow_factor : load->iterations;
-}
-
 /* The shard, of `count`, that a key's hash belongs to: by bits that buckets and tags use least. */
 static inline uint32_t execute_shard(uint64_t hash, uint32_t count)
 {
@@ -57,19 +42,19 @@ void execute(struct execute_rules *rules, struct databases *d, uint64_t hash, st
 /* Executes calls that have no reply yet, in order, on the one shard there is, each with its work: what they need of
  * the table is asked of the cache for all of them before the first one runs. At most EXECUTE_BATCH_MAX. */
 #define EXECUTE_BATCH_MAX 64
-void execute_batch(struct execute_rules *rules, struct databases *d, const struct execute_load *load,
-                   struct task **tasks, size_t count, uint64_t now_ms);
+void execute_batch(struct execute_rules *rules, struct databases *d, struct task **tasks, size_t count,
+                   uint64_t now_ms);
 
-/* The same for operations on one session each whose keys have these hashes, without their work. */
+/* The same for operations on one session each whose keys have these hashes. */
 void execute_hashed(struct execute_rules *rules, struct databases *d, struct task **tasks, const uint64_t *hashes,
                     size_t count, uint64_t now_ms);
 
 /*
- * Executes any other operation on the table, with its work, as one step: the caller guards all shards that it
+ * Executes any other operation on the table as one step: the caller guards all shards that it
  * touches (execute_touches). `shards` has `count` of them.
  */
 void execute_wide(struct execute_rules *rules, struct databases *const *shards, uint32_t count, struct call *call,
-                  const struct execute_load *load, uint64_t now_ms);
+                  uint64_t now_ms);
 
 /* Calls `touch` for every shard that execute_wide needs for this call, perhaps more than once. */
 void execute_touches(const struct databases *any, uint32_t count, const struct call *call,

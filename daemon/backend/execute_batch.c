@@ -34,8 +34,8 @@ static inline void fetch_sessions(const struct databases *d, struct task **tasks
     }
 }
 
-void execute_batch(struct execute_rules *rules, struct databases *d, const struct execute_load *load,
-                   struct task **tasks, size_t count, uint64_t now_ms)
+void execute_batch(struct execute_rules *rules, struct databases *d, struct task **tasks, size_t count,
+                   uint64_t now_ms)
 {
     uint64_t hashes[EXECUTE_BATCH_MAX];
     assert(count <= EXECUTE_BATCH_MAX);
@@ -45,10 +45,9 @@ void execute_batch(struct execute_rules *rules, struct databases *d, const struc
         struct task *task = tasks[i];
         if (task->call.reply.kind != REPLY_NONE) continue;
         if (!op_has_one_key(task->call.request.op)) {
-            execute_wide(rules, &d, 1, &task->call, load, now_ms);
+            execute_wide(rules, &d, 1, &task->call, now_ms);
             continue;
         }
-        execute_work(execute_load_of(load, hashes[i]));
         execute(rules, d, hashes[i], &task->call, now_ms);
     }
 }

@@ -24,6 +24,9 @@ static inline struct entry *step_find(const struct step *s)
 /* True when the operation may go on; otherwise the reply says CONFLICT. */
 bool step_condition_holds(const struct step *s, const struct entry *e);
 
+/* How many ms from now a lifetime of TTL_RELATIVE or TTL_ABSOLUTE ends, for all practical purposes. */
+uint64_t execute_ms_left(struct execute_rules *rules, struct lifetime lifetime, uint64_t now_ms);
+
 /* When a session expires that gets this lifetime now; `old` is the one it replaces, if any. */
 uint64_t step_deadline(const struct step *s, struct lifetime lifetime, const struct entry *old);
 
@@ -36,15 +39,6 @@ static inline struct lifetime request_lifetime(const struct request *r)
 /* Stores the item under the request's key, and answers STORED; a lifetime that is over already only removes what is
  * there. False: no memory, and the reply says so. */
 bool step_store(struct step *s, struct table_item *item, struct entry **stored);
-
-/* Sets the deadline; a session whose time is over goes. True if it is still there. */
-bool step_touch(const struct step *s, struct entry *e, uint64_t deadline_ms);
-
-/* Answers VALUE or META with what there is to know of the session. */
-void step_reply(const struct step *s, struct entry *e);
-
-/* The time of day is this much ahead of the monotonic time, in ms. */
-uint64_t wall_offset(struct execute_rules *rules);
 
 /* Does the condition hold for the session `e`, NULL: none? Changes nothing. */
 bool condition_of(const struct step *s, const struct entry *e);

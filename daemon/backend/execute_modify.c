@@ -119,10 +119,10 @@ void step_add(struct step *s)
     item.value = digits;
     item.value_len = len;
     /* Changed in place, as it were: neither stored anew nor renewed. */
-    bool in_place = wraps && old && len == text.len, leased = in_place && entry_leased(old);
+    bool in_place = wraps && old && len == text.len;
     item.stale = in_place && entry_stale(old);
+    item.leased = in_place && entry_leased(old);
     if (!step_store(s, &item, &stored)) return;
-    if (leased && stored) entry_set_leased(stored);
     call->reply.kind = REPLY_NUMBER;
     call->reply.number = sum;
     call->reply.flags = item.flags;
@@ -146,10 +146,9 @@ static struct entry *vivify(struct step *s)
 {
     const struct request *r = &s->call->request;
     struct entry *stored;
-    struct table_item item = {.flags = r->flags, .deadline_ms = step_deadline(s, r->create, NULL)};
+    struct table_item item = {.flags = r->flags, .deadline_ms = step_deadline(s, r->create, NULL), .leased = true};
     if (!step_store(s, &item, &stored)) return NULL;
     s->call->reply = (struct reply){.marks = stored ? MARK_WON : 0};
-    if (stored) entry_set_leased(stored);
     return stored;
 }
 
@@ -166,7 +165,7 @@ struct entry *step_lease(struct step *s, struct entry *e)
         reply->marks |= MARK_LEASED;
     } else if (entry_stale(e) || is_old) {
         reply->marks |= MARK_WON;
-        entry_set_leased(e);
+        table_set_leased(s->table, e);
     }
     return e;
 }

@@ -16,7 +16,6 @@ struct wide {
     struct execute_rules *rules;
     struct databases *const *shards;
     uint32_t count;
-    const struct execute_load *load;
     uint64_t now_ms;
 };
 
@@ -57,9 +56,11 @@ static void len(const struct wide *w, struct call *call)
 static void flush(const struct wide *w, struct call *call)
 {
     const struct request *r = &call->request;
-    uint64_t at = w->now_ms + (r->number > 0 ? (uint64_t)r->number : 0);
+    bool later = r->ttl_kind == TTL_RELATIVE || r->ttl_kind == TTL_ABSOLUTE;
+    uint64_t at =
+        w->now_ms + (later ? execute_ms_left(w->rules, (struct lifetime){r->ttl_kind, r->ttl_ms}, w->now_ms) : 0);
     for (uint32_t i = 0; i < w->count; i++)
-        for (unsigned n = 0; n < DATABASES_COUNT; n++)
+        for (unsigned n = 0; n < DATABASES; n++)
             if (n == r->database || (r->effects & EFFECT_ALL_DATABASES))
                 databases_flush(w->shards[i], n, at, w->now_ms);
     call->reply.kind = REPLY_OK;
@@ -167,7 +168,8 @@ static void rename_session(const struct wide *w, struct call *call)
     struct entry *stored;
     entry_hold(e); /* whatever is done to make room, its value stays */
     bool done = target && table_store(target, to_hash, &item, w->now_ms, &stored) == TABLE_OK;
-    if (done && table_find(source, from_hash, r->key.ptr, r->key.len, w->now_ms) == e) table_remove(source, e);
+    if (done && table_find(source, from_hash, r->key.ptr, r->key.len, w->now_ms) == e)
+        table_remove(source, e, REMOVED_RENAMED);
     entry_release(e);
     if (!done) reply_error(&call->reply, ERR_OUT_OF_MEMORY, "the store is full (limits.memory); not renamed");
 }
@@ -238,12 +240,10 @@ static void run(const struct wide *w, struct call *call)
     }
     if (op_has_one_key(op)) {
         struct step s = step_of(w, call);
-        execute_work(execute_load_of(w->load, s.hash));
         execute(w->rules, s.databases, s.hash, call, w->now_ms);
         return;
     }
-    execute_work(w->load->iterations);
-    if (op != OP_RENAME) catch_up_all(w);
+    if (!op_has_key(op)) catch_up_all(w);
     switch (op) {
     case OP_LEN: len(w, call); break;
     case OP_SCAN: scan(w, call); break;
@@ -255,9 +255,9 @@ static void run(const struct wide *w, struct call *call)
 }
 
 void execute_wide(struct execute_rules *rules, struct databases *const *shards, uint32_t count, struct call *call,
-                  const struct execute_load *load, uint64_t now_ms)
+                  uint64_t now_ms)
 {
-    struct wide w = {rules, shards, count, load, now_ms};
+    struct wide w = {rules, shards, count, now_ms};
     run(&w, call);
 }
 
@@ -265,17 +265,19 @@ void execute_touches(const struct databases *any, uint32_t count, const struct c
                      void (*touch)(void *ctx, uint32_t shard), void *ctx)
 {
     const struct request *r = &call->request;
-    if (r->op == OP_BATCH) {
+    switch ((enum op_keys)op_rows[r->op].keys) {
+    case OP_KEYS_TWO:
+        touch(ctx, execute_shard(databases_hash(any, r->value.ptr, r->value.len), count));
+        /* fall through */
+    case OP_KEYS_ONE: touch(ctx, execute_shard(databases_hash(any, r->key.ptr, r->key.len), count)); break;
+    case OP_KEYS_ALL:
+        for (uint32_t i = 0; i < count; i++)
+            touch(ctx, i);
+        break;
+    case OP_KEYS_PARTS:
         for (const struct call *part = call->parts; part; part = part->part_next)
             execute_touches(any, count, part, touch, ctx);
-        return;
+        break;
+    case OP_KEYS_NONE: break;
     }
-    if (!op_needs_table(r->op)) return;
-    if (op_has_one_key(r->op) || r->op == OP_RENAME) {
-        touch(ctx, execute_shard(databases_hash(any, r->key.ptr, r->key.len), count));
-        if (r->op == OP_RENAME) touch(ctx, execute_shard(databases_hash(any, r->value.ptr, r->value.len), count));
-        return;
-    }
-    for (uint32_t i = 0; i < count; i++)
-        touch(ctx, i);
 }

@@ -4,19 +4,13 @@
  *     workers: 0    lanes --------------------------------> lock(stripe) execute unlock
  *     workers: N    lanes --ring per worker--> N workers -> lock(stripe) execute unlock --> lanes
  *
- * With workers, all calls of a connection go to one worker: so they keep their order, and connections are dealt
+ * With workers, all tasks of a connection go to one worker: so they keep their order, and connections are dealt
  * out evenly. One more thread, the sweeper, expires sessions in slices, taking each stripe's lock per slice.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon/backend/mutex_impl.h"
-
-static void pool_run(void *ctx, struct task **tasks, size_t count, uint64_t now_ms)
-{
-    struct pool *p = ctx;
-    for (size_t i = 0; i < count; i++)
-        if (tasks[i]->call.reply.kind == REPLY_NONE) pool_execute(p, tasks[i], now_ms);
-}
 
 /* ---- the sweeper ---- */
 
@@ -64,8 +58,13 @@ static void *sweeper_main(void *arg)
 static void pool_stop(struct backend *b)
 {
     struct pool *p = (struct pool *)b;
-    for (uint32_t i = 0; p->workers && i < p->worker_count; i++)
-        if (p->workers[i]) worker_stop(p->workers[i]);
+    for (uint32_t i = 0; p->workers && i < p->worker_count; i++) {
+        if (!p->workers[i]) continue;
+        worker_end(p->workers[i]);
+        worker_free(p->workers[i]);
+    }
+    for (uint32_t i = 0; p->lanes && i < p->lane_count; i++)
+        station_free(&p->lanes[i]);
     if (p->sweeper_started) {
         atomic_store(&p->stopping, true);
         bell_ring(&p->sweeper_bell);
@@ -73,121 +72,93 @@ static void pool_stop(struct backend *b)
     }
     shards_destroy(&p->stripes);
     bell_close(&p->sweeper_bell);
+    backend_free_topology(b);
     free(p->workers);
+    free(p->lanes);
     free(p);
 }
 
-static void pool_abandon(struct backend *b)
+/* The bound is shared out: together the workers' rings hold about queue_bound tasks. */
+static bool make_workers(struct pool *p, const struct backend_options *options, struct station_options station)
 {
-    struct pool *p = (struct pool *)b;
-    for (uint32_t i = 0; i < p->worker_count; i++)
-        station_abandon(worker_station(p->workers[i]));
-}
-
-/* The bound is shared out: together the workers' rings hold about queue_bound calls. */
-static bool start_workers(struct pool *p, const struct backend_options *options)
-{
-    if (p->worker_count == 0) return true;
     p->workers = calloc(p->worker_count, sizeof *p->workers);
     if (!p->workers) return false;
-    uint32_t bound = (options->queue_bound + p->worker_count - 1) / p->worker_count;
-    struct worker_job job = {.run = pool_run, .ctx = p, .shares_processor = options->shares_processor};
+    station.bound = (options->queue_bound + p->worker_count - 1) / p->worker_count;
+    struct worker_options worker = {
+        .name = "sluice-worker", .station = station, .shares_processor = options->shares_processor};
     for (uint32_t i = 0; i < p->worker_count; i++) {
-        p->workers[i] = worker_start("sluice-worker", bound, options->clock, &options->lanes, &job);
+        p->workers[i] = worker_make(&worker);
         if (!p->workers[i]) return false;
+        p->base.stations[i] = worker_station(p->workers[i]);
     }
     return true;
 }
 
-static struct backend *pool_start(const struct backend_options *options, const char **error)
+/* The lanes take the locks themselves. All of them stand for one station. */
+static bool make_lanes(struct pool *p, struct station_options station)
+{
+    size_t size = p->lane_count * sizeof *p->lanes;
+    p->lanes = aligned_alloc(_Alignof(struct station), size);
+    if (!p->lanes) return false;
+    memset(p->lanes, 0, size);
+    station.is_lane = true;
+    for (uint32_t i = 0; i < p->lane_count; i++) {
+        if (!station_init(&p->lanes[i], &station)) return false;
+        p->base.here[i].station = &p->lanes[i];
+    }
+    p->base.stations[0] = &p->lanes[0];
+    return true;
+}
+
+static bool make_stations(struct pool *p, const struct backend_options *options)
+{
+    struct station_options station = {.clock = options->clock,
+                                      .lanes = options->lanes,
+                                      .run = pool_run,
+                                      .ctx = p,
+                                      .commit = options->commit,
+                                      .commit_ctx = options->commit_ctx};
+    uint32_t count = p->worker_count ? p->worker_count : 1;
+    bool works = p->stripes.work.iterations > 0;
+    p->stripes.works_inside = works && !options->work_outside;
+    if (works && options->work_outside) work_wrap(&p->work, &p->stripes.work, &station);
+    if (!backend_make_topology(&p->base, count, p->lane_count)) return false;
+    return p->worker_count ? make_workers(p, options, station) : make_lanes(p, station);
+}
+
+static struct backend *pool_make(const struct backend_options *options, const char **error)
 {
     struct pool *p = aligned_alloc(64, (sizeof *p + 63) / 64 * 64);
-    *error = "out of memory";
+    *error = "out of memory for the session tables";
     if (!p) return NULL;
     memset(p, 0, sizeof *p);
     p->base.design = &backend_mutex;
-    p->work_outside = options->work_outside;
     p->lane_count = options->lanes.count;
     p->worker_count = options->workers;
     bell_init(&p->sweeper_bell);
-    enum shards_guard guard = options->lock == BACKEND_LOCK_RWLOCK ? SHARDS_RWLOCK : SHARDS_MUTEX;
-    if (!shards_init(&p->stripes, options, options->stripes, guard)) {
-        *error = "out of memory for the session tables";
-        pool_stop(&p->base);
-        return NULL;
-    }
-    p->sweeper_started = thread_start(&p->sweeper, "sluice-sweeper", sweeper_main, p) == 0;
-    if (!p->sweeper_started || !start_workers(p, options)) {
-        *error = "cannot start the worker threads";
-        pool_stop(&p->base);
-        return NULL;
-    }
-    return &p->base;
+    if (shards_init(&p->stripes, options, options->stripes, options->lock) && make_stations(p, options))
+        return &p->base;
+    pool_stop(&p->base);
+    return NULL;
 }
 
-/* ---- submitting ---- */
+static bool pool_start(struct backend *b, const char **error)
+{
+    struct pool *p = (struct pool *)b;
+    *error = "cannot start the worker threads";
+    p->sweeper_started = thread_start(&p->sweeper, "sluice-sweeper", sweeper_main, p) == 0;
+    bool ok = p->sweeper_started;
+    for (uint32_t i = 0; ok && i < p->worker_count; i++)
+        ok = worker_start(p->workers[i]);
+    return ok;
+}
 
 /* Connections are numbered from 0 on each lane, so this deals them out in turn. */
 static uint32_t pool_station_of(const struct backend *b, const struct task *task)
 {
     const struct pool *p = (const struct pool *)b;
     uint32_t slot = (uint32_t)task->conn;
-    return (uint32_t)(((uint64_t)slot * p->lane_count + task->lane) % p->worker_count);
-}
-
-static struct worker *worker_of(const struct pool *p, const struct task *task)
-{
-    return p->workers[pool_station_of(&p->base, task)];
-}
-
-static enum backend_submit pool_submit(struct backend *b, struct task *task)
-{
-    struct pool *p = (struct pool *)b;
-    if (p->worker_count == 0) {
-        pool_execute(p, task, task_start_ns(task) / 1000000U);
-        return BACKEND_DONE;
-    }
-    return station_submit(worker_station(worker_of(p, task)), task) ? BACKEND_QUEUED : BACKEND_FULL;
-}
-
-static bool pool_queues(const struct backend *b)
-{
-    return ((const struct pool *)b)->worker_count > 0;
-}
-
-static struct backend_load pool_load(const struct backend *b, const struct task *task)
-{
-    const struct pool *p = (const struct pool *)b;
-    if (p->worker_count == 0) return (struct backend_load){0, 0, 0};
-    return station_load(worker_station(worker_of(p, task)));
-}
-
-static uint32_t pool_stations(const struct backend *b)
-{
-    return ((const struct pool *)b)->worker_count;
-}
-
-static const struct costs *pool_costs(const struct backend *b, uint32_t station)
-{
-    return &worker_station(((const struct pool *)b)->workers[station])->costs;
-}
-
-static const struct ring *pool_ring(const struct backend *b, uint32_t station)
-{
-    return worker_station(((const struct pool *)b)->workers[station])->ring;
-}
-
-static void pool_want_room(struct backend *b, const struct task *task)
-{
-    station_want_room(worker_station(worker_of((struct pool *)b, task)), task->lane);
-}
-
-static void pool_flush(struct backend *b, uint32_t lane)
-{
-    struct pool *p = (struct pool *)b;
-    (void)lane;
-    for (uint32_t i = 0; i < p->worker_count; i++)
-        worker_flush(p->workers[i]);
+    return (uint32_t)(((uint64_t)slot * p->lane_count + task->lane) % b->station_count);
 }
 
 static void pool_add_facts(const struct backend *b, struct facts *f)
@@ -201,24 +172,17 @@ static bool pool_register_metrics(struct backend *b, struct metrics *m)
     bool ok = true;
     for (uint32_t i = 0; i < p->worker_count; i++)
         ok = ok && worker_register_metrics(p->workers[i], m);
+    for (uint32_t i = 0; p->lanes && i < p->lane_count; i++)
+        ok = ok && station_register_metrics(&p->lanes[i], m);
     return ok && shards_register_metrics(&p->stripes, m);
 }
 
 const struct backend_design backend_mutex = {
     .name = "mutex",
+    .make = pool_make,
     .start = pool_start,
-    .submit = pool_submit,
-    .queues = pool_queues,
-    .run = pool_run_here,
-    .load = pool_load,
-    .stations = pool_stations,
     .station_of = pool_station_of,
-    .costs = pool_costs,
-    .ring = pool_ring,
-    .want_room = pool_want_room,
-    .flush = pool_flush,
     .add_facts = pool_add_facts,
     .register_metrics = pool_register_metrics,
-    .abandon = pool_abandon,
     .stop = pool_stop,
 };

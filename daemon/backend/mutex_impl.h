@@ -10,19 +10,18 @@
 struct pool {
     struct backend base;
     struct shards stripes;
-    bool work_outside;
+    struct work_around work; /* outside the locks */
     uint32_t lane_count;
     uint32_t worker_count;
-    struct worker **workers;
+    struct worker **workers; /* NULL: there are none, the lanes are the pool */
+    struct station *lanes;   /* theirs, by number, where they are the pool */
     pthread_t sweeper;
     bool sweeper_started;
     struct bell sweeper_bell;
     _Atomic bool stopping;
 };
 
-/* Any thread: takes the locks that the call needs, executes it. */
-void pool_execute(struct pool *p, struct task *task, uint64_t now_ms);
-/* The same of calls that a lane executes itself (backend_design.run). */
-void pool_run_here(struct backend *b, struct task **tasks, size_t count);
+/* Any thread (station_options.run): takes the locks that each task needs, executes it. */
+void pool_run(void *pool, struct task **tasks, size_t count, uint64_t now_ms);
 
 #endif

@@ -1,14 +1,14 @@
 /*
- * Owners: each shard of the sessions belongs to one thread, and all others send it calls through a bounded ring.
+ * Owners: each shard of the sessions belongs to one thread, and all others send it tasks through a bounded ring.
  *
  *     lanes --submit--> [bounded ring] --> worker: hash and prefetch the batch, execute in order --> lanes
  *
- * With one shard no lock is ever taken around the table, and nothing but the owner's time is contended. What a full
- * ring means is the admission's to say: `owner` waits, `backpressure` refuses.
+ * With one shard no lock is ever taken around the table, and nothing but the owner's time is contended. Who waits
+ * and who is refused when the owner is busy is for admission to say: `owner` lets wait, `backpressure` refuses.
  *
- * In place there is no worker: the lanes are the owners, each of the shard of its number. A lane executes what it
- * submits for its own shard, and keeps house; what it has for another goes into that one's ring, which that one's
- * lane works off between its own (`serve`). With one shard there is no ring either.
+ * In place there is no worker: the lanes are the owners, each of the shard of its number. A lane runs its tasks for
+ * its own shard itself, and keeps house; its tasks for another go into that one's ring, which that one's lane works
+ * off between its own. With one shard there is no ring either.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,49 +26,41 @@ static const struct owners *owners_in(const struct backend *b)
     return (const struct owners *)b;
 }
 
-/* Does the one lane have all there is? */
-static bool is_alone(const struct owners *o)
-{
-    return o->in_place && o->shards.count == 1;
-}
-
 /* ---- life cycle ---- */
 
-static void run(void *ctx, struct task **tasks, size_t count, uint64_t now_ms)
+static bool make_worker(struct owner *own, const struct backend_options *options, struct station_options station)
 {
-    owner_execute(ctx, tasks, count, now_ms);
-}
-
-static uint64_t keep_house(void *ctx, uint64_t now_ms)
-{
-    return owner_keep_house(ctx, now_ms);
-}
-
-static bool start_worker(struct owner *own, const struct backend_options *options)
-{
-    struct worker_job job = {
-        .run = run,
-        .housekeep = keep_house,
-        .housekeep_interval_ms = options->sweep_interval_ms,
-        .ctx = own,
+    char name[16] = "sluice-owner";
+    if (own->all->shards.count > 1) snprintf(name, sizeof name, "sluice-owner-%02u", own->number % 100);
+    station.bound = options->queue_bound;
+    struct worker_options worker = {
+        .name = name,
+        .station = station,
         .cpus = options->cpus,
         .shares_processor = options->shares_processor,
     };
-    char name[16] = "sluice-owner";
-    if (own->all->shards.count > 1) snprintf(name, sizeof name, "sluice-owner-%02u", own->number % 100);
-    own->worker = worker_start(name, options->queue_bound, options->clock, &options->lanes, &job);
-    if (own->worker) own->station = worker_station(own->worker);
+    own->worker = worker_make(&worker);
+    own->station = own->worker ? worker_station(own->worker) : NULL;
     return own->worker != NULL;
 }
 
-/* The lane is its thread. */
-static bool start_here(struct owner *own, const struct backend_options *options)
+static void wake_lane(void *ctx)
 {
-    if (own->all->shards.count == 1) return true;
-    struct station_options station = {
-        .bound = options->queue_bound, .clock = options->clock, .lanes = &options->lanes, .run = run, .ctx = own};
-    own->station = &own->lanes;
-    return station_init(&own->lanes, &station);
+    const struct owner *own = ctx;
+    const struct station_lanes *lanes = &own->lane.options.lanes;
+    lanes->wake(lanes->ctx, own->number);
+}
+
+/* The lane of its number is its thread. */
+static bool make_lane(struct owner *own, const struct backend_options *options, struct station_options station)
+{
+    station.is_lane = true;
+    station.bound = own->all->shards.count > 1 ? options->queue_bound : 0;
+    station.wake = wake_lane;
+    station.wake_ctx = own;
+    own->station = &own->lane;
+    own->all->base.here[own->number] = (struct backend_here){own->station, own->number};
+    return station_init(&own->lane, &station);
 }
 
 static void owners_stop(struct backend *b)
@@ -83,74 +75,73 @@ static void owners_stop(struct backend *b)
                 ;
     }
     for (uint32_t i = 0; i < o->count; i++) { /* now that none disturbs another any more */
-        if (o->owners[i].worker) worker_free(o->owners[i].worker);
-        if (o->in_place) station_free(&o->owners[i].lanes);
+        if (o->owners[i].worker)
+            worker_free(o->owners[i].worker);
+        else if (o->owners[i].station)
+            station_free(o->owners[i].station);
     }
     shards_destroy(&o->shards);
+    backend_free_topology(b);
     free(o->owners);
-    free(o->rings);
-    free(o->touched);
     free(o);
 }
 
-static bool make_room(struct owners *o, uint32_t shards, uint32_t lanes)
+static bool make_owners(struct owners *o, const struct backend_options *options)
 {
-    o->owners = aligned_alloc(_Alignof(struct owner), shards * sizeof *o->owners);
-    o->touched = aligned_alloc(_Alignof(struct owner_lane), lanes * sizeof *o->touched);
-    o->rings = calloc(shards, sizeof *o->rings);
-    if (!o->owners || !o->touched || !o->rings) return false;
-    memset(o->owners, 0, shards * sizeof *o->owners);
-    memset(o->touched, 0, lanes * sizeof *o->touched);
+    uint32_t count = o->shards.count;
+    o->owners = aligned_alloc(_Alignof(struct owner), count * sizeof *o->owners);
+    if (!o->owners || !backend_make_topology(&o->base, count, options->lanes.count)) return false;
+    memset(o->owners, 0, count * sizeof *o->owners);
+    o->base.spreads = count > 1;
+    while (o->count < count) {
+        struct owner *own = &o->owners[o->count];
+        own->all = o;
+        own->number = o->count++;
+        struct station_options station = {.clock = options->clock,
+                                          .lanes = options->lanes,
+                                          .run = owner_run,
+                                          .ctx = own,
+                                          .housekeep = owner_keep_house,
+                                          .housekeep_ctx = own,
+                                          .housekeep_interval_ms = options->sweep_interval_ms,
+                                          .commit = options->commit,
+                                          .commit_ctx = options->commit_ctx};
+        if (o->shards.work.iterations > 0) work_wrap(&own->work, &o->shards.work, &station);
+        if (!(options->in_place ? make_lane(own, options, station) : make_worker(own, options, station)))
+            return false;
+        o->base.stations[own->number] = own->station;
+    }
     return true;
 }
 
-static struct backend *owners_start(const struct backend_options *options, const char **error)
+static struct backend *owners_make(const struct backend_options *options, const char **error)
 {
     struct owners *o = calloc(1, sizeof *o);
     uint32_t count = options->shards ? options->shards : 1;
     *error = "out of memory for the session table";
     if (!o) return NULL;
     o->base.design = &backend_owner;
-    o->in_place = options->in_place;
-    o->lanes = options->lanes;
-    if (!shards_init(&o->shards, options, count, count > 1 ? SHARDS_MUTEX : SHARDS_ALONE) ||
-        !make_room(o, count, options->lanes.count)) {
-        owners_stop(&o->base);
-        return NULL;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        o->owners[i].all = o;
-        o->owners[i].number = i;
-    }
-    for (; o->count < count; o->count++) {
-        struct owner *own = &o->owners[o->count];
-        if (o->in_place ? start_here(own, options) : start_worker(own, options)) {
-            if (own->station) o->rings[own->number] = own->station->ring;
-            continue;
-        }
-        *error = "cannot start the owner thread; are there processors as owner.cpus says?";
-        owners_stop(&o->base);
-        return NULL;
-    }
-    if (count == 1 && !o->in_place) {
-        o->only = o->owners[0].worker;
-        o->only_ring = o->rings[0];
-    }
-    return &o->base;
+    if (shards_init(&o->shards, options, count, count > 1 ? LOCK_MUTEX : LOCK_NONE) && make_owners(o, options))
+        return &o->base;
+    owners_stop(&o->base);
+    return NULL;
 }
 
-static void owners_abandon(struct backend *b)
+static bool owners_start(struct backend *b, const char **error)
 {
-    for (uint32_t i = 0; i < owners_of(b)->count; i++)
-        if (owners_of(b)->owners[i].station) station_abandon(owners_of(b)->owners[i].station);
+    struct owners *o = owners_of(b);
+    *error = "cannot start the owner thread; are there processors as owner.cpus says?";
+    for (uint32_t i = 0; i < o->count; i++)
+        if (o->owners[i].worker && !worker_start(o->owners[i].worker)) return false;
+    return true;
 }
 
-/* ---- the way to an owner ---- */
+/* ---- routing ---- */
 
 /* The first key that the call or its parts name. */
 static bool first_key(const struct call *call, struct slice *key)
 {
-    if (op_has_one_key(call->request.op) || call->request.op == OP_RENAME) {
+    if (op_has_key(call->request.op)) {
         *key = call->request.key;
         return true;
     }
@@ -165,119 +156,6 @@ static uint32_t owners_station_of(const struct backend *b, const struct task *ta
     const struct shards *s = &owners_in(b)->shards;
     struct slice key;
     return first_key(&task->call, &key) ? execute_shard(shards_hash(s, key), s->count) : task->lane % s->count;
-}
-
-/* In place: executes what a lane has for its own shard. */
-static void owners_run_here(struct backend *b, struct task **tasks, size_t count)
-{
-    struct owners *o = owners_of(b);
-    struct owner *own = &o->owners[o->shards.count == 1 ? 0 : tasks[0]->lane];
-    for (size_t at = 0, n; at < count; at += n) {
-        n = count - at < EXECUTE_BATCH_MAX ? count - at : EXECUTE_BATCH_MAX;
-        for (size_t i = at; i < at + n; i++)
-            if (task_start_ns(tasks[i]) / 1000000U > own->time_ms)
-                own->time_ms = task_start_ns(tasks[i]) / 1000000U;
-        owner_execute(own, tasks + at, n, own->time_ms);
-    }
-}
-
-static bool owners_here(const struct backend *b, uint32_t lane, uint32_t station)
-{
-    return owners_in(b)->in_place && lane == station;
-}
-
-static enum backend_submit submit_to_one_of(struct owners *o, struct task *task)
-{
-    uint32_t station = task->wait.station;
-    if (is_alone(o) || owners_here(&o->base, task->lane, station)) {
-        owners_run_here(&o->base, &task, 1);
-        return BACKEND_DONE;
-    }
-    if (!ring_push(o->rings[station], task)) return BACKEND_FULL;
-    o->touched[task->lane].owners |= 1ULL << station;
-    return BACKEND_QUEUED;
-}
-
-static enum backend_submit owners_submit(struct backend *b, struct task *task)
-{
-    struct owners *o = owners_of(b);
-    if (!o->only_ring) return submit_to_one_of(o, task);
-    return ring_push(o->only_ring, task) ? BACKEND_QUEUED : BACKEND_FULL;
-}
-
-static bool owners_serve(struct backend *b, uint32_t lane)
-{
-    struct owner *own = &owners_of(b)->owners[lane];
-    bool any = station_run_batch(own->station, 0) != 0;
-    if (!any) station_tell_room(own->station, SIZE_MAX); /* whoever may have left a place unused */
-    if (atomic_load_explicit(&own->disturbed, memory_order_relaxed) && atomic_exchange(&own->disturbed, false))
-        any = true;
-    return any;
-}
-
-static uint64_t owners_housekeep_here(struct backend *b, uint32_t lane, uint64_t now_ms)
-{
-    struct owners *o = owners_of(b);
-    if (!o->in_place) return UINT64_MAX;
-    struct owner *own = &o->owners[o->shards.count == 1 ? 0 : lane];
-    if (now_ms > own->time_ms) own->time_ms = now_ms;
-    uint64_t next_ms = owner_keep_house(own, own->time_ms);
-    return next_ms <= own->time_ms ? now_ms : next_ms;
-}
-
-static bool owners_queues(const struct backend *b)
-{
-    return !is_alone(owners_in(b));
-}
-
-static struct station *station_at(const struct backend *b, uint32_t number)
-{
-    return owners_in(b)->owners[number].station;
-}
-
-static struct backend_load owners_load(const struct backend *b, const struct task *task)
-{
-    const struct station *station = station_at(b, task->wait.station);
-    return station ? station_load(station) : (struct backend_load){0, 0, 0};
-}
-
-static uint32_t owners_stations(const struct backend *b)
-{
-    return is_alone(owners_in(b)) ? 0 : owners_in(b)->shards.count;
-}
-
-static bool owners_spreads(const struct backend *b)
-{
-    return owners_in(b)->shards.count > 1;
-}
-
-static const struct costs *owners_costs(const struct backend *b, uint32_t station)
-{
-    return &station_at(b, station)->costs;
-}
-
-static const struct ring *owners_ring(const struct backend *b, uint32_t station)
-{
-    return owners_in(b)->rings[station];
-}
-
-static void owners_want_room(struct backend *b, const struct task *task)
-{
-    station_want_room(station_at(b, task->wait.station), task->lane);
-}
-
-static void owners_flush(struct backend *b, uint32_t lane)
-{
-    struct owners *o = owners_of(b);
-    if (o->only) worker_flush(o->only);
-    for (uint64_t left = o->touched[lane].owners; left; left &= left - 1) {
-        struct owner *own = &o->owners[__builtin_ctzll(left)];
-        if (own->worker)
-            worker_flush(own->worker);
-        else
-            o->lanes.wake(o->lanes.ctx, own->number);
-    }
-    o->touched[lane].owners = 0;
 }
 
 /* ---- what they count ---- */
@@ -299,7 +177,7 @@ static bool register_shard(struct owner *own, struct metrics *m)
     char name[32];
     snprintf(name, sizeof name, "shards.%u.sessions", own->number);
     bool ok = true;
-    for (unsigned i = 0; i < DATABASES_COUNT; i++)
+    for (unsigned i = 0; i < DATABASES; i++)
         ok = ok && metrics_gauge(m, name, &d->counters[i].sessions);
     snprintf(name, sizeof name, "shards.%u.executed", own->number);
     ok = ok && metrics_counter(m, name, &own->executed);
@@ -313,10 +191,8 @@ static bool owners_register_metrics(struct backend *b, struct metrics *m)
     bool ok = shards_register_metrics(&o->shards, m);
     for (uint32_t i = 0; i < o->count; i++) {
         struct owner *own = &o->owners[i];
-        if (own->worker)
-            ok = ok && worker_register_metrics(own->worker, m);
-        else if (own->station)
-            ok = ok && station_register_metrics(own->station, m);
+        ok = ok &&
+             (own->worker ? worker_register_metrics(own->worker, m) : station_register_metrics(own->station, m));
         if (o->count > 1) ok = ok && register_shard(own, m);
     }
     return ok;
@@ -324,23 +200,10 @@ static bool owners_register_metrics(struct backend *b, struct metrics *m)
 
 const struct backend_design backend_owner = {
     .name = "owner",
+    .make = owners_make,
     .start = owners_start,
-    .submit = owners_submit,
-    .queues = owners_queues,
-    .run = owners_run_here,
-    .housekeep = owners_housekeep_here,
-    .load = owners_load,
-    .stations = owners_stations,
     .station_of = owners_station_of,
-    .spreads = owners_spreads,
-    .here = owners_here,
-    .serve = owners_serve,
-    .costs = owners_costs,
-    .ring = owners_ring,
-    .want_room = owners_want_room,
-    .flush = owners_flush,
     .add_facts = owners_add_facts,
     .register_metrics = owners_register_metrics,
-    .abandon = owners_abandon,
     .stop = owners_stop,
 };

@@ -10,52 +10,38 @@
  */
 #include "daemon/backend/owner_impl.h"
 
-/* Tells an owner that its shard has changed. */
-static void disturb(struct owners *o, uint32_t number)
-{
-    struct owner *other = &o->owners[number];
-    if (other->worker) {
-        worker_disturb(other->worker);
-        return;
-    }
-    atomic_store(&other->disturbed, true);
-    o->lanes.wake(o->lanes.ctx, number);
-}
-
 /* One operation on several sessions. */
 static void execute_several(struct owner *own, struct task *task, uint64_t now_ms)
 {
     struct owners *o = own->all;
     struct shards_set calm;
-    if (!shards_execute(&o->shards, &task->call, &o->shards.work, now_ms, &calm)) return;
+    if (!shards_execute(&o->shards, &task->call, now_ms, &calm)) return;
     for (uint32_t i = 0; i < o->shards.count; i++)
-        if (i != own->number && shards_has(&calm, i)) disturb(o, i);
+        if (i != own->number && shards_has(&calm, i)) station_disturb(o->owners[i].station);
 }
 
 /* Calls that follow each other, each on one session, and what is known of them. */
-struct stretch {
+struct singles {
     struct task **tasks;
     uint64_t hashes[EXECUTE_BATCH_MAX];
     size_t count;
 };
 
-/* The work is the owner's, not the shard's: it keeps nobody from that. */
-static void execute_on(struct owner *own, uint32_t number, const struct stretch *s, size_t at, size_t count,
+static void execute_on(struct owner *own, uint32_t number, const struct singles *s, size_t at, size_t count,
                        uint64_t now_ms)
 {
     struct shards *shards = &own->all->shards;
     struct shard *shard = &shards->all[number];
-    for (size_t i = at; i < at + count; i++)
-        if (s->tasks[i]->call.reply.kind == REPLY_NONE) execute_work(execute_load_of(&shards->work, s->hashes[i]));
-    shards_lock(shards, number, false);
-    now_ms = shard_time(shard, false, shards_time_inside(shards, now_ms));
+    shards_lock(shards, number, false, now_ms);
+    now_ms = shard_time(shard, false, now_ms);
     execute_hashed(&shards->rules, &shard->databases, s->tasks + at, s->hashes + at, count, now_ms);
     bool was_calm = shard_note_change(shard);
     shards_unlock(shards, number);
-    if (was_calm && number != own->number) disturb(own->all, number); /* of its own this thread will think itself */
+    /* Its own shard this thread will look at without being told. */
+    if (was_calm && number != own->number) station_disturb(own->all->owners[number].station);
 }
 
-static void execute_stretch(struct owner *own, struct stretch *s, uint64_t now_ms)
+static void execute_singles(struct owner *own, struct singles *s, uint64_t now_ms)
 {
     const struct shards *shards = &own->all->shards;
     for (size_t i = 0; i < s->count; i++)
@@ -77,19 +63,20 @@ static size_t count_single(struct task **tasks, size_t count)
     return n;
 }
 
-void owner_execute(struct owner *own, struct task **tasks, size_t count, uint64_t now_ms)
+void owner_run(void *owner, struct task **tasks, size_t count, uint64_t now_ms)
 {
+    struct owner *own = owner;
     struct shards *s = &own->all->shards;
     if (s->count == 1) {
-        execute_batch(&s->rules, s->databases[0], &s->work, tasks, count, now_ms);
+        execute_batch(&s->rules, s->databases[0], tasks, count, now_ms);
         return;
     }
     counter_add(&own->executed, count);
     for (size_t at = 0, n; at < count; at += n) {
         n = count_single(tasks + at, count - at);
         if (n > 0) {
-            struct stretch stretch = {.tasks = tasks + at, .count = n};
-            execute_stretch(own, &stretch, now_ms);
+            struct singles singles = {.tasks = tasks + at, .count = n};
+            execute_singles(own, &singles, now_ms);
         } else {
             n = 1;
             if (tasks[at]->call.reply.kind == REPLY_NONE) execute_several(own, tasks[at], now_ms);
@@ -97,7 +84,8 @@ void owner_execute(struct owner *own, struct task **tasks, size_t count, uint64_
     }
 }
 
-uint64_t owner_keep_house(struct owner *own, uint64_t now_ms)
+uint64_t owner_keep_house(void *owner, uint64_t now_ms)
 {
+    struct owner *own = owner;
     return shards_sweep(&own->all->shards, own->number, now_ms);
 }

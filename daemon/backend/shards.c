@@ -7,39 +7,27 @@
 
 /* ---- life cycle ---- */
 
-static void create_lock(struct shard *shard)
-{
-    /* A session is had in a fraction of what a sleep and a wakeup cost, so who meets a held lock spins a little
-     * first (glibc learns how long, and does not on one processor). */
-    pthread_mutexattr_t attributes;
-    pthread_mutexattr_init(&attributes);
-    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
-    pthread_mutex_init(&shard->mutex, &attributes);
-    pthread_rwlock_init(&shard->rwlock, NULL);
-}
-
-bool shards_init(struct shards *s, const struct backend_options *options, uint32_t count, enum shards_guard guard)
+bool shards_init(struct shards *s, const struct backend_options *options, uint32_t count, enum lock_kind lock)
 {
     memset(s, 0, sizeof *s);
     s->rules.ttl_default_ms = options->ttl_default_ms;
     s->rules.ttl_max_lifetime_ms = options->ttl_max_lifetime_ms;
     s->rules.value_max = options->value_max;
     s->rules.clock = options->clock;
-    s->work = (struct execute_load){options->work_iterations, options->work_slow_below, options->work_slow_factor};
     s->clock = options->clock;
     s->sweep_interval_ms = options->sweep_interval_ms;
-    s->guard = guard;
     s->leaves_sessions = options->leaves_sessions;
     budget_init(&s->budget, options->memory_limit);
     struct siphash_key key = options->hash_key ? *options->hash_key : siphash_random_key();
+    s->work = (struct work){options->work_iterations, options->work_slow_below, options->work_slow_factor, key};
     s->all = aligned_alloc(_Alignof(struct shard), count * sizeof *s->all);
     s->databases = calloc(count, sizeof *s->databases);
     if (!s->all || !s->databases) return false;
     memset(s->all, 0, count * sizeof *s->all);
     for (; s->count < count; s->count++) {
         struct shard *shard = &s->all[s->count];
-        create_lock(shard);
-        databases_init(&shard->databases, &key, &s->budget);
+        lock_init(&shard->lock, lock);
+        databases_init(&shard->databases, &key, &s->budget, options->observer, options->observer_ctx);
         shard->calm = true; /* nobody has looked yet, nor thinks of it */
         s->databases[s->count] = &shard->databases;
     }
@@ -52,8 +40,7 @@ void shards_destroy(struct shards *s)
 {
     for (uint32_t i = 0; i < s->count; i++) {
         if (!s->leaves_sessions) databases_destroy(s->databases[i]);
-        pthread_mutex_destroy(&s->all[i].mutex);
-        pthread_rwlock_destroy(&s->all[i].rwlock);
+        lock_destroy(&s->all[i].lock);
     }
     free(s->all);
     free(s->databases);
@@ -61,28 +48,25 @@ void shards_destroy(struct shards *s)
 
 /* ---- one shard ---- */
 
-void shards_lock(struct shards *s, uint32_t number, bool reads_only)
+void shards_lock(struct shards *s, uint32_t number, bool reads_only, uint64_t now_ms)
 {
     struct shard *shard = &s->all[number];
-    if (s->guard == SHARDS_MUTEX)
-        pthread_mutex_lock(&shard->mutex);
-    else if (s->guard == SHARDS_RWLOCK && reads_only)
-        pthread_rwlock_rdlock(&shard->rwlock);
-    else if (s->guard == SHARDS_RWLOCK)
-        pthread_rwlock_wrlock(&shard->rwlock);
+    lock_take(&shard->lock, reads_only);
+    if (!reads_only || shard->databases.flush_next_ms > now_ms) return;
+    lock_release(&shard->lock);
+    lock_take(&shard->lock, false);
 }
 
 void shards_unlock(struct shards *s, uint32_t number)
 {
-    if (s->guard == SHARDS_MUTEX)
-        pthread_mutex_unlock(&s->all[number].mutex);
-    else if (s->guard == SHARDS_RWLOCK)
-        pthread_rwlock_unlock(&s->all[number].rwlock);
+    lock_release(&s->all[number].lock);
 }
 
-uint64_t shards_time_inside(const struct shards *s, uint64_t now_ms)
+uint64_t shards_work(const struct shards *s, const struct call *call, uint64_t now_ms)
 {
-    return s->work.iterations > 0 ? clock_ms(s->clock) : now_ms;
+    if (!s->works_inside) return now_ms;
+    work_do(&s->work, call);
+    return clock_ms(s->clock);
 }
 
 /* Threads read the clock once for a whole batch, and a client that has seen one thread's answer must not be shown,
@@ -103,7 +87,7 @@ bool shard_note_change(struct shard *shard)
 
 uint64_t shards_sweep(struct shards *s, uint32_t number, uint64_t now_ms)
 {
-    shards_lock(s, number, false);
+    shards_lock(s, number, false, now_ms);
     uint64_t due_ms = sweep_slice(s->databases[number], now_ms, s->sweep_interval_ms);
     s->all[number].calm = due_ms > now_ms + s->sweep_interval_ms;
     shards_unlock(s, number);
@@ -126,19 +110,18 @@ static uint64_t latest_time(const struct shards *s, const struct shards_set *tou
     return now_ms;
 }
 
-bool shards_execute(struct shards *s, struct call *call, const struct execute_load *load, uint64_t now_ms,
-                    struct shards_set *calm)
+bool shards_execute(struct shards *s, struct call *call, uint64_t now_ms, struct shards_set *calm)
 {
     struct shards_set touched = {{0}};
     bool reads_only = execute_reads_only(call), any_calm = false;
     execute_touches(s->databases[0], s->count, call, mark, &touched);
     for (uint32_t i = 0; i < s->count; i++)
-        if (shards_has(&touched, i)) shards_lock(s, i, false);
-    now_ms = shards_time_inside(s, now_ms);
+        if (shards_has(&touched, i)) shards_lock(s, i, false, now_ms);
+    now_ms = shards_work(s, call, now_ms);
     now_ms = latest_time(s, &touched, now_ms);
     for (uint32_t i = 0; i < s->count; i++)
         if (shards_has(&touched, i)) (void)shard_time(&s->all[i], reads_only, now_ms);
-    execute_wide(&s->rules, s->databases, s->count, call, load, now_ms);
+    execute_wide(&s->rules, s->databases, s->count, call, now_ms);
     memset(calm, 0, sizeof *calm);
     for (uint32_t i = s->count; i-- > 0;) {
         if (!shards_has(&touched, i)) continue;

@@ -11,23 +11,14 @@
 #ifndef BACKEND_SHARDS_H
 #define BACKEND_SHARDS_H
 
-#include <pthread.h>
-
 #include "daemon/backend/backend.h"
 #include "daemon/backend/execute.h"
+#include "daemon/backend/work.h"
 
 #define SHARDS_MAX 1024 /* as the configuration allows for stripes */
 
-/* Who may come to a shard. */
-enum shards_guard {
-    SHARDS_ALONE,  /* one thread only: there is nothing to lock */
-    SHARDS_MUTEX,  /* one at a time */
-    SHARDS_RWLOCK, /* those who read together */
-};
-
 struct shard {
-    _Alignas(64) pthread_mutex_t mutex;
-    pthread_rwlock_t rwlock;
+    _Alignas(64) struct lock lock;
     struct databases databases;
     uint64_t time_ms; /* of the latest change; guarded by the lock */
     bool calm;        /* nobody will sweep for longer than an interval; guarded by the lock */
@@ -35,11 +26,11 @@ struct shard {
 
 struct shards {
     struct execute_rules rules;
-    struct execute_load work;
+    struct work work;
+    bool works_inside; /* with the locks held */
     const struct clock *clock;
     uint64_t sweep_interval_ms;
     struct budget budget;
-    enum shards_guard guard;
     bool leaves_sessions; /* shards_destroy does not free them */
     uint32_t count;
     struct shard *all;
@@ -47,17 +38,19 @@ struct shards {
 };
 
 /* False when memory is out; shards_destroy is due all the same. */
-bool shards_init(struct shards *s, const struct backend_options *options, uint32_t count, enum shards_guard guard);
+bool shards_init(struct shards *s, const struct backend_options *options, uint32_t count, enum lock_kind lock);
 void shards_destroy(struct shards *s);
 
 /* ---- one shard, by number ---- */
 
-void shards_lock(struct shards *s, uint32_t number, bool reads_only);
+/* Who only reads lets others in who do, where the lock can, unless there is something due at `now_ms` that changes
+ * the shard. */
+void shards_lock(struct shards *s, uint32_t number, bool reads_only, uint64_t now_ms);
 void shards_unlock(struct shards *s, uint32_t number);
 
-/* The time for an operation that has its lock. Slow work, one's own and that of those who had the lock before,
- * takes so long that what the caller read before it would bring expired sessions back. */
-uint64_t shards_time_inside(const struct shards *s, uint64_t now_ms);
+/* With the locks of the call held: does its artificial work, if it is to be done there; returns the time after it.
+ */
+uint64_t shards_work(const struct shards *s, const struct call *call, uint64_t now_ms);
 
 /* The time for an operation on this shard, whose lock is held: never before that of the latest change. */
 uint64_t shard_time(struct shard *shard, bool reads_only, uint64_t now_ms);
@@ -90,8 +83,7 @@ static inline bool shards_has(const struct shards_set *set, uint32_t number)
  * gets the shards that it changed and that nobody would have swept for long: whoever sweeps those is to be told.
  * False: there are none.
  */
-bool shards_execute(struct shards *s, struct call *call, const struct execute_load *load, uint64_t now_ms,
-                    struct shards_set *calm);
+bool shards_execute(struct shards *s, struct call *call, uint64_t now_ms, struct shards_set *calm);
 
 /* ---- what they count ---- */
 

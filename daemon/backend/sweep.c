@@ -19,11 +19,9 @@ uint64_t sweep_slice(struct databases *d, uint64_t now_ms, uint64_t interval_ms)
     return due > now_ms + interval_ms ? due : now_ms + interval_ms;
 }
 
-_Static_assert(DATABASES_COUNT == DATABASES, "the store has as many databases as clients may choose from");
-
 void sweep_add_facts(const struct databases *d, struct facts *f)
 {
-    for (unsigned i = 0; i < DATABASES_COUNT; i++) {
+    for (unsigned i = 0; i < DATABASES; i++) {
         const struct table_counters *c = &d->counters[i];
         f->sessions[i] += counter_get(&c->sessions);
         f->expired += counter_get(&c->expired);
@@ -56,7 +54,7 @@ static bool register_table(struct table_counters *c, struct metrics *m)
 bool sweep_register_metrics(struct databases *d, struct metrics *m)
 {
     bool ok = longest_register(&d->slice, m, "sweep.longest");
-    for (unsigned i = 0; i < DATABASES_COUNT; i++)
+    for (unsigned i = 0; i < DATABASES; i++)
         ok = ok && register_table(&d->counters[i], m);
     return ok;
 }

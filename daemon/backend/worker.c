@@ -2,7 +2,9 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon/base/longest.h"
 #include "daemon/base/thread.h"
@@ -16,10 +18,11 @@ struct worker {
     struct station station;
     struct bell bell;
     _Alignas(64) _Atomic bool stopping;
-    _Atomic bool disturbed; /* others changed what its housekeeping is about */
+    bool started;
     pthread_t thread;
     const struct clock *clock;
-    struct worker_job job;
+    struct worker_options options;
+    char name[16];
     bool shares_processor;
     struct spin spin;       /* worker's thread */
     struct longest longest; /* turn: a batch and the housekeeping after it */
@@ -51,51 +54,83 @@ static void sleep_until(struct worker *w, uint64_t wake_ms)
     bell_disarm(&w->bell);
 }
 
-/* Has somebody else changed something since the last look? */
-static bool take_disturbance(struct worker *w)
-{
-    return atomic_load_explicit(&w->disturbed, memory_order_relaxed) && atomic_exchange(&w->disturbed, false);
-}
-
 static void *worker_main(void *arg)
 {
     struct worker *w = arg;
-    uint64_t housekeep_ms = w->job.housekeep ? 0 : UINT64_MAX; /* when housekeeping wants its next slice */
-    uint64_t recheck_ms = UINT64_MAX; /* the same once calls have run, which may have changed what is due */
-    uint64_t now_ns = 0;              /* end of the last batch or slice; 0: not known */
+    struct station *s = &w->station;
+    uint64_t now_ns = 0; /* end of the last batch or slice; 0: not known */
     bool armed = false;
     for (;;) {
         bool last = armed && atomic_load(&w->stopping); /* before the look: what it finds was all there will be */
-        uint64_t end_ns = armed ? station_run_batch(&w->station, now_ns) : run_or_spin(w, now_ns);
+        uint64_t end_ns = armed ? station_run_batch(s, now_ns) : run_or_spin(w, now_ns);
         if (end_ns != 0) {
             if (armed) bell_disarm(&w->bell);
             armed = false;
             now_ns = end_ns;
-            if (housekeep_ms > recheck_ms) housekeep_ms = recheck_ms;
         }
-        if (take_disturbance(w) && housekeep_ms > recheck_ms) housekeep_ms = recheck_ms;
         if (now_ns == 0) now_ns = clock_ns(w->clock);
-        uint64_t now_ms = now_ns / 1000000U, began_ns = end_ns != 0 ? w->station.began_ns : now_ns;
-        bool keeps = housekeep_ms <= now_ms;
+        uint64_t now_ms = now_ns / 1000000U, began_ns = end_ns != 0 ? s->began_ns : now_ns;
+        bool keeps = station_is_due(s, now_ms);
         if (keeps) {
-            housekeep_ms = w->job.housekeep(w->job.ctx, now_ms);
-            recheck_ms = now_ms + w->job.housekeep_interval_ms;
+            station_keep_house(s, now_ms);
             now_ns = clock_ns(w->clock);
         }
         longest_note(&w->longest, now_ns - began_ns, now_ns);
-        if (end_ns != 0 || (keeps && housekeep_ms <= now_ms)) continue;
+        if (end_ns != 0 || (keeps && s->keep_ms <= now_ms)) continue;
         now_ns = 0;
         if (!armed) {
             bell_arm(&w->bell);
             armed = true;
-            continue; /* look once more: a call may have come before the bell was armed */
+            continue; /* look once more: a task may have come before the bell was armed */
         }
         if (last) break;
-        station_tell_room(&w->station, SIZE_MAX); /* the ring is empty, whoever may have left a place unused */
-        sleep_until(w, housekeep_ms);
+        sleep_until(w, s->keep_ms);
         armed = false;
     }
     return NULL;
+}
+
+/* ---- life cycle ---- */
+
+static void wake(void *ctx)
+{
+    struct worker *w = ctx;
+    bell_ring(&w->bell);
+    if (w->shares_processor && costs_mean(&w->station.costs) < YIELD_NS) sched_yield();
+}
+
+struct worker *worker_make(const struct worker_options *options)
+{
+    struct worker *w = aligned_alloc(_Alignof(struct worker), sizeof *w);
+    if (!w) return NULL;
+    memset(w, 0, sizeof *w);
+    bell_init(&w->bell);
+    w->options = *options;
+    snprintf(w->name, sizeof w->name, "%s", options->name);
+    w->clock = options->station.clock;
+    w->shares_processor = options->shares_processor || spin_alone();
+    spin_init(&w->spin, w->shares_processor);
+    longest_init(&w->longest, w->clock);
+    struct station_options station = options->station;
+    station.wake = wake;
+    station.wake_ctx = w;
+    if (station_init(&w->station, &station)) return w;
+    worker_free(w);
+    return NULL;
+}
+
+bool worker_start(struct worker *w)
+{
+    w->started = thread_start_on(&w->thread, w->name, &w->options.cpus, worker_main, w) == 0;
+    return w->started;
+}
+
+void worker_end(struct worker *w)
+{
+    if (!w->started) return;
+    atomic_store(&w->stopping, true);
+    bell_ring(&w->bell);
+    pthread_join(w->thread, NULL);
 }
 
 void worker_free(struct worker *w)
@@ -103,53 +138,6 @@ void worker_free(struct worker *w)
     station_free(&w->station);
     bell_close(&w->bell);
     free(w);
-}
-
-struct worker *worker_start(const char *name, uint32_t bound, const struct clock *clock,
-                            const struct backend_lanes *lanes, const struct worker_job *job)
-{
-    struct worker *w = aligned_alloc(_Alignof(struct worker), sizeof *w);
-    if (!w) return NULL;
-    memset(w, 0, sizeof *w);
-    bell_init(&w->bell);
-    w->shares_processor = job->shares_processor || spin_alone();
-    spin_init(&w->spin, w->shares_processor);
-    longest_init(&w->longest, clock);
-    w->clock = clock;
-    w->job = *job;
-    struct station_options options = {
-        .bound = bound, .clock = clock, .lanes = lanes, .run = job->run, .ctx = job->ctx};
-    if (!station_init(&w->station, &options) ||
-        thread_start_on(&w->thread, name, &job->cpus, worker_main, w) != 0) {
-        worker_free(w);
-        return NULL;
-    }
-    return w;
-}
-
-void worker_end(struct worker *w)
-{
-    atomic_store(&w->stopping, true);
-    bell_ring(&w->bell);
-    pthread_join(w->thread, NULL);
-}
-
-void worker_stop(struct worker *w)
-{
-    worker_end(w);
-    worker_free(w);
-}
-
-void worker_flush(struct worker *w)
-{
-    bell_ring(&w->bell);
-    if (w->shares_processor && costs_mean(&w->station.costs) < YIELD_NS) sched_yield();
-}
-
-void worker_disturb(struct worker *w)
-{
-    atomic_store(&w->disturbed, true);
-    bell_ring(&w->bell);
 }
 
 struct station *worker_station(struct worker *w)

@@ -34,11 +34,8 @@ uint64_t histogram_bucket_edge(size_t index)
     return first + (UINT64_C(1) << shift) - 1;
 }
 
-/* Adds for the one writer: no read-modify-write needed. */
-static void add(_Atomic uint64_t *to, uint64_t n, memory_order order)
-{
-    atomic_store_explicit(to, atomic_load_explicit(to, memory_order_relaxed) + n, order);
-}
+/* For the one writer: no read-modify-write needed. */
+#define ADD(to, n, order) atomic_store_explicit(to, atomic_load_explicit(to, memory_order_relaxed) + (n), order)
 
 void histogram_record(struct histogram *h, uint64_t value)
 {
@@ -52,9 +49,10 @@ void histogram_record_n(struct histogram *h, uint64_t value, uint64_t times)
     if (value > atomic_load_explicit(&h->max, memory_order_relaxed)) {
         atomic_store_explicit(&h->max, value, memory_order_relaxed);
     }
-    add(&h->sum, value * times, memory_order_relaxed);
+    ADD(&h->sum, value * times, memory_order_relaxed);
     /* Last, and released: whoever sees a value counted also sees it in sum and max. */
-    add(&h->buckets[bucket_of(value)], times, memory_order_release);
+    _Atomic uint64_t *bucket = &h->buckets[bucket_of(value)];
+    ADD(bucket, times, memory_order_release);
 }
 
 static uint64_t bucket_count(const struct histogram *h, size_t index)
@@ -66,9 +64,9 @@ void histogram_merge(struct histogram *into, const struct histogram *from)
 {
     for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
         uint64_t n = bucket_count(from, i);
-        if (n) add(&into->buckets[i], n, memory_order_relaxed);
+        if (n) ADD(&into->buckets[i], n, memory_order_relaxed);
     }
-    add(&into->sum, atomic_load_explicit(&from->sum, memory_order_relaxed), memory_order_relaxed);
+    ADD(&into->sum, atomic_load_explicit(&from->sum, memory_order_relaxed), memory_order_relaxed);
 
     uint64_t max = histogram_max(from);
     if (max > histogram_max(into)) atomic_store_explicit(&into->max, max, memory_order_relaxed);

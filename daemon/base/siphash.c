@@ -12,23 +12,20 @@ struct state {
     uint64_t v0, v1, v2, v3;
 };
 
-static inline uint64_t rotl(uint64_t x, unsigned bits)
-{
-    return x << bits | x >> (64 - bits);
-}
+#define ROTL(x, bits) ((x) << (bits) | (x) >> (64 - (bits)))
 
 static inline void sip_round(struct state *s)
 {
     s->v0 += s->v1;
     s->v2 += s->v3;
-    s->v1 = rotl(s->v1, 13) ^ s->v0;
-    s->v3 = rotl(s->v3, 16) ^ s->v2;
-    s->v0 = rotl(s->v0, 32);
+    s->v1 = ROTL(s->v1, 13) ^ s->v0;
+    s->v3 = ROTL(s->v3, 16) ^ s->v2;
+    s->v0 = ROTL(s->v0, 32);
     s->v2 += s->v1;
     s->v0 += s->v3;
-    s->v1 = rotl(s->v1, 17) ^ s->v2;
-    s->v3 = rotl(s->v3, 21) ^ s->v0;
-    s->v2 = rotl(s->v2, 32);
+    s->v1 = ROTL(s->v1, 17) ^ s->v2;
+    s->v3 = ROTL(s->v3, 21) ^ s->v0;
+    s->v2 = ROTL(s->v2, 32);
 }
 
 static inline void absorb(struct state *s, uint64_t word)

@@ -44,13 +44,3 @@ int thread_start(pthread_t *thread, const char *name, void *(*main)(void *arg), 
 {
     return thread_start_on(thread, name, NULL, main, arg);
 }
-
-unsigned thread_cpus_count(const struct thread_cpus *cpus)
-{
-    cpu_set_t own, wanted;
-    if (sched_getaffinity(0, sizeof own, &own) != 0) return 1;
-    if (is_any(cpus)) return (unsigned)CPU_COUNT(&own);
-    to_set(cpus, &wanted);
-    CPU_AND(&own, &own, &wanted);
-    return (unsigned)CPU_COUNT(&own);
-}

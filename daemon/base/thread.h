@@ -5,9 +5,11 @@
 #include <pthread.h>
 #include <stdint.h>
 
+#define THREAD_CPUS_MAX 256
+
 /* Processors that a thread may run on: bit per number. All zero: any. */
 struct thread_cpus {
-    uint64_t bits[4];
+    uint64_t bits[THREAD_CPUS_MAX / 64];
 };
 
 /* Starts a thread with every signal blocked, named `name` (15 bytes at most). As pthread_create: 0, or an error. */
@@ -16,8 +18,5 @@ int thread_start(pthread_t *thread, const char *name, void *(*main)(void *arg), 
 /* The same on these processors only (NULL: any); fails where there is none of them. */
 int thread_start_on(pthread_t *thread, const char *name, const struct thread_cpus *cpus, void *(*main)(void *arg),
                     void *arg);
-
-/* How many processors the calling thread may run on, of these (NULL or none: of all). */
-unsigned thread_cpus_count(const struct thread_cpus *cpus);
 
 #endif

@@ -1,98 +1,83 @@
-/* The life of a connection: opening, waiting for the right events, deadlines, closing. */
+/* The life of a connection: opening, what its state asks for next, deadlines, shutdown, closing. */
 #include "daemon/net/conn.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <sys/ioctl.h>
 
-#include "daemon/net/loop_impl.h"
+#include "daemon/net/peer.h"
 
-/* How long a connection whose replies are sent may keep us waiting for its end. */
-#define LINGER_MS 1000
+#define LINGER_MS  1000 /* how long a connection whose replies are sent may keep us waiting for its end */
+#define STALLED_MS 5000 /* a peer that is to take replies, and takes none for so long, does not read */
 
-static void on_closed(uv_handle_t *handle)
+struct conn *conn_open(struct io *io, const struct conn_socket *socket)
 {
-    struct conn *c = handle->data;
-    struct loop *loop = c->loop;
-    close(c->fd);
-    free(c);
-    loop_conn_closed(loop);
+    struct conn *c = calloc(1, sizeof *c);
+    bool slot = c && io_slot_take(io, c);
+    if (!slot || !socket->transport->init(&c->transport, socket->fd)) {
+        if (slot) io_slot_give(io, c);
+        free(c);
+        return NULL;
+    }
+    c->io = io;
+    c->codec = socket->codec;
+    c->decoder.connection = atomic_fetch_add(io->options.last_connection, 1) + 1;
+    c->peer = (uint8_t)peer_kind_of(socket->fd);
+    c->opened_ms = c->active_ms = io_now_ms(io);
+    io->conn_count++;
+    counter_set(&io->stats->connections_open, io->conn_count);
+    counter_add(&io->stats->connections_accepted, 1);
+    if (io->options.idle_timeout_ms) io_set_deadline(io, c, c->active_ms + io->options.idle_timeout_ms);
+    io_list_add(io, LIST_CHANGED, c);
+    return c;
 }
 
-/* Frees what the connection still holds. Calls that the backend has are freed when they come back. */
-static void drop_calls(struct conn *c)
+/* Frees what the connection still holds. Tasks that the backend has are freed when they come back. */
+static void drop_tasks(struct conn *c)
 {
-    if (c->receiving) loop_call_free(c->loop, c->receiving);
-    if (c->held) loop_call_free(c->loop, c->held);
+    if (c->receiving) io_task_free(c->io, c->receiving);
+    if (c->held) io_task_free(c->io, c->held);
     c->receiving = c->held = NULL;
     while (c->first) {
         struct task *task = c->first;
         c->first = task->pipe_next;
-        if (task->answered || !op_needs_table(task->call.request.op)) loop_call_free(c->loop, task);
+        if (task->answered || !op_needs_table(task->call.request.op)) io_task_free(c->io, task);
     }
     c->last = NULL;
 }
 
-void conn_close(struct conn *c, enum close_reason reason)
+static void close_now(struct conn *c)
 {
-    if (c->state == CONN_CLOSED) return;
-    if (c->borrows) loop_batch_run(c->loop); /* what it borrows is about to go */
-    /* What ended the conversation stays the reason, whatever closes the socket afterwards. */
-    if (c->state == CONN_OPEN) c->reason = (uint8_t)reason;
+    struct io *io = c->io;
+    assert(!c->borrows || io->batch_count == 0);
     c->state = CONN_CLOSED;
-    counter_add(&c->loop->stats->closed[c->reason], 1);
-    drop_calls(c);
+    counter_add(&io->stats->closed[c->reason], 1);
+    drop_tasks(c);
     if (c->codec->release) c->codec->release(&c->decoder);
-    c->loop->output.len = 0; /* replies to this connection, if anything: the next one must not get them */
-    c->loop->output.failed = false;
+    if (io->writer == c) { /* the next one must not get its replies */
+        io->writer = NULL;
+        io->output.len = 0;
+        io->output.failed = false;
+    }
     buffer_free(&c->in);
     buffer_free(&c->out);
-    for (int list = LIST_DIRTY; list <= LIST_HELD; list++)
-        loop_list_remove(c->loop, (enum conn_list_id)list, c);
-    deadline_clear(&c->loop->deadlines, &c->deadline);
-    loop_slot_give(c->loop, c);
-    uv_close((uv_handle_t *)&c->poll, on_closed);
+    for (int list = 0; list < LIST_COUNT; list++)
+        io_list_remove(io, (enum conn_list_id)list, c);
+    deadline_clear(&io->deadlines, &c->deadline);
+    io_slot_give(io, c);
 }
 
-/* Reads and drops what the peer still sends; closes when there is no more. */
-static void linger(struct conn *c)
+void conn_free(struct conn *c)
 {
-    for (int reads = 0; reads < 4; reads++) {
-        ssize_t n = c->transport->recv(c->fd, c->loop->input + c->loop->input_used, c->loop->input_size);
-        if (n > 0) continue;
-        if (n == 0 || errno != EAGAIN || c->loop->draining) conn_close(c, CLOSE_PEER);
-        return;
-    }
+    struct io *io = c->io;
+    c->transport.ops->free(&c->transport);
+    free(c);
+    io->conn_count--;
+    counter_set(&io->stats->connections_open, io->conn_count);
+    atomic_fetch_sub(io->options.open, 1);
 }
 
-static void on_poll(uv_poll_t *poll, int status, int events)
-{
-    struct conn *c = poll->data;
-    if (status < 0) c->events = 0; /* libuv stops polling when the socket reports an error */
-    if (events & UV_WRITABLE) {
-        c->blocked = false;
-        conn_flush(c);
-    }
-    if (c->state == CONN_CLOSED) return;
-    if ((events & UV_READABLE) || status < 0) {
-        if (c->state == CONN_LINGERING)
-            linger(c);
-        else if (c->state == CONN_OPEN && !c->pauses && !c->ended)
-            conn_readable(c);
-        else if (status < 0)
-            conn_close(c, CLOSE_ERROR);
-    }
-    conn_update(c);
-}
-
-static void wait_for(struct conn *c, int events)
-{
-    if (events == c->events) return;
-    c->events = (uint8_t)events;
-    int failed = events ? uv_poll_start(&c->poll, events, on_poll) : uv_poll_stop(&c->poll);
-    if (failed) conn_close(c, CLOSE_ERROR);
-}
+/* ---- what comes next ---- */
 
 static bool all_sent(const struct conn *c)
 {
@@ -103,68 +88,98 @@ static bool all_sent(const struct conn *c)
  * yet: the value it is receiving may be in c->in. */
 static void finish_input(struct conn *c)
 {
-    if (c->receiving) loop_call_free(c->loop, c->receiving); /* its value will never be whole */
+    if (c->receiving) io_task_free(c->io, c->receiving); /* its value will never be whole */
     c->receiving = NULL;
     c->state = CONN_FINISHING;
 }
 
-void conn_update(struct conn *c)
+static void begin_lingering(struct conn *c)
 {
-    if (c->state == CONN_CLOSED) return;
-    if (c->state == CONN_OPEN && c->ended && !c->pauses) finish_input(c);
-    if (c->state == CONN_FINISHING && all_sent(c)) {
-        c->transport->finish(c->fd);
-        c->state = CONN_LINGERING;
-        loop_set_deadline(c->loop, c, loop_now_ms(c->loop) + LINGER_MS);
-        c->request_ms = loop_now_ms(c->loop);
-        linger(c);
-        if (c->state == CONN_CLOSED) return;
+    c->transport.ops->finish(&c->transport);
+    c->state = CONN_LINGERING;
+    c->request_ms = io_now_ms(c->io);
+    io_set_deadline(c->io, c, c->request_ms + LINGER_MS);
+    conn_read(c); /* the peer's end may be there already */
+}
+
+static void go_on(struct conn *c)
+{
+    conn_write(c);
+    if (c->state == CONN_DOOMED) return;
+    if ((c->pauses & PAUSE_OUTPUT) && conn_eased(c)) {
+        c->pauses = (uint8_t)((c->pauses & ~PAUSE_OUTPUT) | PAUSE_TURN);
+        io_list_add(c->io, LIST_READY, c); /* goes on with what is left over */
     }
+    if (conn_over_hard(c)) io_set_deadline(c->io, c, c->active_ms + STALLED_MS);
+    if (c->state == CONN_OPEN && c->ended && !c->pauses) finish_input(c);
+    if (c->state == CONN_FINISHING && all_sent(c)) begin_lingering(c);
+}
+
+void conn_settle(struct conn *c)
+{
+    if (c->state != CONN_DOOMED) go_on(c);
+    if (c->state == CONN_DOOMED) close_now(c);
+}
+
+int conn_events(const struct conn *c)
+{
     int events = 0;
     bool reads = c->state == CONN_OPEN && !c->ended && !(c->pauses & (PAUSE_HELD | PAUSE_OUTPUT));
     if (reads || c->state == CONN_LINGERING) events |= UV_READABLE;
-    if (c->out.len > 0) events |= UV_WRITABLE;
-    wait_for(c, events);
+    if (c->out.len > 0 || c->transport.wants_write) events |= UV_WRITABLE;
+    return events;
 }
 
-void conn_end_input(struct conn *c)
+void conn_drain(struct conn *c)
 {
+    int arrived = 0;
     if (c->state != CONN_OPEN || c->ended) return;
-    c->ended = true;
-    c->reason = c->loop->draining ? CLOSE_SHUTDOWN : CLOSE_PEER;
-    if (!c->pauses) finish_input(c);
+    if (ioctl(c->transport.fd, FIONREAD, &arrived) != 0) arrived = 0;
+    c->drain_left = (size_t)arrived;
+    if (arrived > 0 || c->transport.pending) return;
+    conn_end_input(c);
+    if (all_sent(c) && c->in.len == 0) conn_doom(c, CLOSE_SHUTDOWN); /* nobody waits for anything */
+}
+
+/* ---- deadlines ---- */
+
+static void sooner(uint64_t *due_ms, uint64_t at_ms)
+{
+    if (*due_ms == 0 || at_ms < *due_ms) *due_ms = at_ms;
 }
 
 /* When the unfinished request must be whole; 0: there is none, or its time does not run. What has no unfinished
  * request any more (FINISHING) is answered, however long that takes. */
 static uint64_t request_due_ms(const struct conn *c, uint64_t now_ms)
 {
-    uint64_t timeout_ms = c->loop->options.request_timeout_ms;
+    uint64_t timeout_ms = c->io->options.request_timeout_ms;
     if (c->state != CONN_OPEN || !timeout_ms || !c->request_ms) return 0;
-    return (c->pauses ? now_ms : c->request_ms) + timeout_ms; /* paused: it waits for us */
+    bool waits_for_us = c->pauses || (c->undrained && c->read_ns >= c->io->turn_ns); /* it has more to read */
+    return waits_for_us ? now_ms + timeout_ms : c->request_ms + timeout_ms;
 }
 
 /* When nothing else happens, this is when the connection has overstayed; 0: never. */
 static uint64_t due_ms(const struct conn *c, uint64_t now_ms)
 {
-    const struct loop_options *o = &c->loop->options;
+    const struct loop_options *o = &c->io->options;
     if (c->state == CONN_LINGERING) return c->request_ms + LINGER_MS;
-    uint64_t due = 0;
+    uint64_t due = request_due_ms(c, now_ms);
     bool waits_for_us = c->first || c->held || (c->pauses & PAUSE_TURN);
-    if (o->idle_timeout_ms) due = (waits_for_us && c->out.len == 0 ? now_ms : c->active_ms) + o->idle_timeout_ms;
-    uint64_t request_due = request_due_ms(c, now_ms);
-    return request_due && (due == 0 || request_due < due) ? request_due : due;
+    uint64_t idle_since_ms = waits_for_us && c->out.len == 0 ? now_ms : c->active_ms;
+    if (o->idle_timeout_ms) sooner(&due, idle_since_ms + o->idle_timeout_ms);
+    if (conn_over_hard(c)) sooner(&due, c->active_ms + STALLED_MS);
+    return due;
 }
 
 uint64_t conn_check_deadline(struct conn *c, uint64_t now_ms)
 {
-    uint64_t due = due_ms(c, now_ms);
+    uint64_t due = c->state < CONN_DOOMED ? due_ms(c, now_ms) : 0;
     if (due == 0 || due > now_ms) return due;
     uint64_t request_due = request_due_ms(c, now_ms);
     bool slow_request = request_due && request_due <= now_ms;
-    struct task *task = slow_request ? loop_call_new(c->loop) : NULL;
+    struct task *task = slow_request ? io_task_new(c->io) : NULL;
     if (!task) {
-        conn_close(c, CLOSE_IDLE);
+        conn_doom(c, conn_over_hard(c) ? CLOSE_OUTPUT_LIMIT : CLOSE_IDLE);
         return 0;
     }
     reply_error(&task->call.reply, ERR_TIMEOUT, "the request was not completed within limits.request_timeout");
@@ -172,34 +187,7 @@ uint64_t conn_check_deadline(struct conn *c, uint64_t now_ms)
     conn_end_input(c);
     c->reason = CLOSE_REQUEST_TIMEOUT;
     conn_pipeline_add(c, task);
-    conn_flush(c);
-    conn_update(c);
-    if (c->state == CONN_CLOSED) return 0;
     c->active_ms = now_ms;
+    finish_input(c);
     return due_ms(c, now_ms);
-}
-
-void conn_open(struct loop *loop, const struct loop_socket *socket)
-{
-    struct conn *c = calloc(1, sizeof *c);
-    bool taken = c && loop_slot_take(loop, c);
-    if (!taken || uv_poll_init_socket(&loop->uv, &c->poll, socket->fd) != 0) {
-        if (taken) loop_slot_give(loop, c);
-        free(c);
-        close(socket->fd);
-        atomic_fetch_sub(loop->options.open, 1);
-        return;
-    }
-    c->loop = loop;
-    c->fd = socket->fd;
-    c->transport = socket->transport;
-    c->codec = socket->codec;
-    c->decoder.connection = atomic_fetch_add(loop->options.last_connection, 1) + 1;
-    c->poll.data = c;
-    c->opened_ms = c->active_ms = loop_now_ms(loop);
-    loop->conn_count++;
-    counter_set(&loop->stats->connections_open, loop->conn_count);
-    counter_add(&loop->stats->connections_accepted, 1);
-    if (loop->options.idle_timeout_ms) loop_set_deadline(loop, c, c->active_ms + loop->options.idle_timeout_ms);
-    conn_update(c);
 }

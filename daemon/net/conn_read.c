@@ -1,8 +1,8 @@
 /*
  * The reading half of a connection.
  *
- *     socket -> loop->input (shared) -> decode -> submit        leftover -> c->in, in front of the next read
- *     socket -> the call's own storage                          while a large value is arriving
+ *     socket -> io->input (shared) -> decode -> submit        leftover -> c->in, in front of the next read
+ *     socket -> the task's own storage                        while a large value is arriving
  *
  * One read and at most TURN_REQUESTS requests a turn, so that no pipeline starves its neighbours.
  */
@@ -10,27 +10,23 @@
 #include <errno.h>
 
 #include "daemon/net/conn.h"
-#include "daemon/net/loop_impl.h"
 
 #define TURN_REQUESTS 256
 #define TURN_BODY     (256 * 1024) /* bytes of a large value read in one turn */
+#define TURN_DROPS    4            /* reads of a lingering connection */
 
-static void out_of_memory(struct conn *c, struct task *task)
-{
-    if (task) loop_call_free(c->loop, task);
-    conn_close(c, CLOSE_ERROR);
-}
-
-/* Puts a call into the pipeline that borrows from the input: it must own its bytes there. */
+/* Puts a task into the pipeline that borrows from the input: it must own its bytes there. */
 static void enqueue_owned(struct conn *c, struct task *task)
 {
-    if (call_own(&task->call))
+    if (call_own(&task->call)) {
         conn_pipeline_add(c, task);
-    else
-        out_of_memory(c, task);
+        return;
+    }
+    io_task_free(c->io, task);
+    conn_doom(c, CLOSE_ERROR);
 }
 
-/* A call whose reply is known: encoded at once, or after those before it, unless it overtakes them. */
+/* A task whose reply is known: encoded at once, or after those before it, unless it overtakes them. */
 static void take_reply(struct conn *c, struct task *task)
 {
     task->answered = true;
@@ -43,94 +39,121 @@ static void take_reply(struct conn *c, struct task *task)
     enqueue_owned(c, task);
 }
 
+void conn_end_input(struct conn *c)
+{
+    if (c->state != CONN_OPEN || c->ended) return;
+    c->ended = true;
+    c->reason = c->io->draining ? CLOSE_SHUTDOWN : CLOSE_PEER;
+    io_list_add(c->io, LIST_CHANGED, c);
+}
+
 /* Ends the conversation with a reply: nothing after it is executed. */
 static void answer_and_end(struct conn *c, struct task *task, enum close_reason reason)
 {
     take_reply(c, task);
-    if (c->state == CONN_CLOSED) return;
+    if (c->state != CONN_OPEN) return;
     conn_end_input(c);
     c->state = CONN_FINISHING;
     c->reason = (uint8_t)reason;
 }
 
+/* Goes on in the next turn, whether its socket becomes readable or not. */
+static void take_turns(struct conn *c)
+{
+    c->pauses |= PAUSE_TURN;
+    io_list_add(c->io, LIST_READY, c);
+}
+
+static void pause_for(struct conn *c, unsigned why)
+{
+    c->pauses |= (uint8_t)why;
+    io_list_add(c->io, LIST_CHANGED, c);
+}
+
 /* ---- requests ---- */
+
+/* The one door for rights: if this peer may not ask for it, the reply says so. */
+static bool conn_may(const struct conn *c, struct task *task)
+{
+    const char *denied = c->peer == PEER_LOCAL ? NULL : rights_denied(c->peer, &task->call);
+    if (denied) reply_error(&task->call.reply, ERR_UNAUTHORIZED, denied);
+    return !denied;
+}
 
 /* Gives a whole request to the service, or keeps it when there is no room. */
 static void submit(struct conn *c, struct task *task)
 {
-    struct loop *loop = c->loop;
+    struct io *io = c->io;
     bool local = !op_needs_table(task->call.request.op);
     if (local && c->first) { /* answered when all before it are (conn_write.c) */
         enqueue_owned(c, task);
         return;
     }
-    switch (conn_submit(c, task)) {
+    switch (io->options.service.submit(io->options.service.ctx, task, io_now_ns(io))) {
     case SERVICE_ANSWERED:
     case SERVICE_ADMITTED:
-        loop->submitted = loop->submitted || !local;
+        io->submitted = io->submitted || !local;
         take_reply(c, task);
         return;
     case SERVICE_QUEUED:
-        loop->submitted = true;
-        loop->queued++;
+        io->submitted = true;
+        io->queued++;
         conn_pipeline_add(c, task);
         return;
     case SERVICE_HERE:
-        if (loop->batch_count == LOOP_BATCH) {
-            loop_batch_run(loop);
+        if (io->batch_count == IO_BATCH) {
+            batch_run(io);
             conn_encode(c);
         }
         conn_pipeline_add(c, task);
         c->borrows = true;
-        loop_batch_add(loop, task);
+        batch_add(io, task);
         return;
     case SERVICE_HOLD:
         c->held = task;
-        c->pauses |= PAUSE_HELD;
-        loop_list_add(loop, LIST_HELD, c);
+        pause_for(c, PAUSE_HELD);
+        io_list_add(io, LIST_HELD, c);
         return;
     }
-}
-
-/* Remembers how large values get: no GET will bring back a larger one. */
-static void note_value(struct loop *loop, uint64_t size)
-{
-    _Atomic uint64_t *largest = loop->options.largest_value;
-    uint64_t seen = atomic_load_explicit(largest, memory_order_relaxed);
-    while (size > seen && !atomic_compare_exchange_weak(largest, &seen, size))
-        ;
 }
 
 static void take_request(struct conn *c, struct task *task)
 {
     c->request_ms = 0;
-    note_value(c->loop, task->call.request.value.len);
     task->arrived_ns = c->arrived_ns;
+    if (task->call.request.value.len > 0) io_note_value(c->io, task->call.request.value.len);
     if (task->call.request.op == OP_QUIT) {
         task->call.reply.kind = REPLY_BYE;
         answer_and_end(c, task, CLOSE_PEER);
-        return;
+    } else if (conn_may(c, task)) {
+        submit(c, task);
+    } else {
+        take_reply(c, task);
     }
-    submit(c, task);
+}
+
+/* May the request come in whose value is still on its way? If not, the reply is in the task. */
+static bool admit(struct conn *c, struct task *task)
+{
+    const struct service *service = &c->io->options.service;
+    if (!conn_may(c, task)) return false;
+    if (service->admit(service->ctx, task, io_now_ns(c->io)) == SERVICE_ANSWERED) return false;
+    task->judged = true;
+    if (call_own(&task->call)) return true;
+    reply_error(&task->call.reply, ERR_OUT_OF_MEMORY, "no memory for a value of this size just now; not stored");
+    return false;
 }
 
 /* A header whose value is still on its way: decides now whether the value is worth keeping. */
 static void begin_body(struct conn *c, struct task *task)
 {
-    struct loop *loop = c->loop;
     task->arrived_ns = c->arrived_ns;
     c->body_left = task->call.request.value.len;
     c->receiving = task;
-    if (loop->options.service.admit(loop->options.service.ctx, task, loop_now_ns(loop)) != SERVICE_ANSWERED &&
-        call_own(&task->call))
-        return;
-    if (task->call.reply.kind == REPLY_NONE)
-        reply_error(&task->call.reply, ERR_OUT_OF_MEMORY,
-                    "no memory for a value of this size just now; not stored");
+    if (admit(c, task)) return;
     /* Refused: the value passes by, and of the request only the tag is kept. */
     task->call.request.key.len = task->call.request.value.len = 0;
-    bool owned = call_own(&task->call);
-    assert(owned); /* a tag always fits the call's inline storage */
+    if (!call_own(&task->call)) conn_doom(c, CLOSE_ERROR);
 }
 
 static bool body_is_kept(const struct conn *c)
@@ -165,24 +188,22 @@ static size_t continue_body(struct conn *c, const char *in, size_t len)
 /* Decodes one step of `in`; returns the bytes used, and whether more of `in` can be decoded in *go_on. */
 static size_t step(struct conn *c, const char *in, size_t len, bool *go_on)
 {
-    struct loop *loop = c->loop;
+    struct io *io = c->io;
     if (c->receiving) {
         size_t used = continue_body(c, in, len);
-        *go_on = c->state == CONN_OPEN && !c->receiving;
+        *go_on = !c->receiving;
         return used;
     }
-    struct task *task = loop_call_new(loop);
+    struct task *task = io_task_new(io);
     if (!task) {
-        out_of_memory(c, NULL);
-        *go_on = false;
+        conn_doom(c, CLOSE_ERROR);
         return 0;
     }
     task->conn = c->id;
     size_t used = 0;
-    *go_on = true;
-    switch (c->codec->decode(&c->decoder, &loop->options.limits, in, len, &used, &task->call)) {
+    switch (c->codec->decode(&c->decoder, &io->options.limits, in, len, &used, &task->call)) {
     case DECODE_MORE:
-        loop_call_free(loop, task);
+        io_task_free(io, task);
         *go_on = false;
         break;
     case DECODE_REQUEST:
@@ -204,23 +225,16 @@ static size_t decode_input(struct conn *c, const char *in, size_t len)
 {
     size_t used = 0;
     bool go_on = true;
-    for (int requests = 0; used < len && go_on; requests++) {
+    for (int requests = 0; used < len && go_on && c->state == CONN_OPEN && !c->held; requests++) {
         if (requests == TURN_REQUESTS) {
-            c->pauses |= PAUSE_TURN;
-            loop_list_add(c->loop, LIST_READY, c);
+            take_turns(c);
             break;
         }
         if (conn_choked(c)) {
-            loop_batch_run(c->loop);
-            conn_write(c); /* perhaps the socket takes some of it at once */
-            if (c->state != CONN_OPEN) break;
-            if (conn_choked(c)) {
-                c->pauses |= PAUSE_OUTPUT;
-                break;
-            }
+            pause_for(c, PAUSE_OUTPUT); /* until it is eased, perhaps as soon as it is written */
+            break;
         }
         used += step(c, in + used, len - used, &go_on);
-        if (c->state != CONN_OPEN || c->held) break;
     }
     return used;
 }
@@ -228,52 +242,56 @@ static size_t decode_input(struct conn *c, const char *in, size_t len)
 /* Remembers since when a request is unfinished (whole requests reset it), so that none stays open for ever. */
 static void note_unfinished(struct conn *c)
 {
-    const struct loop_options *o = &c->loop->options;
+    const struct loop_options *o = &c->io->options;
     bool unfinished = c->receiving || (c->in.len > 0 && !c->pauses) || c->decoder.state != 0;
     if (!unfinished) {
         c->request_ms = 0;
     } else if (c->request_ms == 0) {
-        c->request_ms = loop_now_ms(c->loop);
-        if (o->request_timeout_ms) loop_set_deadline(c->loop, c, c->request_ms + o->request_timeout_ms);
+        c->request_ms = io_now_ms(c->io);
+        if (o->request_timeout_ms) io_set_deadline(c->io, c, c->request_ms + o->request_timeout_ms);
     }
 }
 
-/* After decoding from the shared input: what was not used goes in front of the next read. */
-static void keep_leftover(struct conn *c, const char *rest, size_t len)
-{
-    if (c->in.data) buffer_free(&c->in);
-    if (len == 0) return;
-    buffer_append(&c->in, rest, len);
-    if (c->in.failed) out_of_memory(c, NULL);
-}
+/* ---- reading ---- */
 
-/* After a read of up to `room` bytes. */
-static bool read_failed(struct conn *c, ssize_t n, size_t room)
+/* The one place where bytes come in: up to `size`, or 0 when none did. */
+static size_t receive(struct conn *c, char *into, size_t size)
 {
+    ssize_t n = c->transport.ops->receive(&c->transport, into, size);
     if (n > 0) {
-        c->arrived_ns = c->undrained ? c->read_ns : loop_arrival_ns(c->loop);
-        c->undrained = (size_t)n == room;
-        c->read_ns = loop_now_ns(c->loop);
-        c->active_ms = loop_now_ms(c->loop);
-        counter_add(&c->loop->stats->bytes_in, (uint64_t)n);
-        return false;
+        struct io *io = c->io;
+        uint64_t now_ns = io_now_ns(io);
+        c->arrived_ns = c->undrained ? c->read_ns : io_arrival_ns(io);
+        c->undrained = (size_t)n == size;
+        c->read_ns = now_ns;
+        c->active_ms = now_ns / 1000000U;
+        counter_add(&io->stats->bytes_in, (uint64_t)n);
+        return (size_t)n;
     }
-    if (n == 0)
+    if (n == 0 && c->state == CONN_LINGERING)
+        conn_doom(c, CLOSE_PEER);
+    else if (n == 0)
         conn_end_input(c);
     else if (errno != EAGAIN)
-        conn_close(c, CLOSE_ERROR);
-    return true;
+        conn_doom(c, CLOSE_ERROR);
+    return 0;
 }
 
-/* The value's bytes go straight from the socket to the call. */
-static void read_body(struct conn *c)
+/* After a read of n bytes during a shutdown. */
+static void note_drained(struct conn *c, size_t n)
+{
+    c->drain_left -= n < c->drain_left ? n : c->drain_left;
+    if (c->drain_left == 0 && !c->transport.pending) conn_end_input(c);
+}
+
+/* The value's bytes go straight from the socket to the task. */
+static size_t read_body(struct conn *c)
 {
     struct task *task = c->receiving;
     size_t want = c->body_left < TURN_BODY ? c->body_left : TURN_BODY;
-    ssize_t n = c->transport->recv(
-        c->fd, call_value_room(&task->call) + (task->call.request.value.len - c->body_left), want);
-    if (read_failed(c, n, want)) return;
-    c->body_left -= (size_t)n;
+    size_t n = receive(c, call_value_room(&task->call) + (task->call.request.value.len - c->body_left), want);
+    c->body_left -= n;
+    return n;
 }
 
 /* Decodes what is in c->in, and keeps of it what is left. */
@@ -281,8 +299,8 @@ static void decode_kept(struct conn *c)
 {
     size_t used = decode_input(c, c->in.data, c->in.len);
     if (c->borrows) {
-        loop_batch_run(c->loop);
-        if (c->state != CONN_CLOSED) conn_write(c);
+        batch_run(c->io);
+        conn_encode(c);
     }
     if (c->state != CONN_OPEN) return;
     if (used == c->in.len)
@@ -292,92 +310,119 @@ static void decode_kept(struct conn *c)
     note_unfinished(c);
 }
 
-/* A request that is too large for loop->input, or whose size is known, grows in c->in: read there, not copied again
+/* A request that is too large for io->input, or whose size is known, grows in c->in: read there, not copied again
  * with every read, and decoded when it can be whole. */
 static bool is_gathering(const struct conn *c)
 {
-    return c->in.len > 0 && (c->decoder.want > c->in.len || c->in.len + LOOP_READ_SIZE > c->loop->input_size);
+    return c->in.len > 0 && (c->decoder.want > c->in.len || c->in.len + IO_READ_SIZE > c->io->input_size);
 }
 
-static void gather(struct conn *c)
+static size_t gather(struct conn *c)
 {
-    size_t missing = c->decoder.want > c->in.len ? c->decoder.want - c->in.len : LOOP_READ_SIZE;
+    size_t missing = c->decoder.want > c->in.len ? c->decoder.want - c->in.len : IO_READ_SIZE;
     if (missing > TURN_BODY) missing = TURN_BODY;
     char *room = buffer_reserve(&c->in, missing);
     if (!room) {
-        out_of_memory(c, NULL);
-        return;
+        conn_doom(c, CLOSE_ERROR);
+        return 0;
     }
-    ssize_t n = c->transport->recv(c->fd, room, missing);
-    if (read_failed(c, n, missing)) return;
-    c->in.len += (size_t)n;
-    if (c->in.len >= c->decoder.want) decode_kept(c);
+    size_t n = receive(c, room, missing);
+    c->in.len += n;
+    if (n > 0 && c->in.len >= c->decoder.want) decode_kept(c);
+    return n;
 }
 
-/* The end of a connection's read. Its replies go now if the first of them are encoded, as in a long pipeline, and
- * everybody's when they have waited for enough others; else they go when all sockets are read. */
-static void finish_read(struct conn *c)
+/* After decoding from the shared input: what was not used goes in front of the next read. */
+static void keep_leftover(struct conn *c, const char *rest, size_t len)
 {
-    struct loop *loop = c->loop;
-    bool due = loop->unwritten + loop->batch_count >= LOOP_UNWRITTEN || loop->input_used > LOOP_BORROWED;
-    if (due || loop->output.len > 0) loop_batch_run(loop);
-    if (c->state != CONN_CLOSED && !conn_waits(c)) conn_flush(c);
-    if (due) loop_settle(loop);
-    loop_was_read(loop);
+    if (c->in.data) buffer_free(&c->in);
+    if (len == 0) return;
+    buffer_append(&c->in, rest, len);
+    if (c->in.failed) conn_doom(c, CLOSE_ERROR);
 }
 
-void conn_readable(struct conn *c)
+static size_t read_requests(struct conn *c)
 {
-    struct loop *loop = c->loop;
-    if (is_gathering(c) && !c->receiving) {
-        gather(c);
-        finish_read(c);
-        return;
-    }
-    if (c->receiving && c->body_left > 0 && body_is_kept(c)) {
-        read_body(c);
-        return;
-    }
+    struct io *io = c->io;
     /* A longer c->in is gathered, so there is room for it beside a read. */
-    char *input = loop->input + loop->input_used;
+    char *input = io->input + io->input_used;
     size_t kept = c->in.len;
-    assert(loop->input_used <= LOOP_BORROWED && kept < loop->input_size);
+    assert(io->input_used <= IO_BORROWED && kept < io->input_size && !io->writer);
     if (kept) memcpy(input, c->in.data, kept);
-    size_t room = loop->input_size - kept;
-    if (room > LOOP_READ_SIZE) room = LOOP_READ_SIZE;
-    ssize_t n = c->transport->recv(c->fd, input + kept, room);
-    if (read_failed(c, n, room)) return;
-    size_t len = kept + (size_t)n;
+    size_t room = io->input_size - kept;
+    size_t n = receive(c, input + kept, room < IO_READ_SIZE ? room : IO_READ_SIZE);
+    if (n == 0) return 0;
+    size_t len = kept + n;
     size_t used = decode_input(c, input, len);
     if (c->state == CONN_OPEN) {
         keep_leftover(c, input + used, len - used);
         note_unfinished(c);
     }
-    if (c->borrows) loop->input_used += len;
-    finish_read(c);
+    if (c->borrows) io->input_used += len;
+    return n;
+}
+
+/* What comes after the end goes nowhere. */
+static void drop_input(struct conn *c)
+{
+    struct io *io = c->io;
+    int reads = 0;
+    while (reads++ < TURN_DROPS && receive(c, io->input + io->input_used, io->input_size) > 0)
+        ;
+}
+
+/* Replies that are encoded leave before the next connection is read; others when all sockets are read, unless they
+ * have waited for enough others. */
+static bool is_due(const struct io *io)
+{
+    return io->writer || io->unwritten + io->batch_count >= IO_UNWRITTEN || io->input_used > IO_BORROWED;
+}
+
+static void read_some(struct conn *c)
+{
+    size_t n;
+    if (is_gathering(c) && !c->receiving)
+        n = gather(c);
+    else if (c->receiving && c->body_left > 0 && body_is_kept(c))
+        n = read_body(c);
+    else
+        n = read_requests(c);
+    if (c->transport.pending && c->state == CONN_OPEN) take_turns(c);
+    if (c->io->draining) note_drained(c, n);
+}
+
+bool conn_read(struct conn *c)
+{
+    if (c->state == CONN_LINGERING) drop_input(c);
+    if (c->state != CONN_OPEN || c->pauses || c->ended) return false;
+    read_some(c);
+    return is_due(c->io);
 }
 
 void conn_resume(struct conn *c)
 {
     c->pauses &= (uint8_t)~PAUSE_TURN;
-    if (c->state != CONN_OPEN || c->pauses) return;
-    decode_kept(c);
-    if (c->state != CONN_CLOSED) conn_flush(c);
-    conn_update(c);
+    if (c->state != CONN_OPEN) return;
+    io_list_add(c->io, LIST_CHANGED, c); /* it may wait for its socket again */
+    if (c->pauses) return;
+    if (c->in.len > 0) decode_kept(c);
+    if (!c->transport.pending || c->pauses || c->ended) return;
+    if (is_due(c->io))
+        take_turns(c); /* others are to be written first */
+    else
+        read_some(c);
 }
 
-bool conn_retry_held(struct conn *c)
+void conn_retry_held(struct conn *c)
 {
     struct task *task = c->held;
     c->held = NULL;
     c->pauses &= (uint8_t)~PAUSE_HELD;
     submit(c, task);
-    if (c->held) return false;
-    if (c->state == CONN_CLOSED) return true;
+    if (c->held) return;
+    io_list_remove(c->io, LIST_HELD, c);
+    io_list_add(c->io, LIST_CHANGED, c);
     /* The rest waits for its turn: every held connection gets its place before anybody's second request. */
-    if (c->in.len > 0) {
-        c->pauses |= PAUSE_TURN;
-        loop_list_add(c->loop, LIST_READY, c);
-    }
-    return true;
+    if (c->state != CONN_OPEN || c->in.len == 0) return;
+    take_turns(c);
 }

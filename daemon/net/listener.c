@@ -16,6 +16,9 @@
 #define BACKLOG          1024
 #define ACCEPTS_PER_TURN 64
 #define RETRY_MS         100 /* pause after the system ran out of descriptors */
+#define PEER_SILENT_S    300 /* after which a TCP peer counts as gone */
+#define PROBES           3   /* of these, the last ones before that */
+#define PROBE_EVERY_S    20
 
 struct listener {
     uv_poll_t poll;
@@ -23,8 +26,8 @@ struct listener {
     int fd;
     bool paused;
     int handles; /* still to be closed before this can be freed */
-    const struct codec *codec;
-    struct listener_target *target;
+    struct listener_options options;
+    uint32_t turn; /* which of its loops comes next */
     struct listener *next;
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)]; /* Unix: to be removed on close; else empty */
     ino_t inode;
@@ -38,14 +41,14 @@ static void refuse(struct listener *l, int fd)
     struct buffer out = {0};
     call_init(&call);
     reply_error(&call.reply, ERR_TOO_MANY_CONNECTIONS, "limits.connections is reached; try again later");
-    l->codec->encode(&out, &call);
+    l->options.codec->encode(&out, &call);
     if (!out.failed) (void)!send(fd, out.data, out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
     shutdown(fd, SHUT_WR);
     char unread[4096]; /* bytes left unread would reset the connection under the reply */
     (void)!recv(fd, unread, sizeof unread, MSG_DONTWAIT);
     close(fd);
     buffer_free(&out);
-    counter_add(&l->target->refused, 1);
+    counter_add(&l->options.limit->refused, 1);
 }
 
 static void start_polling(struct listener *l);
@@ -67,7 +70,7 @@ static void pause_accepting(struct listener *l)
 static void on_connections(uv_poll_t *poll, int status, int events)
 {
     struct listener *l = poll->data;
-    struct listener_target *target = l->target;
+    struct listener_limit *limit = l->options.limit;
     (void)status, (void)events;
     for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
         int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -78,14 +81,14 @@ static void on_connections(uv_poll_t *poll, int status, int events)
             return;
         }
         l->paused = false;
-        if (atomic_fetch_add(target->open, 1) >= target->limit) {
-            atomic_fetch_sub(target->open, 1);
+        if (atomic_fetch_add(&limit->open, 1) >= limit->most) {
+            atomic_fetch_sub(&limit->open, 1);
             refuse(l, fd);
             continue;
         }
-        struct loop_socket socket = {fd, &transport_plain, l->codec};
-        loop_adopt(target->loops[target->next], &socket);
-        target->next = (target->next + 1) % target->loop_count;
+        struct conn_socket socket = {fd, l->options.transport, l->options.codec};
+        loop_adopt(l->options.loops[l->turn], &socket);
+        l->turn = (l->turn + 1) % l->options.loop_count;
     }
 }
 
@@ -102,8 +105,7 @@ static bool fail(char *error, size_t size, const char *what, const char *where, 
     return false;
 }
 
-static bool add_listener(uv_loop_t *uv, int fd, const struct codec *codec, struct listener_target *target,
-                         struct listener **list)
+static bool add_listener(uv_loop_t *uv, int fd, const struct listener_options *options, struct listener **list)
 {
     struct listener *l = calloc(1, sizeof *l);
     if (!l || uv_poll_init_socket(uv, &l->poll, fd) != 0) {
@@ -114,12 +116,25 @@ static bool add_listener(uv_loop_t *uv, int fd, const struct codec *codec, struc
     l->poll.data = l->retry.data = l;
     l->handles = 2;
     l->fd = fd;
-    l->codec = codec;
-    l->target = target;
+    l->options = *options;
     l->next = *list;
     *list = l;
     start_polling(l);
     return true;
+}
+
+/* Accepted sockets inherit these. A peer that is gone without a word is noticed, whether replies wait for it to
+ * take them or not: after PEER_SILENT_S without any sign of it. */
+static void set_tcp_options(int fd)
+{
+    const int on = 1, idle_s = PEER_SILENT_S - PROBES * PROBE_EVERY_S, every_s = PROBE_EVERY_S, probes = PROBES;
+    const unsigned silent_ms = PEER_SILENT_S * 1000;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every_s, sizeof every_s);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &silent_ms, sizeof silent_ms);
 }
 
 static int bind_tcp(const struct addrinfo *info, int receive_buffer)
@@ -128,7 +143,7 @@ static int bind_tcp(const struct addrinfo *info, int receive_buffer)
     int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return -1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* accepted sockets inherit it */
+    set_tcp_options(fd);
     /* Before listening: accepted sockets inherit it, and the window is agreed on with the first packet. */
     if (receive_buffer) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
     if (info->ai_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
@@ -159,10 +174,10 @@ static void log_tcp(int fd, const char *name)
     log_info("listening", LOG_STR("listener", name), LOG_STR("address", text));
 }
 
-static bool open_tcp(uv_loop_t *uv, const struct listener_request *request, struct listener_target *target,
-                     struct listener **list, char *error, size_t error_size)
+static bool open_tcp(uv_loop_t *uv, const struct listener_options *options, struct listener **list, char *error,
+                     size_t error_size)
 {
-    const struct server_address *address = request->address;
+    const struct server_address *address = options->address;
     char where[300], port[8];
     bool v6 = strchr(address->host, ':') != NULL;
     snprintf(where, sizeof where, v6 ? "[%s]:%u" : "%s:%u", address->host, address->port);
@@ -172,12 +187,12 @@ static bool open_tcp(uv_loop_t *uv, const struct listener_request *request, stru
     if (failed) return fail(error, error_size, "find the address", where, gai_strerror(failed));
     bool ok = true;
     for (struct addrinfo *info = infos; info && ok; info = info->ai_next) {
-        int fd = bind_tcp(info, target->receive_buffer);
-        ok = fd >= 0 && add_listener(uv, fd, request->codec, target, list);
+        int fd = bind_tcp(info, options->receive_buffer);
+        ok = fd >= 0 && add_listener(uv, fd, options, list);
         if (!ok)
             fail(error, error_size, "listen on", where, fd < 0 ? why_not_bound() : "out of memory");
         else
-            log_tcp(fd, request->name);
+            log_tcp(fd, options->name);
     }
     freeaddrinfo(infos);
     return ok;
@@ -202,10 +217,10 @@ static bool remove_stale(const struct sockaddr_un *name, char *error, size_t err
     return true;
 }
 
-static bool open_unix(uv_loop_t *uv, const struct listener_request *request, struct listener_target *target,
-                      struct listener **list, char *error, size_t error_size)
+static bool open_unix(uv_loop_t *uv, const struct listener_options *options, struct listener **list, char *error,
+                      size_t error_size)
 {
-    const char *path = request->address->path;
+    const char *path = options->address->path;
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof name.sun_path)
         return fail(error, error_size, "listen on", path, "the path of a Unix socket has at most 107 bytes");
@@ -216,28 +231,28 @@ static bool open_unix(uv_loop_t *uv, const struct listener_request *request, str
     bool bound = fd >= 0 && bind(fd, (struct sockaddr *)&name, sizeof name) == 0;
     umask(old);
     struct stat st;
-    if (!bound || chmod(path, request->address->mode) != 0 || stat(path, &st) != 0 || listen(fd, BACKLOG) != 0) {
+    if (!bound || chmod(path, options->address->mode) != 0 || stat(path, &st) != 0 || listen(fd, BACKLOG) != 0) {
         fail(error, error_size, "listen on", path, strerror(errno));
         if (bound) unlink(path);
         if (fd >= 0) close(fd);
         return false;
     }
-    if (!add_listener(uv, fd, request->codec, target, list)) {
+    if (!add_listener(uv, fd, options, list)) {
         unlink(path);
         close(fd);
         return fail(error, error_size, "listen on", path, "out of memory");
     }
     strcpy((*list)->path, path);
     (*list)->inode = st.st_ino;
-    log_info("listening", LOG_STR("listener", request->name), LOG_STR("address", path));
+    log_info("listening", LOG_STR("listener", options->name), LOG_STR("address", path));
     return true;
 }
 
-bool listener_open(uv_loop_t *uv, const struct listener_request *request, struct listener_target *target,
-                   struct listener **list, char *error, size_t error_size)
+bool listener_open(uv_loop_t *uv, const struct listener_options *options, struct listener **list, char *error,
+                   size_t error_size)
 {
-    return request->address->is_unix ? open_unix(uv, request, target, list, error, error_size)
-                                     : open_tcp(uv, request, target, list, error, error_size);
+    return options->address->is_unix ? open_unix(uv, options, list, error, error_size)
+                                     : open_tcp(uv, options, list, error, error_size);
 }
 
 /* ---- closing ---- */

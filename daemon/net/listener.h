@@ -7,34 +7,37 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "daemon/net/conn.h"
 #include "daemon/net/loop.h"
 #include "daemon/net/server.h"
 
 struct listener;
 
-/* Whom a listener accepts for. Borrowed. */
-struct listener_target {
-    struct loop **loops;
-    uint32_t loop_count;
-    uint32_t next;  /* whose turn it is */
-    uint32_t limit; /* connections */
-    _Atomic uint32_t *open;
-    int receive_buffer; /* bytes; 0: as the system has it */
-    counter refused;    /* connections over the limit */
+/* How many connections may be open: on all listeners that share it. */
+struct listener_limit {
+    uint32_t most;
+    _Atomic uint32_t open; /* listeners add, loops subtract */
+    counter refused;       /* connections over the limit */
 };
 
-struct listener_request {
-    const char *name; /* of the listener, for the log: "text" */
+/* All of it borrowed, until listener_close_all. */
+struct listener_options {
+    const char *name; /* for the log: "text" */
     const struct server_address *address;
     const struct codec *codec;
+    const struct transport_ops *transport;
+    struct loop **loops; /* that get its connections, in turn */
+    uint32_t loop_count;
+    struct listener_limit *limit;
+    int receive_buffer; /* bytes; 0: as the system has it */
 };
 
 /*
  * Opens every socket the address stands for (a name may mean several) and appends the listeners to *list. False
  * with a text in `error`: some may have been opened nevertheless.
  */
-bool listener_open(uv_loop_t *uv, const struct listener_request *request, struct listener_target *target,
-                   struct listener **list, char *error, size_t error_size);
+bool listener_open(uv_loop_t *uv, const struct listener_options *options, struct listener **list, char *error,
+                   size_t error_size);
 
 /* Closes them all (Unix socket files are removed) and empties the list; memory goes when `uv` has run once more. */
 void listener_close_all(struct listener **list);

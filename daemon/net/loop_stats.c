@@ -48,6 +48,7 @@ void loop_stats_reply(struct loop_stats *s, const struct task *task, uint64_t no
     if (!op_needs_table(op)) return;
     bool refused = task->call.reply.kind == REPLY_OVERLOADED || task->call.reply.kind == REPLY_LATE;
     int which = refused ? LATENCY_REFUSED : (int)op;
+    s->answered |= 1U << which;
     if (now_ns) {
         histogram_run_add(&s->alike[which], &s->latency[which], now_ns - task->arrived_ns);
     } else {
@@ -58,7 +59,8 @@ void loop_stats_reply(struct loop_stats *s, const struct task *task, uint64_t no
 
 void loop_stats_batch(struct loop_stats *s, uint64_t now_ns)
 {
-    for (int i = 0; i < LATENCY_COUNT; i++) {
+    for (; s->answered; s->answered &= s->answered - 1) {
+        int i = __builtin_ctz(s->answered);
         histogram_run_end(&s->alike[i], &s->latency[i]);
         if (s->batch[i]) histogram_record_n(&s->latency[i], now_ns - s->batch_arrived_ns, s->batch[i]);
         s->batch[i] = 0;

@@ -32,6 +32,7 @@ enum close_reason {
 /* Latencies are kept by operation, of executed requests; and of refused ones, OVERLOADED or LATE, together: both in
  * one histogram would tell of neither. */
 enum { LATENCY_REFUSED = OP_TABLE_LAST + 1, LATENCY_COUNT };
+_Static_assert(LATENCY_COUNT <= 32, "a bit per latency");
 
 struct loop_stats {
     counter operations[OP_COUNT][OUTCOME_COUNT];
@@ -45,6 +46,7 @@ struct loop_stats {
     struct histogram latency[LATENCY_COUNT];   /* operations on the table: from arrival to reply, in ns */
     struct histogram_run alike[LATENCY_COUNT]; /* latencies not recorded yet; I/O thread only */
     uint32_t batch[LATENCY_COUNT];             /* answered since the last loop_stats_batch; I/O thread only */
+    uint32_t answered;                         /* bit per latency in either of them; I/O thread only */
     uint64_t batch_arrived_ns;                 /* when that batch was read; 0: nothing is in it */
 };
 

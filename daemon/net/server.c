@@ -24,19 +24,23 @@ struct server {
     uv_poll_t bell_poll;
     struct bell bell; /* rung by loops that have drained */
     _Atomic uint32_t drained;
-    _Atomic uint32_t open;
     _Atomic uint64_t largest_value;
     _Atomic uint64_t last_connection;
     struct loop **loops;
     uint32_t loop_count;
     struct listener *listeners;
-    struct listener_target target;
+    struct listener_limit limit;
     bool stopping;
 };
 
 void server_complete(void *server, uint32_t lane, struct mail_batch *batch)
 {
     loop_complete(((struct server *)server)->loops[lane], batch);
+}
+
+void server_push(void *server, uint32_t lane, struct task *task)
+{
+    loop_push(((struct server *)server)->loops[lane], task);
 }
 
 void server_room(void *server, uint32_t lane)
@@ -55,7 +59,7 @@ static void on_grace_over(uv_timer_t *timer)
 {
     struct server *s = timer->data;
     log_warn("shutdown.grace is over: closing connections that have not taken their replies",
-             LOG_U64("open", atomic_load(&s->open)));
+             LOG_U64("open", atomic_load(&s->limit.open)));
     for (uint32_t i = 0; i < s->loop_count; i++)
         loop_abort(s->loops[i]);
 }
@@ -78,7 +82,7 @@ static void on_signal(void *ctx, int number)
     }
     if (s->stopping) _exit(1);
     log_info("shutting down", LOG_STR("signal", number == SIGTERM ? "SIGTERM" : "SIGINT"),
-             LOG_U64("connections", atomic_load(&s->open)));
+             LOG_U64("connections", atomic_load(&s->limit.open)));
     drain(s);
 }
 
@@ -133,13 +137,14 @@ struct server *server_create(const struct server_options *options, const char **
     if (!s) return NULL;
     memset(s, 0, sizeof *s);
     s->options = *options;
+    s->limit.most = options->loop.connections;
     s->loops = calloc(options->threads, sizeof(struct loop *));
     if (!s->loops || !init_control(s)) return NULL; /* the daemon does not start: the process goes with it */
     signal(SIGPIPE, SIG_IGN);
     for (uint32_t i = 0; i < options->threads; i++) {
         struct loop_options loop_options = options->loop;
         loop_options.lane = i;
-        loop_options.open = &s->open;
+        loop_options.open = &s->limit.open;
         loop_options.largest_value = &s->largest_value;
         loop_options.last_connection = &s->last_connection;
         loop_options.drained = on_loop_drained;
@@ -151,21 +156,23 @@ struct server *server_create(const struct server_options *options, const char **
         }
         s->loop_count++;
     }
-    s->target = (struct listener_target){
-        .loops = s->loops,
-        .loop_count = s->loop_count,
-        .limit = options->loop.connections,
-        .open = &s->open,
-        .receive_buffer = options->receive_buffer,
-    };
     return s;
 }
 
 bool server_listen(struct server *s, const char *name, const struct server_address *address,
-                   const struct codec *codec, char *error, size_t error_size)
+                   const struct codec *codec, const struct transport_ops *transport, char *error, size_t error_size)
 {
-    struct listener_request request = {name, address, codec};
-    return listener_open(&s->uv, &request, &s->target, &s->listeners, error, error_size);
+    struct listener_options options = {
+        .name = name,
+        .address = address,
+        .codec = codec,
+        .transport = transport,
+        .loops = s->loops,
+        .loop_count = s->loop_count,
+        .limit = &s->limit,
+        .receive_buffer = s->options.receive_buffer,
+    };
+    return listener_open(&s->uv, &options, &s->listeners, error, error_size);
 }
 
 static void close_handle(uv_handle_t *handle, void *arg)
@@ -202,7 +209,7 @@ void server_free(struct server *s)
 
 bool server_register_metrics(struct server *s, struct metrics *m)
 {
-    bool ok = metrics_counter(m, "connections.refused", &s->target.refused);
+    bool ok = metrics_counter(m, "connections.refused", &s->limit.refused);
     for (uint32_t i = 0; i < s->loop_count; i++)
         ok = ok && loop_register_metrics(s->loops[i], m);
     return ok;
@@ -211,9 +218,9 @@ bool server_register_metrics(struct server *s, struct metrics *m)
 void server_add_facts(const struct server *s, struct facts *f)
 {
     f->threads = s->loop_count;
-    f->connections = atomic_load(&s->open);
+    f->connections = atomic_load(&s->limit.open);
     f->connections_max = s->options.loop.connections;
-    f->connections_refused = counter_get(&s->target.refused);
+    f->connections_refused = counter_get(&s->limit.refused);
     f->idle_timeout_s = s->options.loop.idle_timeout_ms / 1000;
     f->value_max = s->options.loop.limits.value;
     for (uint32_t i = 0; i < s->loop_count; i++)

@@ -8,7 +8,10 @@
 #ifndef NET_SERVER_H
 #define NET_SERVER_H
 
-#include "daemon/net/loop.h"
+#include "daemon/base/metrics.h"
+#include "daemon/net/options.h"
+#include "daemon/net/transport.h"
+#include "proto/facts.h"
 
 struct server;
 
@@ -33,9 +36,11 @@ struct server_options {
 /* NULL on failure, with a text for people in *error (static). */
 struct server *server_create(const struct server_options *options, const char **error);
 
-/* Opens a listener; nothing is accepted before server_run. False: `error` says why. Logs where it listens. */
+/* Opens a listener; nothing is accepted before server_run. False: `error` says why. Logs where it listens. All but
+ * the address must outlive the server. */
 bool server_listen(struct server *s, const char *name, const struct server_address *address,
-                   const struct codec *codec, char *error, size_t error_size);
+                   const struct codec *codec, const struct transport_ops *transport, char *error,
+                   size_t error_size);
 
 /*
  * Accepts until SIGTERM or SIGINT, then drains: listeners close, what was received is answered, connections are
@@ -53,6 +58,7 @@ void server_free(struct server *s);
 /* Any thread: a batch of completed calls for this lane; calls that it holds may find room; there is something for
  * it to `serve`. */
 void server_complete(void *server, uint32_t lane, struct mail_batch *batch);
+void server_push(void *server, uint32_t lane, struct task *task); /* loop_push */
 void server_room(void *server, uint32_t lane);
 void server_wake(void *server, uint32_t lane);
 

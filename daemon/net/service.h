@@ -30,13 +30,14 @@ struct service_batch {
 struct service {
     void *ctx;
     /* May this call enter? Asked when only its header is here, before its value is copied. SERVICE_ANSWERED:
-     * refused; SERVICE_ADMITTED otherwise. */
+     * refused; SERVICE_ADMITTED otherwise: then submit gets it with task->judged, once its value is whole. */
     enum service_verdict (*admit)(void *ctx, struct task *task, uint64_t now_ns);
     /* Executes or queues it; an operation that needs no table is answered at once. */
     enum service_verdict (*submit)(void *ctx, struct task *task, uint64_t now_ns);
-    /* Executes calls of which submit said SERVICE_HERE, in this order: then their replies are in them. Until then
-     * their bytes must stay where they are. All of them, before the next flush. */
-    void (*run)(void *ctx, struct task **tasks, size_t count, uint64_t now_ns);
+    /* Executes tasks of which submit said SERVICE_HERE, in this order: then their replies are in them. Until then
+     * their bytes must stay where they are. All of them, before the next flush. Returns how many are done, at the
+     * front of the array: the others are parked, own their bytes, and come back through loop_complete. */
+    size_t (*run)(void *ctx, struct task **tasks, size_t count, uint64_t now_ns);
     /* A queued call has come back through loop_complete. It is only looked at. */
     void (*returned)(void *ctx, struct task *task, uint64_t now_ns);
     /* Executes a batch of what other lanes have for this one's thread; they are told. True: there was some. Asked

@@ -2,19 +2,26 @@
 
 #include <errno.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "daemon/base/fault.h"
 
-static ssize_t plain_recv(int fd, void *into, size_t size)
+static bool plain_init(struct transport *t, int fd)
+{
+    *t = (struct transport){.ops = &transport_plain, .fd = fd};
+    return true;
+}
+
+static ssize_t plain_receive(struct transport *t, void *into, size_t size)
 {
     ssize_t n;
     do
-        n = recv(fd, into, size, 0);
+        n = recv(t->fd, into, size, 0);
     while (n < 0 && errno == EINTR);
     return n;
 }
 
-static ssize_t plain_send(int fd, const void *bytes, size_t len)
+static ssize_t plain_send(struct transport *t, const void *bytes, size_t len)
 {
     if (fault_hit(FAULT_SEND)) {
         errno = ECONNRESET;
@@ -22,14 +29,21 @@ static ssize_t plain_send(int fd, const void *bytes, size_t len)
     }
     ssize_t n;
     do
-        n = send(fd, bytes, len, MSG_NOSIGNAL);
+        n = send(t->fd, bytes, len, MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);
     return n;
 }
 
-static void plain_finish(int fd)
+static void plain_finish(struct transport *t)
 {
-    shutdown(fd, SHUT_WR);
+    shutdown(t->fd, SHUT_WR);
 }
 
-const struct transport transport_plain = {"plain", plain_recv, plain_send, plain_finish};
+static void plain_free(struct transport *t)
+{
+    close(t->fd);
+}
+
+const struct transport_ops transport_plain = {
+    "plain", plain_init, plain_receive, plain_send, plain_finish, plain_free,
+};

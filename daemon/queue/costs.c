@@ -43,7 +43,7 @@ static void note_one(struct costs *c, const struct call *call, struct outcome *o
     for (const struct call *part = call->parts; part; part = part->part_next)
         note_one(c, part, o);
     enum op op = call->request.op;
-    if (op > OP_TABLE_LAST || op == OP_BATCH || (o->seen >> op & 1)) return;
+    if (!op_is_single(op) || (o->seen >> op & 1)) return;
     o->seen |= 1U << op;
     uint64_t expected = costs_of(c, call);
     uint64_t share = (uint64_t)((double)o->elapsed_ns * (double)expected / (double)o->expected_ns);

@@ -38,7 +38,7 @@ static inline uint64_t costs_of(const struct costs *c, const struct call *call)
 {
     enum op op = call->request.op;
     if (op == OP_BATCH) return costs_of_parts(c, call);
-    if (op > OP_TABLE_LAST) return 0;
+    if (!op_needs_table(op)) return 0;
     uint64_t ns = counter_get(&c->operation_ns[op]);
     return ns ? ns : costs_mean(c);
 }

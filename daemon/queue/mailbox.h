@@ -11,6 +11,8 @@
 /* A link of the list, at the front of what is handed over. */
 struct mail {
     struct mail *next;
+    /* What the consumer does with it, which it may free; `to` is the consumer. NULL: it is a completed task. */
+    void (*deliver)(struct mail *mail, void *to);
 };
 
 struct mailbox { /* all zero: empty; where it must be written out, {NULL} ({0} is no pointer to clang 14) */

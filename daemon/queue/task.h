@@ -38,10 +38,11 @@ struct task {
     uint64_t conn;          /* connection id; meaningful on the I/O thread `lane` */
     uint32_t lane;          /* index of the I/O thread that made it */
     bool answered;          /* the reply is final; I/O thread only */
+    bool judged;            /* it was admitted at its header, before its value was here */
     bool followed;          /* bytes of its connection's next request have arrived; I/O thread only */
     size_t charge;          /* bytes booked on the connection for this task; I/O thread only */
     uint64_t arrived_ns;    /* monotonic: when its bytes arrived, as far as can be told */
-    uint64_t taken_ns;      /* when its execution began; 0: it was not executed */
+    uint64_t taken_ns;      /* when its execution began; 0: it was not executed, or is parked */
     uint64_t done_ns;       /* when that ended, or its batch's did */
     struct task_wait wait;  /* the I/O thread's */
     struct call call;       /* last: its inline storage is large and seldom read whole */
@@ -51,13 +52,6 @@ struct task {
 static inline struct task *task_of_mail(struct mail *mail)
 {
     return (struct task *)mail; /* its first member */
-}
-
-/* When the execution of a task that is executed where it was submitted begins: whoever knows better than the time
- * of its arrival says so. */
-static inline uint64_t task_start_ns(const struct task *task)
-{
-    return task->taken_ns > task->arrived_ns ? task->taken_ns : task->arrived_ns;
 }
 
 /* Makes `task` empty. Use once on raw memory. */

@@ -3,14 +3,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-void databases_init(struct databases *d, const struct siphash_key *key, struct budget *budget)
+void databases_init(struct databases *d, const struct siphash_key *key, struct budget *budget,
+                    const struct observer *observer, void *observer_ctx)
 {
     memset(d, 0, sizeof *d);
     d->hash_key = *key;
     d->budget = budget;
+    d->observer = observer;
+    d->observer_ctx = observer_ctx;
     d->flush_next_ms = UINT64_MAX;
     longest_init(&d->slice, &clock_system);
-    for (unsigned i = 0; i < DATABASES_COUNT; i++)
+    for (unsigned i = 0; i < DATABASES; i++)
         d->flush_due_ms[i] = UINT64_MAX;
 }
 
@@ -29,7 +32,7 @@ void databases_destroy(struct databases *d)
 {
     while (!dismantle(d, SIZE_MAX))
         ;
-    for (unsigned i = 0; i < DATABASES_COUNT; i++)
+    for (unsigned i = 0; i < DATABASES; i++)
         table_destroy(d->tables[i]);
 }
 
@@ -39,7 +42,10 @@ struct table *databases_make(struct databases *d, unsigned number, uint64_t now_
                                     .budget = d->budget,
                                     .now_ms = now_ms,
                                     .version = d->versions[number],
-                                    .counters = &d->counters[number]};
+                                    .counters = &d->counters[number],
+                                    .observer = d->observer,
+                                    .observer_ctx = d->observer_ctx,
+                                    .database = number};
     if (d->tables[number] == NULL) d->tables[number] = table_create(&options);
     return d->tables[number];
 }
@@ -49,7 +55,7 @@ struct table *databases_make(struct databases *d, unsigned number, uint64_t now_
 static void find_next_flush(struct databases *d)
 {
     d->flush_next_ms = UINT64_MAX;
-    for (unsigned i = 0; i < DATABASES_COUNT; i++)
+    for (unsigned i = 0; i < DATABASES; i++)
         if (d->flush_due_ms[i] < d->flush_next_ms) d->flush_next_ms = d->flush_due_ms[i];
 }
 
@@ -57,6 +63,7 @@ static void flush_now(struct databases *d, unsigned number)
 {
     struct table *t = d->tables[number];
     if (t == NULL) return;
+    if (d->observer != NULL) d->observer->flushed(d->observer_ctx, number);
     struct leaving *last = malloc(sizeof *last);
     d->versions[number] = table_version(t);
     d->tables[number] = NULL;
@@ -81,7 +88,7 @@ void databases_flush(struct databases *d, unsigned number, uint64_t at_ms, uint6
 
 void databases_flush_due(struct databases *d, uint64_t now_ms)
 {
-    for (unsigned i = 0; i < DATABASES_COUNT; i++) {
+    for (unsigned i = 0; i < DATABASES; i++) {
         if (d->flush_due_ms[i] > now_ms) continue;
         d->flush_due_ms[i] = UINT64_MAX;
         flush_now(d, i);
@@ -95,7 +102,7 @@ bool databases_sweep(struct databases *d, uint64_t now_ms, size_t budget)
 {
     databases_catch_up(d, now_ms);
     bool done = dismantle(d, budget);
-    for (unsigned i = 0; i < DATABASES_COUNT; i++)
+    for (unsigned i = 0; i < DATABASES; i++)
         if (d->tables[i] != NULL && !table_sweep(d->tables[i], now_ms, budget)) done = false;
     return done;
 }
@@ -103,7 +110,7 @@ bool databases_sweep(struct databases *d, uint64_t now_ms, size_t budget)
 uint64_t databases_next_due(const struct databases *d)
 {
     uint64_t earliest = d->flush_next_ms;
-    for (unsigned i = 0; i < DATABASES_COUNT; i++) {
+    for (unsigned i = 0; i < DATABASES; i++) {
         if (d->tables[i] == NULL) continue;
         uint64_t due = table_next_due(d->tables[i]);
         if (due < earliest) earliest = due;

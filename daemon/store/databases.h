@@ -11,8 +11,7 @@
 
 #include "daemon/base/longest.h"
 #include "daemon/store/table.h"
-
-#define DATABASES_COUNT 16
+#include "proto/request.h"
 
 /* A flushed table on its way out. */
 struct leaving {
@@ -21,19 +20,22 @@ struct leaving {
 };
 
 struct databases {
-    struct table *tables[DATABASES_COUNT];
-    struct leaving *leaving;                /* the last one flushed first */
-    uint64_t versions[DATABASES_COUNT];     /* of the table that left last */
-    uint64_t flush_due_ms[DATABASES_COUNT]; /* UINT64_MAX: no flush is due */
-    uint64_t flush_next_ms;                 /* the earliest of them */
+    struct table *tables[DATABASES];
+    struct leaving *leaving;          /* the last one flushed first */
+    uint64_t versions[DATABASES];     /* of the table that left last */
+    uint64_t flush_due_ms[DATABASES]; /* UINT64_MAX: no flush is due */
+    uint64_t flush_next_ms;           /* the earliest of them */
     struct siphash_key hash_key;
     struct budget *budget;
-    struct table_counters counters[DATABASES_COUNT]; /* any thread may read them */
+    const struct observer *observer;
+    void *observer_ctx;
+    struct table_counters counters[DATABASES]; /* any thread may read them */
     struct longest slice; /* a turn of databases_sweep, noted by its caller; any thread may read it */
 };
 
-/* `budget` is borrowed. */
-void databases_init(struct databases *d, const struct siphash_key *key, struct budget *budget);
+/* `budget` and `observer` (NULL: nobody is told of changes) are borrowed. */
+void databases_init(struct databases *d, const struct siphash_key *key, struct budget *budget,
+                    const struct observer *observer, void *observer_ctx);
 void databases_destroy(struct databases *d);
 
 static inline uint64_t databases_hash(const struct databases *d, const void *key, size_t len)

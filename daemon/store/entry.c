@@ -54,7 +54,7 @@ static void put_flags(struct entry *e, char *at, const struct table_item *item)
     e->has_flags = item->flags != 0;
     if (e->has_flags) put_bytes(at, &item->flags, FLAGS_BYTES);
     e->stale = item->stale;
-    e->leased = 0;
+    e->leased = item->leased;
 }
 
 static struct entry *clear(struct entry *e)
@@ -191,11 +191,6 @@ bool entry_stale(const struct entry *e)
 bool entry_leased(const struct entry *e)
 {
     return e->leased;
-}
-
-void entry_set_leased(struct entry *e)
-{
-    e->leased = 1;
 }
 
 uint64_t entry_version(const struct entry *e)

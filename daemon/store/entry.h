@@ -23,12 +23,11 @@ uint64_t entry_version(const struct entry *e);
 /* The table's thread only: milliseconds, TABLE_NEVER for none. */
 uint64_t entry_deadline(const struct entry *e);
 
-/* The table's thread only. Flags: the client's own. Stale: it was marked so when it was stored. Leased: since it
- * was stored, somebody was given the right to renew it. */
+/* The table's thread only. Flags: the client's own. Stale: it was marked so when it was stored. Leased: since then,
+ * or with that, somebody was given the right to renew it. */
 uint32_t entry_flags(const struct entry *e);
 bool entry_stale(const struct entry *e);
 bool entry_leased(const struct entry *e);
-void entry_set_leased(struct entry *e);
 
 /* Whoever may call table_find just now. Small sessions count few references: false when there are that many
  * already, and then a copy of the value will do. */

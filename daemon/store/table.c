@@ -21,6 +21,9 @@ struct table *table_create(const struct table_options *options)
     if (t == NULL) return NULL;
     t->budget = options->budget;
     t->version = options->version;
+    t->observer = options->observer;
+    t->observer_ctx = options->observer_ctx;
+    t->database = options->database;
     t->counters = options->counters != NULL ? options->counters : &t->own_counters;
     t->slab = slab_create(options->budget, &t->counters->slab_bytes);
     if (t->slab == NULL) {
@@ -67,11 +70,11 @@ struct entry *table_find(const struct table *t, uint64_t hash, const void *key, 
 
 /* ---- single sessions ---- */
 
-void table_remove(struct table *t, struct entry *e)
+void table_remove(struct table *t, struct entry *e, enum removal why)
 {
     uint64_t hash = table_hash_of(t, e);
     wheel_unlink(&t->wheel, e);
-    table_drop(t, hash, buckets_handle(&t->buckets, hash, e));
+    table_drop(t, hash, buckets_handle(&t->buckets, hash, e), why);
 }
 
 uint64_t table_version(const struct table *t)
@@ -81,8 +84,15 @@ uint64_t table_version(const struct table *t)
 
 void table_set_deadline(struct table *t, struct entry *e, uint64_t deadline_ms)
 {
-    if (wheel_stay(&t->wheel, e, deadline_ms)) return; /* the usual touch of a busy session */
-    wheel_move(&t->wheel, buckets_handle(&t->buckets, table_hash_of(t, e), e), deadline_ms);
+    if (!wheel_stay(&t->wheel, e, deadline_ms)) /* the usual touch of a busy session */
+        wheel_move(&t->wheel, buckets_handle(&t->buckets, table_hash_of(t, e), e), deadline_ms);
+    if (table_is_observed(t)) t->observer->touched(t->observer_ctx, t->database, e);
+}
+
+void table_set_leased(struct table *t, struct entry *e)
+{
+    e->leased = 1;
+    if (table_is_observed(t)) t->observer->touched(t->observer_ctx, t->database, e);
 }
 
 /* ---- all of them ---- */

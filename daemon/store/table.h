@@ -19,6 +19,7 @@
 #include "daemon/base/siphash.h"
 #include "daemon/store/budget.h"
 #include "daemon/store/entry.h"
+#include "daemon/store/observer.h"
 
 #define TABLE_NEVER UINT64_MAX /* the deadline of a session that never expires */
 
@@ -43,6 +44,9 @@ struct table_options {
     uint64_t version;                /* versions start behind this one */
     struct table_counters *counters; /* borrowed, outlives the table; NULL: the table's own. Tables may share them
                                       * that belong to the same thread */
+    const struct observer *observer; /* is told of every change; borrowed, outlives the table. NULL: nobody is */
+    void *observer_ctx;
+    unsigned database; /* what the observer knows the table by */
 };
 
 struct table *table_create(const struct table_options *options); /* NULL when memory is out */
@@ -66,15 +70,6 @@ struct entry *table_find(const struct table *t, uint64_t hash, const void *key, 
 
 enum table_status { TABLE_OK, TABLE_NO_MEMORY };
 
-/*
- * Creates or replaces the session: a new immutable entry with the next version of this table (versions start at
- * 1 and only grow, across deletes too). TABLE_NO_MEMORY, table unchanged, when the allocator or the budget says
- * no; a replacement no larger than what it replaces never meets the budget. When the budget is short, expired
- * sessions are swept (a bounded slice) before the answer is no. `*stored` is valid as with table_find.
- */
-enum table_status table_put(struct table *t, uint64_t hash, const void *key, size_t key_len, const void *value,
-                            size_t value_len, uint64_t deadline_ms, uint64_t now_ms, struct entry **stored);
-
 /* What is to be stored. */
 struct table_item {
     const void *key;
@@ -86,10 +81,17 @@ struct table_item {
     uint64_t deadline_ms;
     uint64_t version; /* 0: the next one of the table; else this, whatever is there now */
     uint32_t flags;
-    bool stale;
+    bool stale, leased; /* its marks, see entry.h */
 };
 
-/* As table_put, of which this is the whole. `value` and `more` may lie in the entry that is replaced. */
+/*
+ * Creates or replaces the session: an entry with the next version of this table (versions start at 1 and only grow,
+ * across deletes too). `value` and `more` may lie in the live entry that is there, even if that has expired for
+ * the sweep by now: its bytes stay until the new entry has them. TABLE_NO_MEMORY, table unchanged, when the
+ * allocator or the budget says no; a replacement no larger than what it replaces never meets the budget. When the
+ * budget is short, expired sessions are swept (a bounded slice) before the answer is no. `*stored` is valid as with
+ * table_find.
+ */
 enum table_status table_store(struct table *t, uint64_t hash, const struct table_item *item, uint64_t now_ms,
                               struct entry **stored);
 
@@ -120,8 +122,11 @@ bool table_dismantle(struct table *t, size_t budget);
 /* Sets the deadline of a live entry of this table; value and version stay. */
 void table_set_deadline(struct table *t, struct entry *e, uint64_t deadline_ms);
 
+/* Marks a live entry of this table as leased; value, version and deadline stay. */
+void table_set_leased(struct table *t, struct entry *e);
+
 /* Unlinks a live entry of this table and drops the table's reference. */
-void table_remove(struct table *t, struct entry *e);
+void table_remove(struct table *t, struct entry *e, enum removal why);
 
 /* Sessions not expired at now_ms, exact. Costs O(wheel slots) while sweeping keeps up; behind a wheel that lags
  * it also walks the sessions of the few slots that now_ms falls into. */

@@ -14,15 +14,17 @@ struct table {
     struct table_counters *counters;
     struct table_counters own_counters; /* when nobody lent any */
     size_t entry_bytes;
-    size_t dismantled; /* buckets emptied by table_dismantle */
+    size_t dismantled;               /* buckets emptied by table_dismantle */
+    const struct observer *observer; /* NULL: nobody is told */
+    void *observer_ctx;
+    unsigned database;
     struct wheel wheel;
 };
 
 /* table_sweep.c */
 
-/* Forgets an entry that the wheel has let go of: its deadline has passed, or it was removed. */
-void table_drop(struct table *t, uint64_t hash, uint32_t handle);
-void table_drop_expired(struct table *t, uint64_t hash, uint32_t handle);
+/* Forgets an entry that the wheel has let go of. */
+void table_drop(struct table *t, uint64_t hash, uint32_t handle, enum removal why);
 /* Drops the table's reference to an entry that nothing of it leads to any more. */
 void table_let_go(struct table *t, uint32_t handle);
 /* When the budget is short: a bounded part of what may help. */
@@ -31,6 +33,11 @@ void table_make_room(struct table *t, uint64_t now_ms);
 static inline uint64_t table_hash_of(const struct table *t, const struct entry *e)
 {
     return table_hash(t, key_of(e), key_len_of(e));
+}
+
+static inline bool table_is_observed(const struct table *t)
+{
+    return __builtin_expect(t->observer != NULL, 0);
 }
 
 static inline void counter_sub(counter *c, uint64_t n)

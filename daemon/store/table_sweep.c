@@ -17,17 +17,13 @@ void table_let_go(struct table *t, uint32_t handle)
     entry_drop(t->slab, handle);
 }
 
-void table_drop(struct table *t, uint64_t hash, uint32_t handle)
+void table_drop(struct table *t, uint64_t hash, uint32_t handle, enum removal why)
 {
+    if (table_is_observed(t)) t->observer->removed(t->observer_ctx, t->database, entry_at(t->slab, handle), why);
     buckets_remove(&t->buckets, hash, handle);
     counter_sub(&t->counters->sessions, 1);
+    if (why == REMOVED_EXPIRED) counter_add(&t->counters->expired, 1);
     table_let_go(t, handle);
-}
-
-void table_drop_expired(struct table *t, uint64_t hash, uint32_t handle)
-{
-    table_drop(t, hash, handle);
-    counter_add(&t->counters->expired, 1);
 }
 
 /* ---- sweeping ---- */
@@ -62,7 +58,7 @@ static enum wheel_step expire(struct table *t, uint64_t now_ms, size_t *budget)
     uint32_t handle;
     enum wheel_step step;
     while ((step = wheel_advance(&t->wheel, now_ms, budget, &handle)) == WHEEL_EXPIRED)
-        table_drop_expired(t, table_hash_of(t, entry_at(t->slab, handle)), handle);
+        table_drop(t, table_hash_of(t, entry_at(t->slab, handle)), handle, REMOVED_EXPIRED);
     return step;
 }
 

@@ -2,9 +2,9 @@
 #include "proto/memcached/impl.h"
 #include "proto/number.h"
 
-#define BAD_FORMAT "CLIENT_ERROR bad command line format"
+#define TOO_LARGE "SERVER_ERROR object too large for cache"
 
-static struct mc_line ask(struct call *call, enum op op, uint32_t form)
+struct mc_line mc_ask(struct call *call, enum op op, uint32_t form)
 {
     call->request.op = op;
     call->form |= form;
@@ -47,11 +47,11 @@ bool mc_signed(struct slice text, int64_t min, int64_t max, int64_t *n)
     return true;
 }
 
-struct lifetime mc_lifetime(int64_t seconds)
+struct lifetime mc_lifetime(int64_t exptime)
 {
+    int32_t seconds = (int32_t)(uint32_t)exptime;
     if (seconds == 0) return (struct lifetime){TTL_NEVER, 0};
     if (seconds < 0) return (struct lifetime){TTL_RELATIVE, 0};
-    if (seconds > INT64_MAX / 1000) seconds = INT64_MAX / 1000;
     return (struct lifetime){seconds > MC_RELATIVE_S ? TTL_ABSOLUTE : TTL_RELATIVE, (uint64_t)seconds * 1000};
 }
 
@@ -63,11 +63,6 @@ static bool take_lifetime(struct slice text, struct request *r)
     r->ttl_kind = lifetime.kind;
     r->ttl_ms = lifetime.ms;
     return true;
-}
-
-static bool is(struct slice token, const char *word)
-{
-    return slice_equal(token, slice_text(word));
 }
 
 /* ---- get, gets, gat, gats ---- */
@@ -95,20 +90,20 @@ static struct mc_line get(const struct codec_limits *limits, struct slice rest, 
     }
     struct lifetime lifetime = mc_lifetime(seconds);
     if (!mc_token(&rest, &key)) return mc_answer(call, touches ? "END" : "ERROR");
-    if (!mc_key_ok(limits, key)) return mc_answer(call, BAD_FORMAT);
+    if (!mc_key_ok(limits, key)) return mc_answer(call, MC_BAD_FORMAT);
     struct slice others = rest;
     if (!mc_token(&others, &next)) {
         take_get(&call->request, key, lifetime, touches);
-        return ask(call, OP_GET, MC_VALUE | cas);
+        return mc_ask(call, OP_GET, MC_VALUE | cas);
     }
     do {
-        if (!mc_key_ok(limits, key)) return mc_answer(call, BAD_FORMAT);
-        struct call *part = call_add_part(call);
+        if (!mc_key_ok(limits, key)) return mc_answer(call, MC_BAD_FORMAT);
+        struct call *part = codec_add_part(call);
         if (!part) return mc_answer(call, "SERVER_ERROR out of memory reading request");
         take_get(&part->request, key, lifetime, touches);
         part->form = MC_VALUE | cas;
     } while (mc_token(&rest, &key));
-    return ask(call, OP_BATCH, MC_VALUES);
+    return mc_ask(call, OP_BATCH, MC_VALUES);
 }
 
 /* ---- set, add, replace, append, prepend, cas ---- */
@@ -120,11 +115,17 @@ static struct mc_line refuse_value(struct call *call, const char *line, uint64_t
     return answer;
 }
 
-/* The last word of a line, behind `least` others, whatever it should have been: as noreply it silences the reply.
- */
-static bool take_noreply(const struct mc_tokens *t, size_t least, struct call *call)
+struct mc_line mc_too_large(struct slice key, uint64_t bytes, struct call *call)
 {
-    bool quiet = t->count > least && is(t->at[t->count - 1], "noreply");
+    call->request = (struct request){.key = key};
+    struct mc_line line = mc_ask(call, OP_DELETE, MC_TOO_LARGE);
+    line.skip = bytes + 2;
+    return line;
+}
+
+bool mc_take_noreply(const struct mc_tokens *t, size_t least, struct call *call)
+{
+    bool quiet = t->count > least && mc_is(t->at[t->count - 1], "noreply");
     if (quiet) call->form |= MC_QUIET;
     return quiet;
 }
@@ -144,19 +145,20 @@ static struct mc_line store(const struct codec_limits *limits, const struct mc_t
 {
     struct request *r = &call->request;
     struct slice name = t->at[0];
-    bool is_cas = is(name, "cas");
+    bool is_cas = mc_is(name, "cas");
     size_t wanted = is_cas ? 6 : 5;
     int64_t bytes = 0;
     if (t->count != wanted && t->count != wanted + 1) return mc_answer(call, "ERROR");
-    take_noreply(t, 1, call);
-    if (!mc_key_ok(limits, t->at[1]) || !take_numbers(t, is_cas, r, &bytes)) return mc_answer(call, BAD_FORMAT);
+    mc_take_noreply(t, 1, call);
+    if (!mc_key_ok(limits, t->at[1]) || !take_numbers(t, is_cas, r, &bytes)) return mc_answer(call, MC_BAD_FORMAT);
     if ((uint64_t)bytes > limits->value)
-        return refuse_value(call, "SERVER_ERROR object too large for cache", (uint64_t)bytes);
+        return mc_is(name, "set") ? mc_too_large(t->at[1], (uint64_t)bytes, call)
+                                  : refuse_value(call, TOO_LARGE, (uint64_t)bytes);
     r->op = OP_PUT;
-    if (is(name, "add")) r->condition = COND_ABSENT;
-    if (is(name, "replace")) r->condition = COND_PRESENT;
-    if (is(name, "append") || is(name, "prepend")) {
-        r->op = is(name, "append") ? OP_APPEND : OP_PREPEND;
+    if (mc_is(name, "add")) r->condition = COND_ABSENT;
+    if (mc_is(name, "replace")) r->condition = COND_PRESENT;
+    if (mc_is(name, "append") || mc_is(name, "prepend")) {
+        r->op = mc_is(name, "append") ? OP_APPEND : OP_PREPEND;
         r->condition = COND_PRESENT;
         r->ttl_kind = TTL_KEEP;
     }
@@ -171,22 +173,22 @@ static struct mc_line store(const struct codec_limits *limits, const struct mc_t
 static struct mc_line delete (const struct codec_limits *limits, const struct mc_tokens *t, struct call *call)
 {
     if (t->count < 2 || t->count > 4) return mc_answer(call, "ERROR");
-    bool quiet = take_noreply(t, 2, call), zero = t->count > 2 && is(t->at[2], "0");
+    bool quiet = mc_take_noreply(t, 2, call), zero = t->count > 2 && mc_is(t->at[2], "0");
     if ((t->count == 3 && !zero && !quiet) || (t->count == 4 && !(zero && quiet)))
-        return mc_answer(call, BAD_FORMAT ".  Usage: delete <key> [noreply]");
-    if (!mc_key_ok(limits, t->at[1])) return mc_answer(call, BAD_FORMAT);
+        return mc_answer(call, MC_BAD_FORMAT ".  Usage: delete <key> [noreply]");
+    if (!mc_key_ok(limits, t->at[1])) return mc_answer(call, MC_BAD_FORMAT);
     call->request.key = t->at[1];
-    return ask(call, OP_DELETE, MC_DELETED);
+    return mc_ask(call, OP_DELETE, MC_DELETED);
 }
 
 static struct mc_line touch(const struct codec_limits *limits, const struct mc_tokens *t, struct call *call)
 {
     if (t->count != 3 && t->count != 4) return mc_answer(call, "ERROR");
-    take_noreply(t, 1, call);
-    if (!mc_key_ok(limits, t->at[1])) return mc_answer(call, BAD_FORMAT);
+    mc_take_noreply(t, 1, call);
+    if (!mc_key_ok(limits, t->at[1])) return mc_answer(call, MC_BAD_FORMAT);
     if (!take_lifetime(t->at[2], &call->request)) return mc_answer(call, "CLIENT_ERROR invalid exptime argument");
     call->request.key = t->at[1];
-    return ask(call, OP_TOUCH, MC_TOUCHED);
+    return mc_ask(call, OP_TOUCH, MC_TOUCHED);
 }
 
 static struct mc_line count(const struct codec_limits *limits, const struct mc_tokens *t, bool subtract,
@@ -194,8 +196,8 @@ static struct mc_line count(const struct codec_limits *limits, const struct mc_t
 {
     uint64_t delta = 0;
     if (t->count != 3 && t->count != 4) return mc_answer(call, "ERROR");
-    take_noreply(t, 1, call);
-    if (!mc_key_ok(limits, t->at[1])) return mc_answer(call, BAD_FORMAT);
+    mc_take_noreply(t, 1, call);
+    if (!mc_key_ok(limits, t->at[1])) return mc_answer(call, MC_BAD_FORMAT);
     if (!mc_unsigned(t->at[2], UINT64_MAX, &delta))
         return mc_answer(call, "CLIENT_ERROR invalid numeric delta argument");
     struct request *r = &call->request;
@@ -204,7 +206,7 @@ static struct mc_line count(const struct codec_limits *limits, const struct mc_t
     r->subtract = subtract;
     r->condition = COND_PRESENT;
     r->effects = EFFECT_WRAP;
-    return ask(call, OP_ADD, MC_NUMBER);
+    return mc_ask(call, OP_ADD, MC_NUMBER);
 }
 
 static struct mc_line flush(const struct mc_tokens *t, struct call *call)
@@ -212,31 +214,13 @@ static struct mc_line flush(const struct mc_tokens *t, struct call *call)
     struct request *r = &call->request;
     int64_t delay = 0;
     if (t->count > 3) return mc_answer(call, "ERROR");
-    bool quiet = take_noreply(t, 1, call);
-    if (t->count > 1U + quiet && !mc_signed(t->at[1], INT32_MIN, INT32_MAX, &delay))
+    bool quiet = mc_take_noreply(t, 1, call);
+    if (t->count > 1U + quiet && !mc_signed(t->at[1], INT64_MIN, INT64_MAX, &delay))
         return mc_answer(call, "CLIENT_ERROR invalid exptime argument");
-    r->number = delay > 0 ? delay * 1000 : 0;
-    return ask(call, OP_FLUSH, MC_OK);
-}
-
-static struct mc_line stats(const struct mc_tokens *t, struct call *call)
-{
-    if (t->count == 1) return ask(call, OP_FACTS, MC_STATS);
-    if (is(t->at[1], "items")) return ask(call, OP_FACTS, MC_STATS_ITEMS);
-    if (is(t->at[1], "reset")) return mc_answer(call, "RESET");
-    if (is(t->at[1], "slabs") || is(t->at[1], "sizes") || is(t->at[1], "conns") || is(t->at[1], "settings"))
-        return mc_answer(call, "END");
-    return mc_answer(call, "ERROR");
-}
-
-static struct mc_line verbosity(const struct mc_tokens *t, struct call *call)
-{
-    if (t->count < 2 || t->count > 3) return mc_answer(call, "ERROR");
-    take_noreply(t, 1, call);
-    uint64_t level = 0;
-    if (t->count == 3 || !is(t->at[1], "noreply"))
-        if (!mc_unsigned(t->at[1], UINT32_MAX, &level)) return mc_answer(call, BAD_FORMAT);
-    return mc_answer(call, "OK");
+    struct lifetime lifetime = mc_lifetime(delay);
+    r->ttl_kind = lifetime.kind;
+    r->ttl_ms = lifetime.ms;
+    return mc_ask(call, OP_FLUSH, MC_OK);
 }
 
 /* A web page can make a browser send HTTP to a port of its user's machine, with commands in the body: so HTTP
@@ -254,19 +238,16 @@ static struct mc_line unknown(const struct mc_tokens *t, struct call *call)
 static struct mc_line other(const struct codec_limits *limits, const struct mc_tokens *t, struct call *call)
 {
     struct slice name = t->at[0];
-    if (is(name, "set") || is(name, "add") || is(name, "replace") || is(name, "append") || is(name, "prepend") ||
-        is(name, "cas"))
+    if (mc_is(name, "set") || mc_is(name, "add") || mc_is(name, "replace") || mc_is(name, "append") ||
+        mc_is(name, "prepend") || mc_is(name, "cas"))
         return store(limits, t, call);
-    if (is(name, "delete")) return delete (limits, t, call);
-    if (is(name, "touch")) return touch(limits, t, call);
-    if (is(name, "incr") || is(name, "decr")) return count(limits, t, name.ptr[0] == 'd', call);
-    if (is(name, "flush_all")) return flush(t, call);
-    if (is(name, "stats")) return stats(t, call);
-    if (is(name, "version")) return mc_answer(call, "VERSION " MC_VERSION);
-    if (is(name, "verbosity")) return verbosity(t, call);
-    if (is(name, "shutdown")) return mc_answer(call, "ERROR: shutdown not enabled");
-    if (is(name, "quit")) return ask(call, OP_QUIT, MC_NOTHING);
-    return unknown(t, call);
+    if (mc_is(name, "delete")) return delete (limits, t, call);
+    if (mc_is(name, "touch")) return touch(limits, t, call);
+    if (mc_is(name, "incr") || mc_is(name, "decr")) return count(limits, t, name.ptr[0] == 'd', call);
+    if (mc_is(name, "flush_all")) return flush(t, call);
+    if (mc_is(name, "quit")) return mc_ask(call, OP_QUIT, MC_NOTHING);
+    struct mc_line line;
+    return mc_admin(limits, t, call, &line) ? line : unknown(t, call);
 }
 
 struct mc_line mc_classic(const struct codec_limits *limits, struct slice line, struct call *call)
@@ -274,10 +255,10 @@ struct mc_line mc_classic(const struct codec_limits *limits, struct slice line, 
     struct mc_tokens tokens = {.count = 0};
     struct slice rest = line, name;
     if (!mc_token(&rest, &name)) return mc_answer(call, "ERROR");
-    if (is(name, "get")) return get(limits, rest, 0, false, call);
-    if (is(name, "gets")) return get(limits, rest, MC_CAS, false, call);
-    if (is(name, "gat")) return get(limits, rest, 0, true, call);
-    if (is(name, "gats")) return get(limits, rest, MC_CAS, true, call);
+    if (mc_is(name, "get")) return get(limits, rest, 0, false, call);
+    if (mc_is(name, "gets")) return get(limits, rest, MC_CAS, false, call);
+    if (mc_is(name, "gat")) return get(limits, rest, 0, true, call);
+    if (mc_is(name, "gats")) return get(limits, rest, MC_CAS, true, call);
     if (name.len == 2 && name.ptr[0] == 'm' && strchr("gsdan", name.ptr[1]) != NULL)
         return mc_meta(limits, name.ptr[1], rest, call);
     tokens.at[tokens.count++] = name;

@@ -3,12 +3,26 @@
  *
  *     LINE --- a request ----------------------------------> REQUEST
  *       |  \-- refused, data follows --> SKIP -------------> ANSWERED
+ *       |  \-- a delete, as the value is too large ---------> REQUEST --> SKIP --> LINE
  *       +----- a value follows -------> BODY --decode_end--> REQUEST, or ANSWERED: no CRLF behind it
  */
 #include "proto/memcached/impl.h"
 #include "proto/memcached/memcached.h"
 
+#define BINARY        0x80 /* the first byte of a request of the binary protocol, */
+#define BINARY_REPLY  0x81 /* of a reply, */
+#define BINARY_HEADER 24   /* and how many bytes are in front of each one's body */
+
 enum { LINE, BODY, SKIP, CLOSED };
+
+/* Of a request whose data block is being skipped. */
+struct __attribute__((may_alias)) refusal {
+    uint64_t skip;    /* bytes still to drop */
+    const char *line; /* the answer, a literal; NULL: it was given */
+    bool quiet;
+};
+
+DECODER_OWN(struct refusal)
 
 struct mc_line mc_answer(struct call *call, const char *line)
 {
@@ -28,16 +42,18 @@ static enum decode_status close_stream(struct decoder *d, struct call *call, con
     return DECODE_CLOSE;
 }
 
-/* Drops the data block of a request that is answered already. */
+/* Drops the data block of a request. DECODE_REQUEST: it is over, and there is nothing more to say about it. */
 static enum decode_status skip(struct decoder *d, size_t len, size_t *used, struct call *call)
 {
-    size_t drop = d->skip < len ? (size_t)d->skip : len;
-    d->skip -= drop;
+    struct refusal *r = decoder_of(d);
+    size_t drop = r->skip < len ? (size_t)r->skip : len;
+    r->skip -= drop;
     *used += drop;
-    if (d->skip > 0) return DECODE_MORE;
+    if (r->skip > 0) return DECODE_MORE;
     d->state = LINE;
-    mc_answer(call, d->error_text);
-    if (d->error) call->form |= MC_QUIET;
+    if (!r->line) return DECODE_REQUEST;
+    mc_answer(call, r->line);
+    if (r->quiet) call->form |= MC_QUIET;
     return DECODE_ANSWERED;
 }
 
@@ -63,9 +79,7 @@ static enum decode_status take_line(struct decoder *d, const struct codec_limits
     case DECODE_ANSWERED:
         if (line.skip == 0) break;
         d->state = SKIP;
-        d->skip = line.skip;
-        d->error_text = call->reply.body.ptr; /* a literal */
-        d->error = (call->form & MC_QUIET) != 0;
+        *decoder_of(d) = (struct refusal){line.skip, call->reply.body.ptr, (call->form & MC_QUIET) != 0};
         call->reply = (struct reply){0};
         return skip(d, len, used, call);
     case DECODE_BODY:
@@ -75,36 +89,72 @@ static enum decode_status take_line(struct decoder *d, const struct codec_limits
         line.status = memcached_decode_end(d, in + size, len - size, &end_used, call);
         *used += size + end_used;
         break;
+    case DECODE_REQUEST:
+        if (line.skip == 0) break;
+        d->state = SKIP;
+        *decoder_of(d) = (struct refusal){.skip = line.skip};
+        break;
     case DECODE_CLOSE: d->state = CLOSED; break;
     default: break;
     }
     return line.status;
 }
 
+/* The binary protocol is not spoken here, and who speaks it is told so in it: by the opaque value of the request,
+ * and a status (bytes 6 and 7) that means an unknown command. */
+static enum decode_status refuse_binary(struct decoder *d, const char *in, size_t len, struct call *call)
+{
+    static const char text[] = "Unknown command: the binary protocol is not spoken here, switch the client to text";
+    unsigned char header[BINARY_HEADER] = {BINARY_REPLY,
+                                           (unsigned char)in[len > 1], [7] = 0x81, [11] = sizeof text - 1};
+    if (len < sizeof header) return DECODE_MORE;
+    close_stream(d, call, "SERVER_ERROR out of memory");
+    if (!call_reserve(call, sizeof header + sizeof text)) return DECODE_CLOSE;
+    memcpy(header + 12, in + 12, 4);
+    memcpy(call->data, header, sizeof header);
+    memcpy(call->data + sizeof header, text, sizeof text);
+    call->reply.body = slice_of(call->data, sizeof header + sizeof text - 1);
+    call->form = MC_RAW;
+    return DECODE_CLOSE;
+}
+
+/* A get may name many keys. */
+static size_t longest_line(const struct codec_limits *limits, const char *in)
+{
+    struct slice line = slice_of(in, limits->line), name;
+    bool many = mc_token(&line, &name) && name.len <= 4 &&
+                (memcmp(name.ptr, "get", 3) == 0 || memcmp(name.ptr, "gat", 3) == 0);
+    return many ? limits->command : limits->line;
+}
+
 static enum decode_status memcached_decode(struct decoder *d, const struct codec_limits *limits, const char *in,
                                            size_t len, size_t *used, struct call *call)
 {
     *used = 0;
-    if (d->state == SKIP) return skip(d, len, used, call);
+    if (d->state == SKIP) {
+        enum decode_status status = skip(d, len, used, call);
+        if (status != DECODE_REQUEST) return status;
+        in += *used;
+        len -= *used;
+    }
     if (d->state == CLOSED) {
         *used = len;
         return DECODE_MORE;
     }
     if (len == 0) return DECODE_MORE;
-    if ((unsigned char)in[0] == 0x80)
-        return close_stream(d, call,
-                            "SERVER_ERROR the binary protocol is not spoken here: switch the client to text");
-    size_t window = len < limits->line ? len : limits->line;
+    if ((unsigned char)in[0] == BINARY) return refuse_binary(d, in, len, call);
+    size_t most = len < limits->line ? limits->line : longest_line(limits, in);
+    size_t window = len < most ? len : most;
     const char *lf = window > d->scanned ? memchr(in + d->scanned, '\n', window - d->scanned) : NULL;
     if (!lf) {
         d->scanned = window;
-        if (window >= limits->line) return close_stream(d, call, "CLIENT_ERROR line too long");
+        if (window >= most) return close_stream(d, call, "CLIENT_ERROR line too long");
         return DECODE_MORE;
     }
     size_t length = (size_t)(lf - in), whole = length + 1;
     if (length > 0 && in[length - 1] == '\r') length--;
     d->scanned = 0;
-    *used = whole;
+    *used += whole;
     return take_line(d, limits, slice_of(in, length), in + whole, len - whole, used, call);
 }
 

@@ -92,6 +92,24 @@ static void put_number(struct buffer *out, const struct reply *reply)
     mc_put(out, "\r\n");
 }
 
+static void put_debug(struct buffer *out, const struct call *call)
+{
+    const struct reply *reply = &call->reply;
+    if (reply->kind != REPLY_META) {
+        mc_put(out, "EN\r\n");
+        return;
+    }
+    mc_put(out, "ME ");
+    buffer_append(out, call->request.tag.ptr, call->request.tag.len);
+    mc_put(out, " exp=");
+    buffer_append_i64(out, reply->number < 0 ? -1 : reply->number / 1000);
+    mc_put(out, " cas=");
+    buffer_append_u64(out, reply->version);
+    mc_put(out, " size=");
+    buffer_append_u64(out, reply->size);
+    mc_put(out, "\r\n");
+}
+
 static void put_line(struct buffer *out, const struct reply *reply)
 {
     buffer_append(out, reply->body.ptr, reply->body.len);
@@ -124,6 +142,9 @@ void mc_encode(struct buffer *out, const struct call *call)
     case MC_STATS:
     case MC_STATS_ITEMS: mc_render_stats(out, call); break;
     case MC_LINE: put_line(out, reply); break;
+    case MC_DEBUG: put_debug(out, call); break;
+    case MC_RAW: buffer_append(out, reply->body.ptr, reply->body.len); break;
+    case MC_TOO_LARGE: mc_put(out, "SERVER_ERROR object too large for cache\r\n"); break;
     default: mc_put(out, "SERVER_ERROR the request was not answered\r\n"); break; /* a bug of ours */
     }
 }

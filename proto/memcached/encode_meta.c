@@ -103,8 +103,10 @@ static void put_code(struct buffer *out, const struct call *call, const char *co
 /* Why it did not happen: EX another cas value, NF nothing there, NS not stored. */
 static const char *refused(const struct call *call)
 {
-    if (call->form & MC_IS_CAS) return call->reply.version == 0 ? "NF" : "EX";
-    return (call->form & MC_FORM_MASK) == MC_META_SET ? "NS" : "NF";
+    bool is_set = (call->form & MC_FORM_MASK) == MC_META_SET, is_there = call->reply.version != 0;
+    if ((call->form & MC_IS_CAS) && is_there) return "EX";
+    if ((call->form & MC_IS_CAS) && call->request.op == OP_PUT) return "NF";
+    return is_set ? "NS" : "NF";
 }
 
 static void put_set(struct buffer *out, const struct call *call)

@@ -3,7 +3,6 @@
 
 #define FLAGS_MAX    17 /* of mg, md, ma; one less of ms */
 #define OPAQUE_MAX   31
-#define BAD_FORMAT   "CLIENT_ERROR bad command line format"
 #define BAD_TOKEN    "CLIENT_ERROR bad token in command line format"
 #define LONG_OPAQUE  "CLIENT_ERROR opaque token too long"
 #define INVALID_FLAG "CLIENT_ERROR invalid flag"
@@ -41,7 +40,7 @@ static const char *take_valued(struct meta *m, char flag, struct slice token)
     case 'R': m->age_first = !m->has_ttl; return take_number(token, INT32_MAX, &m->recache_s);
     case 'C': m->has_cas = true; return take_number(token, UINT64_MAX, &m->cas);
     case 'E': m->has_new_cas = true; return take_number(token, UINT64_MAX, &m->new_cas);
-    case 'F': return take_number(token, UINT32_MAX, &m->flags) ? BAD_FORMAT : NULL;
+    case 'F': return take_number(token, UINT32_MAX, &m->flags) ? MC_BAD_FORMAT : NULL;
     case 'D': return take_number(token, UINT64_MAX, &m->delta) ? "CLIENT_ERROR invalid numeric delta value" : NULL;
     case 'J':
         m->initial_text = token;
@@ -143,11 +142,10 @@ static int decode_base64(struct slice text, char *out)
     return bytes;
 }
 
-/* The request's key; one in base64 is decoded into the call's own storage. */
-static bool take_key(struct slice key, const struct meta *m, struct call *call)
+bool mc_take_key(struct slice key, bool is_binary, struct call *call)
 {
     call->request.key = key;
-    if (!m->is_binary) return true;
+    if (!is_binary) return true;
     char decoded[MC_KEY_MAX];
     int len = decode_base64(key, decoded);
     if (len < 0 || !call_reserve(call, (size_t)len)) return false;
@@ -207,13 +205,14 @@ static const char *take_set(const struct meta *m, struct call *call)
         break;
     default: return "CLIENT_ERROR invalid mode for ms M token";
     }
-    if (m->has_cas) {
+    bool minds_cas = m->has_cas && r->condition != COND_ABSENT;
+    if (minds_cas) {
         r->condition = COND_VERSION;
         r->if_version = m->cas;
         if (m->stale && r->op == OP_PUT) r->effects |= EFFECT_INVALIDATE;
     }
     set_cas(r, m);
-    call->form |= MC_META_SET | (m->has_cas ? MC_IS_CAS : 0);
+    call->form |= MC_META_SET | (minds_cas ? MC_IS_CAS : 0);
     return NULL;
 }
 
@@ -272,14 +271,17 @@ static struct mc_line set(const struct codec_limits *limits, struct slice key, s
     struct meta m = {.delta = 1};
     struct slice size;
     int64_t bytes = 0;
-    if (!mc_token(&rest, &size)) return mc_answer(call, BAD_FORMAT);
+    if (!mc_token(&rest, &size)) return mc_answer(call, MC_BAD_FORMAT);
     if (has_too_many(rest, FLAGS_MAX - 1)) return mc_answer(call, "CLIENT_ERROR options flags too long");
-    if (!mc_signed(size, 0, MC_BYTES_MAX, &bytes)) return mc_answer(call, BAD_FORMAT);
+    if (!mc_signed(size, 0, MC_BYTES_MAX, &bytes)) return mc_answer(call, MC_BAD_FORMAT);
     const char *error = take_flags('s', rest, &m);
-    if (!error && !take_key(key, &m, call)) error = "CLIENT_ERROR error decoding key";
+    if (!error && !mc_take_key(key, m.is_binary, call)) error = "CLIENT_ERROR error decoding key";
     if (!error && m.opaque_is_long) error = LONG_OPAQUE;
     if (!error) error = take_set(&m, call);
-    if (!error && (uint64_t)bytes > limits->value) error = "SERVER_ERROR object too large for cache";
+    if (!error && (uint64_t)bytes > limits->value) {
+        call->form = 0;
+        return mc_too_large(call->request.key, (uint64_t)bytes, call);
+    }
     call->request.value = slice_of(NULL, (size_t)bytes);
     if (m.quiet && !error) call->form |= MC_QUIET;
     if (!error) return (struct mc_line){DECODE_BODY, 0};
@@ -294,14 +296,14 @@ struct mc_line mc_meta(const struct codec_limits *limits, char name, struct slic
     struct slice key, line = rest;
     if (name == 'n') return mc_answer(call, "MN");
     if (!mc_token(&rest, &key)) return mc_answer(call, "ERROR");
-    if (!mc_key_ok(limits, key)) return mc_answer(call, BAD_FORMAT);
+    if (!mc_key_ok(limits, key)) return mc_answer(call, MC_BAD_FORMAT);
     call->request.tag = slice_of(key.ptr, (size_t)(line.ptr + line.len - key.ptr));
     if (name == 's') return set(limits, key, rest, call);
     if (has_too_many(rest, FLAGS_MAX))
         return mc_answer(call, name == 'g' ? "CLIENT_ERROR options flags are too long"
                                            : "CLIENT_ERROR options flags too long");
     const char *error = take_flags(name, rest, &m);
-    if (!error && !take_key(key, &m, call)) error = "CLIENT_ERROR error decoding key";
+    if (!error && !mc_take_key(key, m.is_binary, call)) error = "CLIENT_ERROR error decoding key";
     if (error && name != 'g') error = BAD_FLAG;
     if (!error && m.opaque_is_long) error = LONG_OPAQUE;
     if (!error) error = name == 'g' ? take_get(&m, call) : name == 'd' ? take_delete(&m, call) : take_add(&m, call);

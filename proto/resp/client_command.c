@@ -25,7 +25,7 @@ const char *resp_set_name(struct decoder *d, struct slice name)
     struct resp_state *s = NULL;
     if (!name_is_plain(name)) return "ERR Client names cannot contain spaces, newlines or special characters.";
     if (name.len > RESP_NAME_MAX) return "ERR the client name is longer than 64 bytes";
-    if (name.len == 0 && !d->memory) return NULL;
+    if (name.len == 0 && !decoder_of(d)->memory) return NULL;
     s = resp_state_of(d);
     if (!s) return "ERR out of memory";
     keep(s->name, name);
@@ -44,10 +44,10 @@ RESP_TAKE(client_setname)
 /* What the connection knows of itself. */
 static enum decode_status ask_client(struct decoder *d, struct call *call)
 {
-    const struct resp_state *s = d->memory;
+    const struct resp_state *s = decoder_of(d)->memory;
     char text[320];
-    int n = snprintf(text, sizeof text, "%llu %u %u %s %s %s", (unsigned long long)d->connection, d->database,
-                     d->version == 3 ? 3 : 2, s && s->name[0] ? s->name : "-",
+    int n = snprintf(text, sizeof text, "%llu %u %u %s %s %s", (unsigned long long)d->connection,
+                     decoder_of(d)->database, resp_is_3(d) ? 3 : 2, s && s->name[0] ? s->name : "-",
                      s && s->library[0] ? s->library : "-", s && s->library_version[0] ? s->library_version : "-");
     struct buffer tag = {.data = text, .len = (size_t)n};
     return resp_ask_facts(call, RESP_CLIENT, &tag);
@@ -72,12 +72,12 @@ RESP_TAKE(client_setinfo)
 RESP_TAKE(client_getname)
 {
     (void)limits, (void)args;
-    const struct resp_state *s = d->memory;
+    const struct resp_state *s = decoder_of(d)->memory;
     struct buffer out = {0};
     if (s && s->name[0])
         resp_put_bulk(&out, slice_text(s->name));
     else
-        resp_put_nil(&out, d->version == 3);
+        resp_put_nil(&out, resp_is_3(d));
     return resp_answer(call, &out);
 }
 
@@ -102,10 +102,10 @@ RESP_TAKE(client_info)
 }
 
 /* A list without anybody. */
-static enum decode_status answer_nobody(const struct decoder *d, struct call *call)
+static enum decode_status answer_nobody(struct decoder *d, struct call *call)
 {
     struct buffer out = {0};
-    resp_put_verbatim(&out, slice_of(NULL, 0), d->version == 3);
+    resp_put_verbatim(&out, slice_of(NULL, 0), resp_is_3(d));
     return resp_answer(call, &out);
 }
 

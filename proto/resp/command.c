@@ -255,6 +255,20 @@ bool resp_integer(struct slice text, int64_t *n)
     return true;
 }
 
+enum decode_status resp_ask_key(const struct codec_limits *limits, struct slice key, enum op op,
+                                enum resp_form form, struct call *call)
+{
+    call->request.op = op;
+    call->form = form;
+    if (key.len <= limits->key) {
+        call->request.key = key;
+        return DECODE_REQUEST;
+    }
+    call->request.key = call->request.value = slice_of(NULL, 0);
+    call->reply.kind = REPLY_NOT_FOUND;
+    return DECODE_ANSWERED;
+}
+
 bool resp_key_fits(const struct codec_limits *limits, struct slice key, struct call *call)
 {
     if (key.len <= limits->key) return true;
@@ -361,8 +375,8 @@ enum decode_status resp_command(struct decoder *d, const struct codec_limits *li
                          found.sub ? "|" : "", found.sub ? found.sub : "");
     }
     if (resp_in_multi(d) && !passes_multi(found.take)) return resp_queue(d, limits, found.take, args, call);
-    call->request.database = d->database;
+    call->request.database = decoder_of(d)->database;
     enum decode_status status = found.take(d, limits, args, call);
-    if (d->version == 3) call->form |= RESP_FORM_3;
+    if (resp_is_3(d)) call->form |= RESP_FORM_3;
     return status;
 }

@@ -17,6 +17,25 @@
 
 #include "proto/codec.h"
 
+struct resp_state;
+
+/* What a connection's decoder keeps. */
+struct __attribute__((may_alias)) resp_decoder {
+    struct resp_state *memory; /* what few connections have; NULL: nothing (state.h) */
+    uint8_t database;          /* that the connection has chosen */
+    uint8_t version;           /* of the protocol that it has agreed on; 0: none yet, which is 2 */
+    size_t bulks;              /* of the command at hand still to come */
+    uint64_t skip;             /* bytes of a refused bulk still to drop */
+    const char *why;           /* it was refused */
+};
+
+DECODER_OWN(struct resp_decoder)
+
+static inline bool resp_is_3(struct decoder *d)
+{
+    return decoder_of(d)->version == 3;
+}
+
 /* A command with its arguments; argv[0] is the name as the client wrote it. Borrowed from the input. */
 struct resp_args {
     const struct slice *argv;
@@ -55,6 +74,7 @@ enum resp_form {
     RESP_RAW,           /* OWN -> the body is the reply's bytes, rendered already */
 };
 
+#define TOO_MANY_KEYS  "ERR out of memory for so many keys: send several commands"
 #define NOT_AN_INTEGER "ERR value is not an integer or out of range"
 
 #define RESP_FORM_MASK 0xffU
@@ -97,6 +117,10 @@ bool resp_is(struct slice argument, const char *word);
 
 /* Redis's string2ll: the whole argument as a signed 64-bit decimal; no sign but '-', no leading zeros or spaces. */
 bool resp_integer(struct slice argument, int64_t *n);
+
+/* Asks for an operation on a session that must be there: of a key that is too long, it is not. */
+enum decode_status resp_ask_key(const struct codec_limits *limits, struct slice key, enum op op,
+                                enum resp_form form, struct call *call);
 
 /* Refuses keys and values over the limits (DECODE_ANSWERED with the error in the call); true when they fit. */
 bool resp_key_fits(const struct codec_limits *limits, struct slice key, struct call *call);

@@ -24,10 +24,10 @@ RESP_TAKE(auth)
     return user_is_known(args->argv[1]) ? resp_literal(call, "+OK\r\n") : wrong_password(call);
 }
 
-static enum decode_status greet(const struct decoder *d, struct call *call)
+static enum decode_status greet(struct decoder *d, struct call *call)
 {
     struct buffer out = {0};
-    bool is_3 = d->version == 3;
+    bool is_3 = resp_is_3(d);
     resp_put_map(&out, 7, is_3);
     resp_put_bulk(&out, slice_text("server"));
     resp_put_bulk(&out, slice_text("redis"));
@@ -49,7 +49,7 @@ static enum decode_status greet(const struct decoder *d, struct call *call)
 RESP_TAKE(hello)
 {
     (void)limits;
-    int64_t version = d->version == 3 ? 3 : 2;
+    int64_t version = resp_is_3(d) ? 3 : 2;
     if (args->argc > 1) {
         if (!resp_integer(args->argv[1], &version))
             return resp_fail(call, "ERR Protocol version is not an integer or out of range");
@@ -69,7 +69,7 @@ RESP_TAKE(hello)
                              option.len < 128 ? (int)option.len : 128, option.ptr);
         }
     }
-    d->version = (uint8_t)version;
+    decoder_of(d)->version = (uint8_t)version;
     return greet(d, call);
 }
 
@@ -83,7 +83,7 @@ RESP_TAKE(select)
     if (n > INT32_MAX || n < INT32_MIN)
         return resp_fail(call, "ERR value is out of range, value must between %d and %d", INT32_MIN, INT32_MAX);
     if (n < 0 || n >= DATABASES) return resp_fail(call, "ERR DB index is out of range");
-    d->database = (uint8_t)n;
+    decoder_of(d)->database = (uint8_t)n;
     return resp_literal(call, "+OK\r\n");
 }
 
@@ -113,8 +113,8 @@ RESP_TAKE(reset)
 {
     (void)limits, (void)args;
     resp_release(d);
-    d->database = 0;
-    d->version = 2;
+    decoder_of(d)->database = 0;
+    decoder_of(d)->version = 2;
     return resp_literal(call, "+RESET\r\n");
 }
 

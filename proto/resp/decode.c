@@ -12,13 +12,12 @@
 #include "proto/resp/state.h"
 
 enum {
-    COMMAND, /* at a command, or somewhere in it: `scanned` bytes are known, the start of a bulk; `skip` bulks
-                follow */
-    SKIP,    /* in a bulk of a refused command: `skip` bytes to drop, then `scanned` more bulks */
+    COMMAND, /* at a command, or somewhere in it: `scanned` bytes are known, the start of a bulk; `bulks` follow */
+    SKIP,    /* in a bulk of a refused command: `skip` bytes to drop, then `bulks` more */
     CLOSED,  /* DECODE_CLOSE was said */
 };
 
-#define ARGS_MAX     65536       /* Redis allows 2^20, and a command of that many is a mistake or an attack */
+#define ARGS_MAX     (1 << 20)   /* as in Redis up to 6 */
 #define ARGS_USUAL   32          /* on the stack */
 #define INLINE_MAX   (64 * 1024) /* as in Redis, like the next two */
 #define NUMBER_MAX   (64 * 1024) /* bytes to look for the end of a length in */
@@ -103,30 +102,33 @@ static enum decode_status take_size(struct decoder *d, struct input *in, size_t 
 static enum decode_status skip(struct decoder *d, const char *bytes, size_t len, size_t *used, struct call *call)
 {
     struct input in = {bytes, len, 0};
+    struct resp_decoder *own = decoder_of(d);
     for (;;) {
-        size_t drop = d->skip < in.len - in.at ? (size_t)d->skip : in.len - in.at, size = 0;
+        size_t drop = own->skip < in.len - in.at ? (size_t)own->skip : in.len - in.at, size = 0;
         in.at += drop;
-        d->skip -= drop;
+        own->skip -= drop;
         *used = in.at;
-        if (d->skip > 0) return DECODE_MORE;
-        if (d->scanned == 0) break;
+        if (own->skip > 0) return DECODE_MORE;
+        if (own->bulks == 0) break;
         enum decode_status status = take_size(d, &in, &size, call);
         if (status != DECODE_REQUEST) return status;
-        d->scanned--;
-        d->skip = size + 2;
+        own->bulks--;
+        own->skip = size + 2;
     }
     d->state = COMMAND;
     resp_abort_transaction(d);
-    return resp_fail(call, "ERR %s", d->error_text);
+    return resp_fail(call, "ERR %s", own->why);
 }
 
 static enum decode_status begin_skip(struct decoder *d, const struct input *in, size_t bulk, size_t bulks_left,
                                      const char *why, size_t *used, struct call *call)
 {
+    struct resp_decoder *own = decoder_of(d);
     d->state = SKIP;
-    d->skip = bulk + 2;
-    d->scanned = bulks_left;
-    d->error_text = why;
+    d->scanned = 0;
+    own->skip = bulk + 2;
+    own->bulks = bulks_left;
+    own->why = why;
     size_t more = 0;
     enum decode_status status = skip(d, in->in + in->at, in->len - in->at, &more, call);
     *used = in->at + more;
@@ -143,7 +145,7 @@ static enum decode_status take_bulks(struct decoder *d, const struct codec_limit
     for (size_t i = 0; i < count; i++) {
         size_t size = 0, left = count - i - 1;
         d->scanned = in->at;
-        d->skip = count - i;
+        decoder_of(d)->bulks = count - i;
         enum decode_status status = take_size(d, in, &size, call);
         if (status != DECODE_REQUEST) return status;
         if (size > limits->value)
@@ -160,7 +162,6 @@ static enum decode_status take_bulks(struct decoder *d, const struct codec_limit
         in->at += size + 2;
     }
     d->scanned = 0;
-    d->skip = 0;
     return DECODE_REQUEST;
 }
 
@@ -205,7 +206,7 @@ static enum decode_status take_array(struct decoder *d, const struct codec_limit
     int64_t count = 0;
     if (d->scanned > 0) { /* some were there already: does this make it whole? */
         in.at = d->scanned;
-        enum decode_status status = take_bulks(d, limits, &in, (size_t)d->skip, NULL, used, call);
+        enum decode_status status = take_bulks(d, limits, &in, decoder_of(d)->bulks, NULL, used, call);
         if (status != DECODE_REQUEST) return status;
         in.at = 0;
     }

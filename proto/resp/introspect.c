@@ -112,7 +112,7 @@ RESP_TAKE(command_info)
         if (c)
             put_command(&out, c);
         else
-            resp_put_nil(&out, d->version == 3);
+            resp_put_nil(&out, resp_is_3(d));
     }
     return resp_answer(call, &out);
 }
@@ -143,5 +143,5 @@ RESP_TAKE(command_count)
 RESP_TAKE(command_docs)
 {
     (void)limits, (void)args;
-    return resp_literal(call, d->version == 3 ? "%0\r\n" : "*0\r\n");
+    return resp_literal(call, resp_is_3(d) ? "%0\r\n" : "*0\r\n");
 }

@@ -14,9 +14,7 @@ static enum decode_status ask(struct call *call, enum op op, enum resp_form form
 static enum decode_status ask_key(const struct codec_limits *limits, const struct resp_args *args, enum op op,
                                   enum resp_form form, struct call *call)
 {
-    call->request.key = args->argv[1];
-    if (!resp_key_fits(limits, args->argv[1], call)) return DECODE_ANSWERED;
-    return ask(call, op, form);
+    return resp_ask_key(limits, args->argv[1], op, form, call);
 }
 
 /* The same on every key: the reply is how many there were. */
@@ -25,12 +23,10 @@ static enum decode_status ask_keys(struct decoder *d, const struct codec_limits 
 {
     if (args->argc == 2) return ask_key(limits, args, op, RESP_TRUTH, call);
     for (size_t i = 1; i < args->argc; i++) {
-        struct call *part = call_add_part(call);
-        if (!part) return resp_fail(call, "ERR out of memory");
-        if (!resp_key_fits(limits, args->argv[i], call)) return DECODE_ANSWERED;
-        part->request.key = args->argv[i];
-        part->request.database = d->database;
-        ask(part, op, RESP_TRUTH);
+        struct call *part = codec_add_part(call);
+        if (!part) return resp_fail(call, TOO_MANY_KEYS);
+        part->request.database = decoder_of(d)->database;
+        resp_ask_key(limits, args->argv[i], op, RESP_TRUTH, part);
     }
     return ask(call, OP_BATCH, RESP_INTEGER);
 }

@@ -28,13 +28,9 @@ RESP_TAKE(eval)
     if (!known && by_hash) return resp_fail(call, NO_SCRIPT);
     if (!known || keys != 1 || args->argc < 5) return no_scripts(call);
     (void)d;
-    if (!resp_key_fits(limits, args->argv[3], call)) return DECODE_ANSWERED;
-    call->request.op = OP_DELETE;
-    call->request.key = args->argv[3];
     call->request.condition = COND_VALUE;
     call->request.value = args->argv[4];
-    call->form = RESP_TRUTH;
-    return DECODE_REQUEST;
+    return resp_ask_key(limits, args->argv[3], OP_DELETE, RESP_TRUTH, call);
 }
 
 RESP_TAKE(script_load)

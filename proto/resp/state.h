@@ -26,9 +26,9 @@ struct resp_state {
 struct resp_state *resp_state_of(struct decoder *d);
 void resp_release(struct decoder *d);
 
-static inline bool resp_in_multi(const struct decoder *d)
+static inline bool resp_in_multi(struct decoder *d)
 {
-    return d->memory && ((const struct resp_state *)d->memory)->in_multi;
+    return decoder_of(d)->memory && decoder_of(d)->memory->in_multi;
 }
 
 /* A command came while MULTI is open that cannot be queued. */

@@ -9,12 +9,6 @@ static enum decode_status ask(struct call *call, enum op op, enum resp_form form
     return DECODE_REQUEST;
 }
 
-static bool take_key(const struct codec_limits *limits, const struct resp_args *args, struct call *call)
-{
-    call->request.key = args->argv[1];
-    return resp_key_fits(limits, args->argv[1], call);
-}
-
 /* A PUT that lets the session live for ever, as Redis does. */
 static bool take_pair(const struct codec_limits *limits, struct slice key, struct slice value, struct call *call)
 {
@@ -30,23 +24,20 @@ static bool take_pair(const struct codec_limits *limits, struct slice key, struc
 RESP_TAKE(get)
 {
     (void)d;
-    if (!take_key(limits, args, call)) return DECODE_ANSWERED;
-    return ask(call, OP_GET, RESP_BULK);
+    return resp_ask_key(limits, args->argv[1], OP_GET, RESP_BULK, call);
 }
 
 RESP_TAKE(getdel)
 {
     (void)d;
-    if (!take_key(limits, args, call)) return DECODE_ANSWERED;
     call->request.effects = EFFECT_DELETE;
-    return ask(call, OP_GET, RESP_BULK);
+    return resp_ask_key(limits, args->argv[1], OP_GET, RESP_BULK, call);
 }
 
 RESP_TAKE(strlen)
 {
     (void)d;
-    if (!take_key(limits, args, call)) return DECODE_ANSWERED;
-    return ask(call, OP_META, RESP_LENGTH);
+    return resp_ask_key(limits, args->argv[1], OP_META, RESP_LENGTH, call);
 }
 
 /* ---- SET and its kin ---- */
@@ -144,12 +135,11 @@ RESP_TAKE(put)
 }
 
 /* The lifetime was wrong, which Redis only finds where there is a session. */
-static enum decode_status fail_if_there(const struct resp_args *args, struct call *call)
+static enum decode_status fail_if_there(const struct codec_limits *limits, struct slice key, struct call *call)
 {
     call->request.tag = call->reply.body;
     call->reply = (struct reply){0};
-    call->request.key = args->argv[1];
-    return ask(call, OP_META, RESP_FAILURE);
+    return resp_ask_key(limits, key, OP_META, RESP_FAILURE, call);
 }
 
 RESP_TAKE(getex)
@@ -159,7 +149,6 @@ RESP_TAKE(getex)
     struct slice ttl = {NULL, 0};
     enum resp_unit unit = RESP_UNITS;
     bool persists = false;
-    if (!take_key(limits, args, call)) return DECODE_ANSWERED;
     for (size_t i = 2; i < args->argc; i++) {
         enum resp_unit found = resp_unit_of(args->argv[i]);
         if (resp_is(args->argv[i], "persist") && unit == RESP_UNITS) {
@@ -171,28 +160,23 @@ RESP_TAKE(getex)
         unit = found;
         ttl = args->argv[++i];
     }
-    if (unit != RESP_UNITS && !resp_take_lifetime(ttl, unit, "getex", call)) return fail_if_there(args, call);
+    if (unit != RESP_UNITS && !resp_take_lifetime(ttl, unit, "getex", call))
+        return fail_if_there(limits, args->argv[1], call);
     if (persists) r->ttl_kind = TTL_NEVER;
     if (persists || unit != RESP_UNITS) r->effects = EFFECT_TOUCH;
-    return ask(call, OP_GET, RESP_BULK);
+    return resp_ask_key(limits, args->argv[1], OP_GET, RESP_BULK, call);
 }
 
 /* ---- several at once ---- */
 
-static enum decode_status no_memory(struct call *call)
-{
-    return resp_fail(call, "ERR out of memory");
-}
-
 RESP_TAKE(mget)
 {
     for (size_t i = 1; i < args->argc; i++) {
-        struct call *part = call_add_part(call);
-        if (!part) return no_memory(call);
-        if (!resp_key_fits(limits, args->argv[i], call)) return DECODE_ANSWERED;
-        part->request.key = args->argv[i];
-        part->request.database = d->database;
-        ask(part, OP_GET, d->version == 3 ? RESP_BULK | RESP_FORM_3 : RESP_BULK);
+        struct call *part = codec_add_part(call);
+        if (!part) return resp_fail(call, TOO_MANY_KEYS);
+        part->request.database = decoder_of(d)->database;
+        resp_ask_key(limits, args->argv[i], OP_GET, RESP_BULK, part);
+        if (resp_is_3(d)) part->form |= RESP_FORM_3;
     }
     return ask(call, OP_BATCH, RESP_LIST);
 }
@@ -203,13 +187,13 @@ static enum decode_status set_all(struct decoder *d, const struct codec_limits *
 {
     if (args->argc % 2 == 0) return resp_fail(call, "ERR wrong number of arguments for '%s' command", name);
     for (size_t i = 1; i < args->argc; i += 2) {
-        struct call *part = call_add_part(call);
-        if (!part) return no_memory(call);
+        struct call *part = codec_add_part(call);
+        if (!part) return resp_fail(call, TOO_MANY_KEYS);
         if (!resp_key_fits(limits, args->argv[i], call) || !resp_value_fits(limits, args->argv[i + 1].len, call))
             return DECODE_ANSWERED;
         take_pair(limits, args->argv[i], args->argv[i + 1], part);
         part->request.condition = condition;
-        part->request.database = d->database;
+        part->request.database = decoder_of(d)->database;
     }
     return ask(call, OP_BATCH, RESP_ALL_OK);
 }
@@ -243,7 +227,8 @@ RESP_TAKE(append)
 static enum decode_status add(const struct codec_limits *limits, const struct resp_args *args, int64_t n,
                               struct call *call)
 {
-    if (!take_key(limits, args, call)) return DECODE_ANSWERED;
+    if (!resp_key_fits(limits, args->argv[1], call)) return DECODE_ANSWERED;
+    call->request.key = args->argv[1];
     call->request.number = n;
     call->request.ttl_kind = TTL_KEEP;
     call->request.create.kind = TTL_NEVER;

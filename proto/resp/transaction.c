@@ -11,25 +11,25 @@
 
 struct resp_state *resp_state_of(struct decoder *d)
 {
-    if (d->memory) return d->memory;
+    if (decoder_of(d)->memory) return decoder_of(d)->memory;
     struct resp_state *s = calloc(1, sizeof *s);
     if (s) call_init(&s->transaction);
-    d->memory = s;
+    decoder_of(d)->memory = s;
     return s;
 }
 
 void resp_release(struct decoder *d)
 {
-    struct resp_state *s = d->memory;
+    struct resp_state *s = decoder_of(d)->memory;
     if (s) call_clear(&s->transaction);
     free(s);
-    d->memory = NULL;
+    decoder_of(d)->memory = NULL;
 }
 
 /* The transaction will come to nothing, so its commands need not be kept. */
 void resp_abort_transaction(struct decoder *d)
 {
-    struct resp_state *s = d->memory;
+    struct resp_state *s = decoder_of(d)->memory;
     if (!resp_in_multi(d)) return;
     s->aborted = true;
     call_clear(&s->transaction);
@@ -45,8 +45,8 @@ static void end(struct resp_state *s)
 /* Ends it without having executed anything of it. */
 static void discard(struct decoder *d, struct resp_state *s)
 {
-    d->database = s->before.database;
-    d->version = s->before.version;
+    decoder_of(d)->database = s->before.database;
+    decoder_of(d)->version = s->before.version;
     memcpy(s->name, s->before.name, sizeof s->name);
     end(s);
 }
@@ -54,14 +54,14 @@ static void discard(struct decoder *d, struct resp_state *s)
 enum decode_status resp_queue(struct decoder *d, const struct codec_limits *limits, resp_take *take,
                               const struct resp_args *args, struct call *call)
 {
-    struct resp_state *s = d->memory;
+    struct resp_state *s = decoder_of(d)->memory;
     const char *problem = "ERR out of memory";
     if (s->aborted) return resp_literal(call, "+QUEUED\r\n");
     struct call *part = call_add_part(&s->transaction);
     if (part) {
-        part->request.database = d->database;
+        part->request.database = decoder_of(d)->database;
         enum decode_status status = take(d, limits, args, part);
-        if (d->version == 3) part->form |= RESP_FORM_3;
+        if (resp_is_3(d)) part->form |= RESP_FORM_3;
         bool kept = status != DECODE_REQUEST || call_own(part);
         s->bytes += call_bytes(part);
         if (kept && s->bytes <= limits->command + TRANSACTION_BYTES) return resp_literal(call, "+QUEUED\r\n");
@@ -78,15 +78,15 @@ RESP_TAKE(multi)
     if (!s) return resp_fail(call, "ERR out of memory");
     if (s->in_multi) return resp_fail(call, "ERR MULTI calls can not be nested");
     s->in_multi = true;
-    s->before.database = d->database;
-    s->before.version = d->version;
+    s->before.database = decoder_of(d)->database;
+    s->before.version = decoder_of(d)->version;
     memcpy(s->before.name, s->name, sizeof s->name);
     return resp_literal(call, "+OK\r\n");
 }
 
 enum decode_status resp_refuse_exec(struct decoder *d, struct call *call)
 {
-    if (resp_in_multi(d)) discard(d, d->memory);
+    if (resp_in_multi(d)) discard(d, decoder_of(d)->memory);
     return resp_fail(call,
                      "EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command");
 }
@@ -94,7 +94,7 @@ enum decode_status resp_refuse_exec(struct decoder *d, struct call *call)
 RESP_TAKE(exec)
 {
     (void)limits, (void)args;
-    struct resp_state *s = d->memory;
+    struct resp_state *s = decoder_of(d)->memory;
     if (!resp_in_multi(d)) return resp_fail(call, "ERR EXEC without MULTI");
     if (s->aborted) {
         discard(d, s);
@@ -111,6 +111,6 @@ RESP_TAKE(discard)
 {
     (void)limits, (void)args;
     if (!resp_in_multi(d)) return resp_fail(call, "ERR DISCARD without MULTI");
-    discard(d, d->memory);
+    discard(d, decoder_of(d)->memory);
     return resp_literal(call, "+OK\r\n");
 }

@@ -16,10 +16,21 @@
 enum {
     LINE,     /* at a request line, or somewhere in it */
     BODY,     /* the caller takes the value's bytes, then comes to text_decode_end */
-    SKIP,     /* in the value of a refused request: decoder.skip bytes to drop */
+    SKIP,     /* in the value of a refused request: refusal.skip bytes to drop */
     SKIP_END, /* at the line end behind a skipped value */
     CLOSED,   /* DECODE_CLOSE was said */
 };
+
+/* Of a refused request whose value is being skipped. */
+struct __attribute__((may_alias)) refusal {
+    uint64_t skip; /* value bytes still to drop */
+    const char *text;
+    uint8_t error; /* enum error_code */
+    uint8_t tag_len;
+    char tag[TAG_MAX];
+};
+
+DECODER_OWN(struct refusal)
 
 #define VALUE_END_TEXT "the value is not followed by a line end: its length is wrong"
 
@@ -57,20 +68,21 @@ enum decode_status text_decode_end(struct decoder *d, const char *in, size_t len
 /* Goes on dropping a refused request's value, and refuses it when that is done. */
 static enum decode_status skip_value(struct decoder *d, const char *in, size_t len, size_t *used, struct call *call)
 {
-    size_t take = d->skip < len ? (size_t)d->skip : len;
-    d->skip -= take;
+    struct refusal *r = decoder_of(d);
+    size_t take = r->skip < len ? (size_t)r->skip : len;
+    r->skip -= take;
     *used += take;
-    if (d->skip > 0) return DECODE_MORE;
+    if (r->skip > 0) return DECODE_MORE;
     d->state = SKIP_END;
     int end = line_end(in + take, len - take);
     if (end < 0) return DECODE_MORE;
     /* `in` may no longer hold the line, so what the reply needs of it was kept. */
-    if (d->tag_len > 0) call->request.tag = slice_of(d->tag, d->tag_len);
+    if (r->tag_len > 0) call->request.tag = slice_of(r->tag, r->tag_len);
     call->request.op = OP_PUT;
     if (end == 0) return close_stream(d, call, ERR_BAD_REQUEST, VALUE_END_TEXT);
     *used += (size_t)end;
     d->state = LINE;
-    reply_error(&call->reply, (enum error_code)d->error, d->error_text);
+    reply_error(&call->reply, (enum error_code)r->error, r->text);
     return DECODE_ANSWERED;
 }
 
@@ -78,13 +90,14 @@ static enum decode_status skip_value(struct decoder *d, const char *in, size_t l
 static void keep_refusal(struct decoder *d, uint64_t count, struct call *call)
 {
     struct slice tag = call->request.tag;
+    struct refusal *r = decoder_of(d);
     assert(tag.len <= TAG_MAX);
     d->state = SKIP;
-    d->skip = count;
-    d->error = (uint8_t)call->reply.error;
-    d->error_text = call->reply.body.ptr; /* a string literal of ours */
-    d->tag_len = (uint8_t)tag.len;
-    if (tag.len > 0) memcpy(d->tag, tag.ptr, tag.len);
+    r->skip = count;
+    r->error = (uint8_t)call->reply.error;
+    r->text = call->reply.body.ptr; /* a string literal of ours */
+    r->tag_len = (uint8_t)tag.len;
+    if (tag.len > 0) memcpy(r->tag, tag.ptr, tag.len);
     call->request = (struct request){0};
     call->reply = (struct reply){0};
 }

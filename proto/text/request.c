@@ -131,7 +131,7 @@ static void parse_plain(const struct codec_limits *limits, struct slice rest, st
     enum op op = call->request.op;
     struct slice arguments = rest;
     bool complete = true;
-    if (op == OP_GET || op == OP_DELETE || op == OP_TOUCH) complete = take_key(limits, &rest, line, call);
+    if (op_has_one_key(op)) complete = take_key(limits, &rest, line, call);
     text_skip_spaces(&rest);
     if (op == OP_TOUCH) {
         struct slice ttl = text_take_token(&rest);
@@ -197,7 +197,7 @@ struct text_line text_parse_line(const struct codec_limits *limits, struct slice
     }
     if (!take_verb(&text, &line, call)) return line;
     enum op op = call->request.op;
-    if (call->request.condition != COND_NONE && op != OP_PUT && op != OP_TOUCH && op != OP_DELETE)
+    if (!op_allows_condition(op, call->request.condition))
         text_refuse(&line, call, ERR_BAD_REQUEST, "if goes with PUT, TOUCH and DELETE only");
     if (op == OP_PUT) {
         parse_put(limits, text, &line, call);

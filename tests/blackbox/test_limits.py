@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from client import Closed, put_bytes
-from daemon import SMALL_MATRIX, poll
+from daemon import SMALL_MATRIX, patience, poll
 
 DAEMON_MATRIX = SMALL_MATRIX
 MIB = 1 << 20
@@ -166,6 +166,44 @@ def test_output_soft_limit_pauses_and_resumes(start_daemon, kind):
             reply = client.reply()
             assert reply.tag == str(i) and reply.body == value
         assert client.ask("DELETE big").kind == "OK"
+
+
+def bulk(*words):
+    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in words)
+
+
+def test_nothing_ends_a_client_that_reads(start_daemon):
+    """One reply larger than limits.output_hard, and many replies that together are: all of it comes."""
+    d = start_daemon("limits.output_soft=64KiB", "limits.output_hard=2MiB", others=("resp",))
+    size, keys = 1 << 20, [b"k%d" % i for i in range(8)]
+    value = b"v" * (size // 2)
+    with socket.create_connection(("127.0.0.1", d.port_of("resp")), patience(60)) as client, client.makefile("rb") as f:
+        for key in keys:  # no request has had a value as large as those that come of it
+            client.sendall(bulk(b"SET", key, value) + bulk(b"APPEND", key, value))
+            assert f.readline() + f.readline() == b"+OK\r\n:%d\r\n" % size
+
+        def expect_value():
+            assert f.readline() == b"$%d\r\n" % size
+            assert f.read(size + 2) == value + value + b"\r\n"
+
+        client.sendall(bulk(b"MGET", *keys) * 2)
+        for _ in range(2):
+            assert f.readline() == b"*%d\r\n" % len(keys)
+            for _ in keys:
+                expect_value()
+        client.sendall(b"".join(bulk(b"GET", keys[i % len(keys)]) for i in range(60)))
+        for _ in range(60):
+            expect_value()
+
+
+@pytest.mark.parametrize("placement", ["loop", "thread"])
+def test_client_list_tells_the_address_in_a_transaction(start_daemon, placement):
+    d = start_daemon("threads=1", "shards=1", f"owner.placement={placement}", others=("resp",))
+    with socket.create_connection(("127.0.0.1", d.port_of("resp")), patience(20)) as client, client.makefile("rb") as f:
+        client.sendall(bulk(b"MULTI") + bulk(b"SET", b"k", b"v") + bulk(b"CLIENT", b"LIST") + bulk(b"EXEC"))
+        replies = [f.readline() for _ in range(7)]
+        assert replies[:5] == [b"+OK\r\n", b"+QUEUED\r\n", b"+QUEUED\r\n", b"*2\r\n", b"+OK\r\n"]
+        assert b" addr=127.0.0.1:%d " % client.getsockname()[1] in replies[6]
 
 
 def test_descriptor_limit_is_raised_or_refused(start_daemon):

@@ -58,6 +58,26 @@ def test_requests_keep_coming(start_daemon, point):
     d.stop()
 
 
+@pytest.mark.parametrize("point", ["owner-t2", "owner-s2-t2", "mutex-w0-t1"])
+def test_what_was_sent_before_is_answered(start_daemon, point):
+    """Pipelines that lie in the sockets, of clients that go on sending: every reply comes."""
+    d = start_daemon("shutdown.grace=1m", backend=point)
+    clients = [d.connect_accepted() for _ in range(24)]
+    d.process.send_signal(signal.SIGSTOP)
+    for i, client in enumerate(clients):
+        client.send(b"".join(b"@tag=%d-%d GET k\n" % (i, j) for j in range(2000)))
+        client.wait_delivered()
+    d.signal()
+    d.process.send_signal(signal.SIGCONT)
+    for i, client in enumerate(clients):
+        for j in range(2000):
+            assert client.reply().tag == f"{i}-{j}"
+            if j == 0:
+                client.send_if_open(b"@tag=late GET k\n" * 100)
+        client.close()
+    d.stop()
+
+
 def test_idle_connections_do_not_delay_it(start_daemon):
     d = start_daemon("shutdown.grace=1h", "threads=2")
     clients = [d.connect("unix" if i % 2 else "tcp") for i in range(20)]

@@ -110,6 +110,21 @@ def test_good_code_is_left_alone(tmp_path):
     assert findings(tmp_path, GOOD) == []
 
 
+def test_calls_in_a_circle(tmp_path):
+    """a -> b -> c -> a is found in all three; what only calls into the circle, or is only called from it, is not."""
+    files = {name: f"void {name}(void);\nvoid {called}(void);\n\nvoid {name}(void)\n{{\n    {called}();\n}}\n"
+             for name, called in (("top", "a"), ("a", "b"), ("b", "c"), ("c", "a"))}
+    files["c"] = files["c"].replace("    a();", "    a();\n    bottom();")
+    files["bottom"] = "void bottom(void)\n{\n}\n"
+    found = findings(tmp_path, {f"daemon/net/{name}.c": text for name, text in files.items()})
+    assert [line for line in found if "circle" in line] == [line for line in found if "calls" in line]
+    assert sorted(line.split(": ")[0] for line in found if "circle" in line) == [
+        "daemon/net/a.c:6", "daemon/net/b.c:6", "daemon/net/c.c:6"]
+    files["c"] = files["c"].replace("    a();\n", "")
+    found = findings(tmp_path, {f"daemon/net/{name}.c": text for name, text in files.items()})
+    assert not [line for line in found if "circle" in line]
+
+
 def test_formatting(tmp_path):
     program = shutil.which("clang-format")
     if not program or "version 14." not in subprocess.run([program, "--version"], capture_output=True, text=True,

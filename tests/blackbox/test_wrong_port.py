@@ -10,7 +10,7 @@ from daemon import patience
 POST = (b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\n\r\n"
         b"PUT evil 30m 1\r\nSET evil 1\r\nset evil 0 0 1\r\n1\r\n")
 HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\n\r\n" * 20  # how TLS begins
-BINARY = b"\x80\x00\x00\x01" + b"\x00" * 19 + b"a"  # a get of memcached's binary protocol
+BINARY = b"\x80\x00\x00\x01" + b"\x00" * 20 + b"a"  # a get of memcached's binary protocol
 
 
 @pytest.fixture
@@ -49,4 +49,6 @@ def test_tls(listeners):
 
 
 def test_memcached_binary(listeners):
-    assert b"switch the client to text" in answer(listeners, "memcached", BINARY)
+    reply = answer(listeners, "memcached", BINARY)
+    assert reply[:8] == b"\x81\x00\x00\x00\x00\x00\x00\x81"  # as memcached answers an unknown command
+    assert b"switch the client to text" in reply[24:]

@@ -4,12 +4,12 @@ cas values are numbers of each server's own: what is compared is that they chang
 lie far away, and are compared roughly.
 
 What differs on purpose, and therefore is not drawn:
-- mg's flags h and l are refused: when a session was last used is not known. The commands me, bget, cache_memlimit, slabs,
-  lru, watch and stats detail and cachedump are unknown: there are no slabs, and nothing is evicted.
+- mg's flags h and l are refused: when a session was last used is not known. me tells less, the limit of cache_memlimit is
+  not changed, the crawler is disabled, there are no slabs; bget, lru and watch are unknown.
 - ms takes N with the modes A and P, and ms, ma and md take E, as later versions of memcached do.
-- Flags, and lengths, of more than 32 bits are refused; memcached takes their lower 32 bits. Expiry times of more than 32
-  bits mean what they say.
+- Flags, and lengths, of more than 32 bits are refused; memcached takes their lower 32 bits.
 - Keys that are no base64 are refused; memcached leaves out the letters that are not.
+- ma with T sets the lifetime; memcached does not where the number grows longer.
 - t tells the lifetime after T, wherever it stands; memcached the one before, if t comes first. What is left of a
   lifetime that is over is 0; memcached subtracts beyond that.
 - ms with I and a cas value, and ma with C and N, on a key that is absent; ma with q and N that creates.
@@ -31,7 +31,8 @@ VALUES = ["", "x", "0", "1", "10", "99", "007", "-1", " 5", "5 ", "+5", "5 x", "
           "a value", "\x00\xff\r\n", "END", "y" * 300, "1" + " " * 40]
 key, value = st.sampled_from(KEYS), st.sampled_from(VALUES)
 flags = pick("0", "1", "4294967295", "65536", "007", "+3")
-exptime = pick("0", "0", "0", "1000", "2592000", "2000000000", "-1", "2592001", "-2147483648", "+1000")
+exptime = pick("0", "0", "0", "1000", "2592000", "2000000000", "-1", "2592001", "-2147483648", "+1000",
+               "2147483648", "4294967295", "4294968296", "99999999999", "-4294966296")
 bad_number = pick("abc", "", "-1", "1.5", "0x1", "18446744073709551616", "1x")
 noreply = pick([], [], [], ["noreply"], ["foo"])
 number = pick("0", "1", "5", "100", "18446744073709551615", "18446744073709551614", "+5")
@@ -66,6 +67,9 @@ odd = [
     line("set", key, bad_number, "0", "1"), line("set", key, "0", bad_number.filter(lambda n: n != "-1"), "1"), line("set", key, "0", "0", bad_number),
     line(pick("touch", "gat"), key, bad_number), line(pick("incr", "decr"), key, bad_number, noreply),
     line("k" * 251), line(pick("delete", "incr", "touch", "mg", "md", "ma"), "k" * 251, "1"), line("", pick("", " ")),
+    line("stats", pick(["detail", "on"], ["detail", "off"], ["detail"], ["cachedump"], ["cachedump", "64", "0"], ["cachedump", "x", "0"])),
+    line("slabs", pick([], ["automove", "x"], ["automove", "0"], ["reassign", "x", "1"], ["reassign"])), line("me"), line("me", "k" * 251),
+    line("cache_memlimit", pick([], ["x"], ["7"], ["7", "noreply"])), line("lru_crawler", pick([], ["sleep", "100"], ["x"])),
     line("get", "k" * 250, "k" * 250), store("set", "k" * 250, "0", "0", "LEN"),
 ]
 replied = pick("k", "Oabc", "O", "O" + "o" * 31, "u")
@@ -82,7 +86,7 @@ def flags_of(*strategies):
 
 def distinct(words):
     found = list({w[:1]: w for w in words}.values())
-    is_over = any(w in ("T-1", "T2592001", "T-2147483648") for w in found)
+    is_over = any(w in ("T-1", "T2592001", "T-2147483648", "T2147483648", "T4294967295", "T99999999999") for w in found)
     return [w for w in found if w not in "tc" or not is_over]
 
 
@@ -93,7 +97,8 @@ meta = [
     store("ms", key, "LEN", flags_of(touches, pick(["MS"], ["ME"], ["MR"], ["MA"], ["MP"], ["F5"], ["F4294967295"], ["MX"]), quiet)),
     key.flatmap(lambda k: store("ms", k, "LEN", pick(f"CCAS:{k}", f"CCAS:{k}", "C999999999"), flags_of(touches, quiet))),
     line("md", key, flags_of(quiet)), key.flatmap(lambda k: line("md", k, pick(f"CCAS:{k}", "C999999999"), flags_of(quiet))),
-    line("ma", key, flags_of(touches, pick(["MI"], ["MD"], ["M+"], ["M-"], ["MX"]), number.map(lambda n: ["D" + n]), quiet)),
+    line("ma", key, "D0", flags_of(touches, quiet)),
+    line("ma", key, flags_of(pick(["MI"], ["MD"], ["M+"], ["M-"], ["MX"]), number.map(lambda n: ["D" + n]), quiet)),
     line("ma", key, "N0", pick([], ["J13"], ["J0"]), flags_of(number.map(lambda n: ["D" + n]))),
     line("mg", key, "O" + "o" * 32), line(pick("mg", "md", "ma"), key, many(wrong_flag, 1, 3)), store("ms", key, "LEN", many(wrong_flag, 1, 3)),
     line(pick("mg", "md", "ma"), key, [f"{c}" for c in "abcdefghijklmnopqr"]),

@@ -221,7 +221,7 @@ def all_that_comes(port, raw, split=0):
 
 @pytest.mark.parametrize("raw, ours", [
     (b"*1\r\n$4\r\nPINGxx", b"-ERR Protocol error: expected CRLF behind a bulk string\r\n"),
-    (b"*1000000\r\n", b"-ERR Protocol error: invalid multibulk length\r\n"),
+    (b"*1048577\r\n", b"-ERR Protocol error: invalid multibulk length\r\n"),
 ])
 def test_refused_where_redis_goes_on(sluiced, raw, ours):
     assert all_that_comes(sluiced.resp_port, raw) == ours

@@ -64,6 +64,7 @@ static void log_condition(struct buffer *log, const struct request *r)
 static void log_call(struct buffer *log, const struct call *call)
 {
     const struct request *r = &call->request;
+    assert(request_is_allowed(r));
     buffer_append_text(log, op_name(r->op));
     log_some(log, " key=", r->key);
     log_some(log, " value=", r->value);

@@ -98,11 +98,13 @@ static enum service_verdict submit(void *ctx, struct task *task, uint64_t now_ns
     }
     pthread_mutex_lock(&n->lock);
     n->submits++;
+    n->judged += task->judged;
     switch (letter_of(task)) {
     case 'q': verdict = queue(n, task); break;
     case 'h': verdict = hold(n, task); break;
     case 's': verdict = stick(n, task); break;
-    case 'b': verdict = SERVICE_HERE; break;
+    case 'b':
+    case 'p': verdict = SERVICE_HERE; break;
     case 'o': refuse(task, REPLY_OVERLOADED, 7); break;
     default: answer(n, task, 0); break;
     }
@@ -111,15 +113,24 @@ static enum service_verdict submit(void *ctx, struct task *task, uint64_t now_ns
     return verdict;
 }
 
-static void run(void *ctx, struct task **tasks, size_t count, uint64_t now_ns)
+static size_t run(void *ctx, struct task **tasks, size_t count, uint64_t now_ns)
 {
     struct net *n = ctx;
+    size_t done = 0;
     (void)now_ns;
     pthread_mutex_lock(&n->lock);
     n->runs++;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        if (letter_of(tasks[i]) == 'p') {
+            queue(n, tasks[i]);
+            continue;
+        }
         answer(n, tasks[i], (uint64_t)number_of(tasks[i]));
+        tasks[done++] = tasks[i];
+    }
+    pthread_cond_broadcast(&n->changed);
     pthread_mutex_unlock(&n->lock);
+    return done;
 }
 
 static enum service_verdict admit(void *ctx, struct task *task, uint64_t now_ns)
@@ -191,7 +202,9 @@ static bool start(struct net *n)
     n->server = server_create(&options, &n->failure);
     if (!n->server) return false;
     n->failure = error;
-    return server_listen(n->server, "test", &address, &codec_text, error, sizeof error);
+    const struct codec *codec = o->codec ? o->codec : &codec_text;
+    const struct transport_ops *transport = o->transport ? o->transport : &transport_plain;
+    return server_listen(n->server, "test", &address, codec, transport, error, sizeof error);
 }
 
 static void *control_main(void *arg)
@@ -330,6 +343,13 @@ void net_unstick(struct net *n)
     pthread_mutex_lock(&n->lock);
     n->sticks = false;
     pthread_cond_broadcast(&n->changed);
+    pthread_mutex_unlock(&n->lock);
+}
+
+void net_set_sticks(struct net *n)
+{
+    pthread_mutex_lock(&n->lock);
+    n->sticks = true;
     pthread_mutex_unlock(&n->lock);
 }
 

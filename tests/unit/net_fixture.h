@@ -10,6 +10,7 @@
  *     q<n>  queues; the test completes it, as number n
  *     h<n>  has no room while `full`, else queues as q<n>
  *     b<n>  executes on the I/O thread, with others of its turn
+ *     p<n>  the same, but is parked when it executes; the test completes it, as number n
  *     s...  stands still on the I/O thread until net_unstick, then answers
  * Stored replies have n (0 without one) for their version, so "OK n" tells which request was answered; a GET is
  * answered with `value_size` bytes.
@@ -37,6 +38,8 @@ struct net_options {
     uint64_t idle_ms, request_ms; /* off */
     uint64_t grace_ms;            /* a minute */
     bool on_unix;
+    const struct codec *codec;             /* text */
+    const struct transport_ops *transport; /* plain */
 };
 
 struct net {
@@ -56,6 +59,7 @@ struct net {
     struct task *queued[NET_QUEUED_MAX]; /* [n]: the call whose key says n */
     size_t queued_count;
     uint64_t submits; /* of all kinds, tries included */
+    unsigned judged;  /* of these, admitted at their headers */
     unsigned holds;
     unsigned stuck;
     bool full, sticks, refuses;
@@ -81,6 +85,7 @@ unsigned net_runs(struct net *n);
 void net_await_holds(struct net *n, unsigned count);
 void net_await_stuck(struct net *n);
 void net_unstick(struct net *n);
+void net_set_sticks(struct net *n);          /* the next one stands still again */
 void net_set_full(struct net *n, bool full); /* with false, also says so to the loops */
 void net_set_refuses(struct net *n, bool refuses);
 void net_set_value_size(struct net *n, size_t size);

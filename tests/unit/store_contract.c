@@ -14,11 +14,11 @@
 static const struct store_config configs[] = {
     {.name = "mutex, no workers", .design = &backend_mutex, .stripes = 1},
     {.name = "mutex, no workers, 4 stripes", .design = &backend_mutex, .stripes = 4},
-    {.name = "mutex, no workers, rwlock", .design = &backend_mutex, .stripes = 1, .lock = BACKEND_LOCK_RWLOCK},
+    {.name = "mutex, no workers, rwlock", .design = &backend_mutex, .stripes = 1, .lock = LOCK_RWLOCK},
     {.name = "mutex, no workers, 4 stripes, rwlock",
      .design = &backend_mutex,
      .stripes = 4,
-     .lock = BACKEND_LOCK_RWLOCK,
+     .lock = LOCK_RWLOCK,
      .work_outside = true},
     {.name = "mutex, 1 worker, bound 1", .design = &backend_mutex, .bound = 1, .workers = 1, .stripes = 1},
     {.name = "mutex, 2 workers", .design = &backend_mutex, .bound = 64, .workers = 2, .stripes = 1},
@@ -27,7 +27,7 @@ static const struct store_config configs[] = {
      .bound = 64,
      .workers = 2,
      .stripes = 1,
-     .lock = BACKEND_LOCK_RWLOCK,
+     .lock = LOCK_RWLOCK,
      .work_outside = true},
     {.name = "mutex, 3 workers, 4 stripes", .design = &backend_mutex, .bound = 64, .workers = 3, .stripes = 4},
     {.name = "mutex, 3 workers, 4 stripes, rwlock",
@@ -35,22 +35,33 @@ static const struct store_config configs[] = {
      .bound = 64,
      .workers = 3,
      .stripes = 4,
-     .lock = BACKEND_LOCK_RWLOCK},
+     .lock = LOCK_RWLOCK},
     {.name = "owner, bound 1", .design = &backend_owner, .bound = 1},
     {.name = "owner, bound 64", .design = &backend_owner, .bound = 64},
     {.name = "owner, bound 1024", .design = &backend_owner, .bound = 1024},
     {.name = "owner, 3 shards", .design = &backend_owner, .bound = 64, .shards = 3},
+    {.name = "owner, in place", .design = &backend_owner, .in_place = true},
 };
 #define CONFIGS (sizeof(configs) / sizeof(configs[0]))
 
-bool store_config_is_direct(const struct store_config *config)
+bool store_config_has_sweeper(const struct store_config *config)
 {
     return config->design == &backend_mutex && config->workers == 0;
 }
 
+bool store_config_is_here(const struct store_config *config)
+{
+    return config->in_place || store_config_has_sweeper(config);
+}
+
 bool store_config_queues(const struct store_config *config)
 {
-    return !store_config_is_direct(config);
+    return !store_config_is_here(config);
+}
+
+bool store_config_has_lanes(const struct store_config *config)
+{
+    return !config->in_place;
 }
 
 int store_contract_run(const char *group, const struct CMUnitTest *tests, size_t count,
@@ -96,13 +107,6 @@ static void complete(void *ctx, uint32_t lane, struct mail_batch *batch)
     mailbox_post(&s->lanes[lane].box, batch);
     bell_ring(&s->lanes[lane].bell);
     wait_while_blocked(s);
-}
-
-static void room(void *ctx, uint32_t lane)
-{
-    struct store *s = ctx;
-    atomic_fetch_add(&s->lanes[lane].rooms, 1);
-    bell_ring(&s->lanes[lane].bell);
 }
 
 void store_block(struct store *s)
@@ -162,12 +166,14 @@ struct store *store_open(const struct store_config *config, const struct store_o
         .workers = config->workers,
         .stripes = config->stripes,
         .shards = config->shards,
+        .in_place = config->in_place,
         .lock = config->lock,
-        .lanes = {.count = s->lane_count, .complete = complete, .room = room, .ctx = s},
+        .lanes = {.count = s->lane_count, .complete = complete, .ctx = s},
     };
     const char *error = NULL;
-    s->backend = config->design->start(&backend, &error);
-    if (!s->backend) fail_msg("%s does not start: %s", config->name, error);
+    s->backend = config->design->make(&backend, &error);
+    if (!s->backend || (!o->unstarted && !config->design->start(s->backend, &error)))
+        fail_msg("%s does not start: %s", config->name, error);
     s->metrics = metrics_create();
     assert_non_null(s->metrics);
     assert_true(config->design->register_metrics(s->backend, s->metrics));
@@ -224,37 +230,35 @@ void store_fill(struct task *task, const struct ask *ask, uint32_t lane, uint64_
     store_fill_call(&task->call, ask);
 }
 
-void store_place(struct store *s, struct task *task)
+/* Says where it goes, as admission would. */
+static void place(struct store *s, struct task *task)
 {
-    const struct backend_design *design = s->config->design;
-    if (design->stations(s->backend) < 2) return;
-    task->wait.station = design->station_of(s->backend, task);
-    if (s->config->shards > 1)
+    if (s->backend->station_count < 2) return;
+    task->wait.station = s->config->design->station_of(s->backend, task);
+    if (s->backend->spreads)
         task->wait.station = order_station(&s->lanes[task->lane].order, task, task->wait.station);
 }
 
-enum backend_submit store_submit(struct store *s, struct task *task)
+enum store_outcome store_submit(struct store *s, struct task *task)
 {
+    const struct backend_here *here = &s->backend->here[task->lane];
     task->arrived_ns = atomic_load(&s->clock.ns);
-    store_place(s, task);
-    enum backend_submit outcome = s->backend->design->submit(s->backend, task);
-    if (outcome == BACKEND_QUEUED && s->config->shards > 1) order_enter(&s->lanes[task->lane].order, task);
-    return outcome;
+    place(s, task);
+    if (here->station && here->number == task->wait.station) {
+        assert_int_equal(station_run(here->station, &task, 1, task->arrived_ns), 1);
+        return STORE_DONE;
+    }
+    if (!station_submit(s->backend->stations[task->wait.station], task)) return STORE_FULL;
+    s->lanes[task->lane].unrung |= 1U << task->wait.station;
+    if (s->backend->spreads) order_enter(&s->lanes[task->lane].order, task);
+    return STORE_QUEUED;
 }
 
 void store_flush(struct store *s, uint32_t lane)
 {
-    s->backend->design->flush(s->backend, lane);
-}
-
-void store_want_room(struct store *s, struct task *task)
-{
-    s->backend->design->want_room(s->backend, task);
-}
-
-unsigned store_rooms(struct store *s, uint32_t lane)
-{
-    return atomic_load(&s->lanes[lane].rooms);
+    for (uint32_t i = 0; i < s->backend->station_count; i++)
+        if (s->lanes[lane].unrung >> i & 1) station_wake(s->backend->stations[i]);
+    s->lanes[lane].unrung = 0;
 }
 
 struct mail *store_take(struct store *s, uint32_t lane)
@@ -265,14 +269,14 @@ struct mail *store_take(struct store *s, uint32_t lane)
     return taken;
 }
 
-struct mail *store_wait(struct store *s, uint32_t lane, unsigned rooms)
+struct mail *store_wait(struct store *s, uint32_t lane)
 {
     struct store_lane *l = &s->lanes[lane];
     struct mail *taken;
     for (;;) {
         bell_arm(&l->bell);
         taken = store_take(s, lane);
-        if (taken || atomic_load(&l->rooms) > rooms) break;
+        if (taken) break;
         bell_wait(&l->bell, UINT64_MAX);
     }
     bell_disarm(&l->bell);
@@ -287,13 +291,13 @@ const struct reply *store_ask(struct store *s, const struct ask *ask)
     task_clear(task);
     store_fill(task, ask, 0, 1ULL << 32);
     switch (store_submit(s, task)) {
-    case BACKEND_DONE: break;
-    case BACKEND_QUEUED:
+    case STORE_DONE: break;
+    case STORE_QUEUED:
         store_flush(s, 0);
-        assert_ptr_equal(store_wait(s, 0, UINT32_MAX), &task->mail);
+        assert_ptr_equal(store_wait(s, 0), &task->mail);
         assert_null(task->mail.next);
         break;
-    case BACKEND_FULL: fail_msg("full, with one call at a time"); break;
+    case STORE_FULL: fail_msg("full, with one call at a time"); break;
     }
     assert_int_not_equal(task->call.reply.kind, REPLY_NONE);
     return &task->call.reply;
@@ -332,6 +336,15 @@ int64_t store_len(struct store *s)
     return reply->number;
 }
 
+/* ---- housekeeping, where it is the lane's ---- */
+
+static void keep_house(struct store *s)
+{
+    struct station *here = s->backend->here[0].station;
+    uint64_t now_ms = fake_clock_ms(&s->clock);
+    if (here && station_is_due(here, now_ms)) station_keep_house(here, now_ms);
+}
+
 /* ---- metrics ---- */
 
 struct search {
@@ -358,6 +371,8 @@ uint64_t store_metric(struct store *s, const char *name)
 
 void store_await_metric(struct store *s, const char *name, uint64_t value)
 {
-    while (store_metric(s, name) != value)
-        sched_yield(); /* the alarm ends a wait in vain */
+    while (store_metric(s, name) != value) { /* the alarm ends a wait in vain */
+        keep_house(s);
+        sched_yield();
+    }
 }

@@ -37,7 +37,8 @@ struct store_config {
     uint32_t workers;
     uint32_t stripes;
     uint32_t shards;
-    enum backend_lock lock;
+    bool in_place;
+    enum lock_kind lock;
     bool work_outside;
 };
 
@@ -50,13 +51,14 @@ struct store_options {
     uint64_t sweep_interval_ms; /* an hour, so that nothing is swept by the way */
     uint64_t memory_limit;
     uint64_t work_iterations;
+    bool unstarted; /* made only: no thread runs */
 };
 
 struct store_lane {
     struct mailbox box;
     struct bell bell;
-    struct order order;     /* where a call may go to several stations */
-    _Atomic unsigned rooms; /* how often `room` was called */
+    struct order order; /* where a call may go to several stations */
+    uint32_t unrung;    /* bit per station that has been given calls and not been woken */
 };
 
 struct store {
@@ -92,8 +94,10 @@ struct CMUnitTest;
  * Returns the number of failures. */
 int store_contract_run(const char *group, const struct CMUnitTest *tests, size_t count,
                        bool (*wanted)(const struct store_config *config));
-bool store_config_queues(const struct store_config *config);
-bool store_config_is_direct(const struct store_config *config);
+bool store_config_is_here(const struct store_config *config); /* the lane executes itself, ... */
+bool store_config_queues(const struct store_config *config);  /* ... or it does not */
+bool store_config_has_sweeper(const struct store_config *config);
+bool store_config_has_lanes(const struct store_config *config); /* more than one, if wanted */
 
 /* Starts the backend, or fails the test. NULL options: all as usual. */
 struct store *store_open(const struct store_config *config, const struct store_options *options);
@@ -119,18 +123,15 @@ void store_expect_conflict(const struct reply *reply, uint64_t version);
 /* Makes `task` (after task_init) the operation, with bytes of its own; or a part of one. */
 void store_fill(struct task *task, const struct ask *ask, uint32_t lane, uint64_t conn);
 void store_fill_call(struct call *call, const struct ask *ask);
-/* Says where it goes, as admission would; store_submit does it too. */
-void store_place(struct store *s, struct task *task);
-/* Submits at the fake clock's time. */
-enum backend_submit store_submit(struct store *s, struct task *task);
+/* Runs or submits it at the fake clock's time, where admission would have it go. */
+enum store_outcome { STORE_DONE, STORE_QUEUED, STORE_FULL };
+enum store_outcome store_submit(struct store *s, struct task *task);
+/* Wakes the stations that have been given something. */
 void store_flush(struct store *s, uint32_t lane);
-void store_want_room(struct store *s, struct task *task);
 /* Completed tasks of the lane, oldest first; NULL: none now. */
 struct mail *store_take(struct store *s, uint32_t lane);
-/* The same, waiting until there is one, or until `room` has been called more than `rooms` times (then perhaps
- * NULL). */
-struct mail *store_wait(struct store *s, uint32_t lane, unsigned rooms);
-unsigned store_rooms(struct store *s, uint32_t lane);
+/* The same, waiting until there is one. */
+struct mail *store_wait(struct store *s, uint32_t lane);
 
 /* Lets the next backend thread that completes calls stay in there, until unblocked. */
 void store_block(struct store *s);

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/store/table.h"
+#include "tests/unit/store_session.h"
 
 static struct budget budget; /* mutable on purpose: of the running test, and read after its table is gone */
 
@@ -32,8 +32,8 @@ static inline enum table_status put(struct table *t, const char *key, size_t val
     char *value = malloc(value_len + 1);
     memset(value, key[0], value_len);
     struct entry *stored;
-    enum table_status status =
-        table_put(t, table_hash(t, key, strlen(key)), key, strlen(key), value, value_len, deadline, now, &stored);
+    enum table_status status = store_session(t, table_hash(t, key, strlen(key)), key, strlen(key), value, value_len,
+                                             deadline, now, &stored);
     if (status == TABLE_OK) {
         assert_int_equal(entry_value_len(stored), value_len);
         assert_memory_equal(entry_value(stored), value, value_len);
@@ -62,7 +62,7 @@ static inline void remove_numbered(struct table *t, unsigned from, unsigned to)
     for (unsigned i = from; i < to; i++) {
         char key[16];
         snprintf(key, sizeof key, "n%u", i);
-        table_remove(t, find(t, key, 1000));
+        table_remove(t, find(t, key, 1000), REMOVED_DELETED);
     }
 }
 

@@ -107,8 +107,9 @@ static struct place *place_open(uint32_t bound)
         .lanes = {.count = LANES, .complete = complete, .wake = wake, .ctx = p},
     };
     const char *error = NULL;
-    p->backend = backend_owner.start(&options, &error);
+    p->backend = backend_owner.make(&options, &error);
     assert_non_null(p->backend);
+    assert_true(backend_owner.start(p->backend, &error));
     p->metrics = metrics_create();
     assert_true(backend_owner.register_metrics(p->backend, p->metrics));
     for (uint32_t i = 0; i < LANES; i++) {
@@ -143,23 +144,43 @@ static uint64_t next_random(struct lane *l)
     return l->random;
 }
 
+static struct station *station_of(struct place *p, uint32_t number)
+{
+    return p->backend->stations[number];
+}
+
+/* Executes a batch of what others have for this lane; false: there is none. */
+static bool serve(struct lane *l)
+{
+    return station_run_batch(station_of(l->place, l->number), 0) != 0;
+}
+
 /* Executes the lane's call at some station, serving others meanwhile, as an I/O thread does. */
 static void execute_at(struct lane *l, uint32_t station)
 {
-    struct backend *b = l->place->backend;
-    enum backend_submit outcome;
-    l->task.wait.station = station;
-    l->task.arrived_ns = atomic_load(&l->place->clock.ns);
-    while ((outcome = backend_owner.submit(b, &l->task)) == BACKEND_FULL) {
-        backend_owner.flush(b, l->number);
-        if (!backend_owner.serve(b, l->number)) sched_yield();
+    struct station *s = station_of(l->place, station);
+    struct task *task = &l->task;
+    task->arrived_ns = atomic_load(&l->place->clock.ns);
+    if (station == l->number) {
+        l->wrong += station_run(s, &task, 1, task->arrived_ns) != 1;
+        return;
     }
-    if (outcome == BACKEND_DONE) return;
-    backend_owner.flush(b, l->number);
+    while (!station_submit(s, task))
+        if (!serve(l)) sched_yield();
+    station_wake(s);
     struct mail *answered;
     while ((answered = mailbox_take(&l->box)) == NULL)
-        if (!backend_owner.serve(b, l->number)) sched_yield();
-    if (answered != &l->task.mail || answered->next) l->wrong++;
+        if (!serve(l)) sched_yield();
+    if (answered != &task->mail || answered->next) l->wrong++;
+}
+
+/* Returns when it wants to do so again. */
+static uint64_t keep_house(struct place *p, uint32_t number)
+{
+    struct station *s = station_of(p, number);
+    uint64_t now_ms = fake_clock_ms(&p->clock);
+    if (station_is_due(s, now_ms)) station_keep_house(s, now_ms);
+    return s->keep_ms;
 }
 
 static void begin(struct lane *l, enum op op)
@@ -240,11 +261,11 @@ static void *lane_main(void *arg)
         begin(l, OP_LEN);
         execute_at(l, (uint32_t)(next_random(l) % LANES));
         l->torn += l->task.call.reply.number > LANES + TOGETHER || l->task.call.reply.number < 1;
-        if (round % 64 == 0) backend_owner.housekeep(p->backend, l->number, fake_clock_ms(&p->clock));
+        if (round % 64 == 0) keep_house(p, l->number);
     }
     atomic_fetch_add(&p->finished, 1);
     while (atomic_load(&p->finished) < LANES)
-        if (!backend_owner.serve(p->backend, l->number)) sched_yield();
+        if (!serve(l)) sched_yield();
     return NULL;
 }
 
@@ -292,20 +313,19 @@ static void who_sweeps_is_told(void **state)
 {
     (void)state;
     struct place *p = place_open(8);
-    for (uint32_t i = 0; i < LANES; i++) {
-        assert_true(backend_owner.housekeep(p->backend, i, fake_clock_ms(&p->clock)) == UINT64_MAX);
-        assert_false(backend_owner.serve(p->backend, i));
-    }
+    for (uint32_t i = 0; i < LANES; i++)
+        assert_true(keep_house(p, i) == UINT64_MAX);
     put_everywhere(p, 0, 100, 50);
     put_everywhere(p, 100, 200, 50);
     for (uint32_t i = 0; i < LANES; i++) {
         assert_int_equal(atomic_load(&p->lanes[i].woken), i > 0); /* once, and not oneself */
-        assert_int_equal(backend_owner.serve(p->backend, i), i > 0);
-        assert_false(backend_owner.serve(p->backend, i));
+        assert_int_equal(station_is_disturbed(station_of(p, i)), i > 0);
+        assert_true(keep_house(p, i) != UINT64_MAX);
+        assert_false(station_is_disturbed(station_of(p, i)));
     }
     fake_clock_advance_ms(&p->clock, 51);
     for (uint32_t i = 0; i < LANES; i++)
-        while (backend_owner.housekeep(p->backend, i, fake_clock_ms(&p->clock)) <= fake_clock_ms(&p->clock))
+        while (keep_house(p, i) <= fake_clock_ms(&p->clock))
             ;
     assert_int_equal(metric(p, "sessions.stored"), 0);
     assert_int_equal(metric(p, "sessions.expired"), 200);
@@ -338,13 +358,11 @@ static void fill_ring(struct place *p, struct task *tasks, size_t count)
         snprintf(key, sizeof key, "q%zu", i);
         task_init(&tasks[i]);
         store_fill(&tasks[i], &(struct ask){.op = OP_PUT, .key = key, .value = "v", .ttl_kind = TTL_NEVER}, 0, 1);
-        tasks[i].wait.station = 1;
-        assert_int_equal(backend_owner.submit(p->backend, &tasks[i]), i < 8 ? BACKEND_QUEUED : BACKEND_FULL);
+        assert_int_equal(station_submit(station_of(p, 1), &tasks[i]), i < 8);
     }
     assert_int_equal(metric(p, "shards.1.queued"), 8);
     assert_int_equal(atomic_load(&p->lanes[1].woken), 0);
-    backend_owner.flush(p->backend, 0);
-    backend_owner.flush(p->backend, 0); /* nothing new */
+    station_wake(station_of(p, 1));
     assert_int_equal(atomic_load(&p->lanes[1].woken), 1);
 }
 
@@ -353,7 +371,7 @@ static void expect_end(bool abandoned)
     struct place *p = place_open(8);
     struct task tasks[9];
     fill_ring(p, tasks, 9);
-    if (abandoned) backend_owner.abandon(p->backend);
+    if (abandoned) backend_abandon(p->backend);
     backend_owner.stop(p->backend);
     struct mail *mail = mailbox_take(&p->lanes[0].box);
     for (int i = 0; i < 8; i++, mail = mail->next) {

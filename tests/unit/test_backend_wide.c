@@ -20,12 +20,12 @@
 /* Executes the call, on its lane. */
 static void execute_call(struct store *s, struct task *task)
 {
-    enum backend_submit submitted = BACKEND_FULL;
-    while ((submitted = store_submit(s, task)) == BACKEND_FULL)
+    enum store_outcome outcome;
+    while ((outcome = store_submit(s, task)) == STORE_FULL)
         sched_yield(); /* other lanes' calls are in the way */
-    if (submitted == BACKEND_DONE) return;
+    if (outcome == STORE_DONE) return;
     store_flush(s, task->lane);
-    assert_ptr_equal(store_wait(s, task->lane, UINT32_MAX), &task->mail);
+    assert_ptr_equal(store_wait(s, task->lane), &task->mail);
 }
 
 static struct call *part_of(struct call *batch, enum op op, const char *key, const char *value)
@@ -128,20 +128,23 @@ static void all_or_nothing(void **state)
     store_close(s);
 }
 
-static void in_database(struct store *s, enum op op, uint8_t database, uint16_t effects, int64_t number)
+#define NEVER ((struct lifetime){TTL_NEVER, 0})
+
+static void in_database(struct store *s, enum op op, uint8_t database, uint16_t effects, struct lifetime lifetime)
 {
     struct task *task = &s->scratch;
     task_clear(task);
-    store_fill(task, &(struct ask){.op = op, .key = "a", .value = "x", .ttl_kind = TTL_NEVER}, 0, 1);
+    store_fill(task, &(struct ask){.op = op, .key = "a", .value = "x"}, 0, 1);
     task->call.request.database = database;
     task->call.request.effects = effects;
-    task->call.request.number = number;
+    task->call.request.ttl_kind = lifetime.kind;
+    task->call.request.ttl_ms = lifetime.ms;
     execute_call(s, task);
 }
 
 static int64_t len_of(struct store *s, uint8_t database)
 {
-    in_database(s, OP_LEN, database, 0, 0);
+    in_database(s, OP_LEN, database, 0, NEVER);
     return s->scratch.call.reply.number;
 }
 
@@ -149,19 +152,19 @@ static void databases_are_apart(void **state)
 {
     struct store *s = store_open(*state, NULL);
     for (uint8_t i = 0; i < DATABASES; i++)
-        in_database(s, OP_PUT, i, 0, 0);
-    in_database(s, OP_DELETE, 3, 0, 0);
+        in_database(s, OP_PUT, i, 0, NEVER);
+    in_database(s, OP_DELETE, 3, 0, NEVER);
     for (uint8_t i = 0; i < DATABASES; i++)
         assert_int_equal(len_of(s, i), i != 3);
-    in_database(s, OP_FLUSH, 5, 0, 0);
+    in_database(s, OP_FLUSH, 5, 0, NEVER);
     assert_int_equal(len_of(s, 5), 0);
     assert_int_equal(len_of(s, 6), 1);
-    in_database(s, OP_RANDOM, 6, 0, 0);
+    in_database(s, OP_RANDOM, 6, 0, NEVER);
     assert_int_equal(s->scratch.call.reply.kind, REPLY_KEY);
     assert_true(slice_equal(s->scratch.call.reply.body, slice_text("a")));
-    in_database(s, OP_RANDOM, 5, 0, 0);
+    in_database(s, OP_RANDOM, 5, 0, NEVER);
     assert_int_equal(s->scratch.call.reply.kind, REPLY_NOT_FOUND);
-    in_database(s, OP_FLUSH, 0, EFFECT_ALL_DATABASES, 0);
+    in_database(s, OP_FLUSH, 0, EFFECT_ALL_DATABASES, NEVER);
     for (uint8_t i = 0; i < DATABASES; i++)
         assert_int_equal(len_of(s, i), 0);
     store_close(s);
@@ -171,7 +174,7 @@ static void a_flush_can_be_for_later(void **state)
 {
     struct store *s = store_open(*state, NULL);
     store_put(s, "a", "x");
-    in_database(s, OP_FLUSH, 0, 0, 1000);
+    in_database(s, OP_FLUSH, 0, 0, (struct lifetime){TTL_RELATIVE, 1000});
     fake_clock_advance_ms(&s->clock, 999);
     store_put(s, "b", "x");
     assert_int_equal(store_len(s), 2);
@@ -180,6 +183,22 @@ static void a_flush_can_be_for_later(void **state)
     store_put(s, "c", "x");
     store_expect_kind(ASK(s, .op = OP_GET, .key = "a"), REPLY_NOT_FOUND);
     assert_int_equal(store_len(s), 1);
+    store_close(s);
+}
+
+static void a_flush_can_be_at_a_time_of_day(void **state)
+{
+    struct store *s = store_open(*state, NULL);
+    uint64_t now = FAKE_CLOCK_WALL_MS + fake_clock_ms(&s->clock);
+    store_put(s, "a", "x");
+    in_database(s, OP_FLUSH, 0, 0, (struct lifetime){TTL_ABSOLUTE, now + 2000});
+    fake_clock_advance_ms(&s->clock, 1999);
+    assert_int_equal(store_len(s), 1);
+    fake_clock_advance_ms(&s->clock, 1);
+    assert_int_equal(store_len(s), 0);
+    store_put(s, "b", "x");
+    in_database(s, OP_FLUSH, 0, 0, (struct lifetime){TTL_ABSOLUTE, now}); /* it has passed */
+    assert_int_equal(store_len(s), 0);
     store_close(s);
 }
 
@@ -366,9 +385,14 @@ int main(void)
         cmocka_unit_test(all_or_nothing),
         cmocka_unit_test(databases_are_apart),
         cmocka_unit_test(a_flush_can_be_for_later),
+        cmocka_unit_test(a_flush_can_be_at_a_time_of_day),
         cmocka_unit_test(what_stays_is_seen),
+    };
+    const struct CMUnitTest several[] = {
         cmocka_unit_test(batches_are_atomic),
         cmocka_unit_test(a_renamed_session_is_never_gone),
     };
-    return store_contract_run("wide", tests, sizeof tests / sizeof tests[0], NULL);
+    int failed = store_contract_run("wide", tests, sizeof tests / sizeof tests[0], NULL);
+    return failed + store_contract_run("wide, of several lanes", several, sizeof several / sizeof several[0],
+                                       store_config_has_lanes);
 }

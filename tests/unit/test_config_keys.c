@@ -24,14 +24,14 @@ static const struct row rows[] = {
     {"ttl.max_lifetime", "off", "1ms", "3650d", "0", "3651d", "off or 1ms to 3650d"},
     {"work.iterations", "0", "0", "1000000000", "-1", "1000000001", "0 to 1000000000"},
     {"limits.connections", "10000", "1", "1000000", "0", "1000001", "1 to 1000000"},
-    {"limits.key", "512", "1", "512", "0", "513", "1 to 512"},
+    {"limits.key", "512", "1", "1KiB", "0", "1025", "1 to 1KiB"},
     {"limits.line", "64KiB", "512", "1MiB", "511", "1048577", "512 to 1MiB"},
     {"limits.value", "1MiB", "1", "1GiB", "0", "1073741825", "1 to 1GiB"},
     {"limits.output_soft", "1MiB", "1KiB", "4GiB", "1023", "4294967297", "1KiB to 4GiB"},
     {"limits.output_hard", "16MiB", "16KiB", "4GiB", "16383", "4294967297", "16KiB to 4GiB"},
-    {"limits.memory", "off", "1MiB", "16384GiB", "1048575", "17592186044417", "off or 1MiB to 16384GiB"},
-    {"limits.idle_timeout", "10m", "1ms", "30d", "0", "2592001", "off or 1ms to 30d"},
-    {"limits.request_timeout", "30s", "1ms", "30d", "0", "2592001", "off or 1ms to 30d"},
+    {"limits.memory", "auto", "1MiB", "16384GiB", "1048575", "17592186044417", "auto, off or 1MiB to 16384GiB"},
+    {"limits.idle_timeout", "off", "1ms", "30d", "-1", "2592001", "off or 1ms to 30d"},
+    {"limits.request_timeout", "30s", "1ms", "30d", "-1", "2592001", "off or 1ms to 30d"},
     {"shutdown.grace", "10s", "0s", "1h", "-1", "3601", "0s to 1h"},
 };
 
@@ -189,8 +189,8 @@ static void defaults_as_fields(void **state)
     assert_int_equal(s.limits.value, 1 << 20);
     assert_int_equal(s.limits.output_soft, 1 << 20);
     assert_int_equal(s.limits.output_hard, 16 << 20);
-    assert_int_equal(s.limits.memory, 0);
-    assert_int_equal(s.limits.idle_timeout_ms, 600000);
+    assert_true(s.limits.memory == SETTINGS_MEMORY_AUTO);
+    assert_int_equal(s.limits.idle_timeout_ms, 0);
     assert_int_equal(s.limits.request_timeout_ms, 30000);
     assert_int_equal(s.log.level, 1);
     assert_int_equal(s.log.format, 0);

@@ -49,8 +49,8 @@ static void randomize(struct settings *settings, const struct schema_key *key, u
             words++;
         }
         snprintf(text, sizeof text, "%s", key->words[next_random(x) % words]);
-    } else if (n == 0 && key->special) {
-        snprintf(text, sizeof text, "%s", key->special);
+    } else if (n == 0 && key->special[0].word) {
+        snprintf(text, sizeof text, "%s", key->special[next_random(x) % 2 && key->special[1].word ? 1 : 0].word);
     } else {
         uint64_t value = n == 1 ? key->min : n == 2 ? key->max : key->min + next_random(x) % (key->max - key->min);
         snprintf(text, sizeof text, "%llu%s", (unsigned long long)value,

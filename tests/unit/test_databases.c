@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "daemon/store/databases.h"
+#include "tests/unit/store_session.h"
 
 #define COUNT 3000
 #define SLICE 20
@@ -18,14 +19,14 @@ static void put_all(struct databases *d, unsigned number)
     for (unsigned i = 0; i < COUNT; i++) {
         struct entry *stored;
         uint64_t hash = databases_hash(d, &i, sizeof i);
-        assert_int_equal(table_put(t, hash, &i, sizeof i, "value", 5, TABLE_NEVER, 1000, &stored), TABLE_OK);
+        assert_int_equal(store_session(t, hash, &i, sizeof i, "value", 5, TABLE_NEVER, 1000, &stored), TABLE_OK);
     }
 }
 
 static uint64_t sessions(const struct databases *d)
 {
     uint64_t n = 0;
-    for (unsigned i = 0; i < DATABASES_COUNT; i++)
+    for (unsigned i = 0; i < DATABASES; i++)
         n += counter_get(&d->counters[i].sessions);
     return n;
 }
@@ -33,7 +34,7 @@ static uint64_t sessions(const struct databases *d)
 static uint64_t bytes(const struct databases *d)
 {
     uint64_t sum = 0;
-    for (unsigned i = 0; i < DATABASES_COUNT; i++)
+    for (unsigned i = 0; i < DATABASES; i++)
         sum += counter_get(&d->counters[i].entry_bytes);
     return sum;
 }
@@ -45,7 +46,7 @@ static void flushed_tables_leave_in_slices(void **state)
     struct databases d;
     struct siphash_key key = {1, 2};
     budget_init(&budget, 0);
-    databases_init(&d, &key, &budget);
+    databases_init(&d, &key, &budget, NULL, NULL);
     put_all(&d, 0);
     databases_flush(&d, 0, 1000, 1000);
     put_all(&d, 0); /* again, before the first one has left */

@@ -17,76 +17,67 @@
 
 #define CALLS 32
 
-/* A backend with one queue, or none, that remembers what it was given. */
+/* A backend of one station, with a queue that nobody works off, or executed by the lane. */
 struct fake {
     struct backend backend;
-    bool queues;
-    struct costs costs;
-    struct ring *ring;
-    struct task *given[CALLS];
-    size_t given_count, returned_count;
-    unsigned flushes;
+    struct station *stations[1];
+    struct backend_here here;
+    struct station station;
+    struct task *ran[CALLS]; /* in the lane */
+    size_t ran_count;
+    struct task *taken[CALLS]; /* out of the queue */
+    size_t taken_count, returned_count;
+    unsigned wakes;
     struct fake_clock *clock;
-    uint64_t cost_ns; /* each call executed in place moves the clock by this */
+    uint64_t cost_ns; /* each call executed moves the clock by this */
+    bool parks;       /* GETs */
 };
 
-static struct fake *fake_of(const struct backend *b)
+static void fake_run(void *ctx, struct task **tasks, size_t count, uint64_t now_ms)
 {
-    return (struct fake *)b;
-}
-
-static enum backend_submit fake_submit(struct backend *b, struct task *task)
-{
-    struct fake *f = fake_of(b);
-    assert_true(f->given_count < CALLS);
-    f->given[f->given_count++] = task;
-    if (f->queues) {
-        assert_true(ring_push(f->ring, task));
-        return BACKEND_QUEUED;
+    struct fake *f = ctx;
+    (void)now_ms;
+    for (size_t i = 0; i < count; i++) {
+        assert_true(f->ran_count < CALLS);
+        f->ran[f->ran_count++] = tasks[i];
+        atomic_fetch_add(&f->clock->ns, f->cost_ns);
+        if (f->parks && tasks[i]->call.request.op == OP_GET) {
+            tasks[i]->taken_ns = atomic_load(&f->clock->ns);
+            tasks[i] = NULL;
+        } else {
+            tasks[i]->call.reply.kind = REPLY_OK;
+        }
     }
-    atomic_fetch_add(&f->clock->ns, f->cost_ns);
-    task->call.reply.kind = REPLY_OK;
-    return BACKEND_DONE;
 }
 
-static void fake_run(struct backend *b, struct task **tasks, size_t count)
+static void fake_wake(void *ctx)
 {
-    for (size_t i = 0; i < count; i++)
-        fake_submit(b, tasks[i]);
+    ((struct fake *)ctx)->wakes++;
 }
 
-static uint32_t fake_stations(const struct backend *b)
+static const struct backend_design design = {.name = "fake"};
+
+static void fake_open(struct fake *f, bool queues)
 {
-    return fake_of(b)->queues;
+    struct station_options options = {.bound = queues ? CALLS : 0,
+                                      .is_lane = !queues,
+                                      .clock = &f->clock->clock,
+                                      .lanes = {.count = 1},
+                                      .run = fake_run,
+                                      .ctx = f,
+                                      .wake = fake_wake,
+                                      .wake_ctx = f};
+    assert_true(station_init(&f->station, &options));
+    f->stations[0] = &f->station;
+    f->here.station = queues ? NULL : &f->station;
+    f->backend = (struct backend){.design = &design, .station_count = 1, .stations = f->stations, .here = &f->here};
 }
 
-static const struct costs *fake_costs(const struct backend *b, uint32_t station)
+/* How many it has been given. */
+static size_t given_count(const struct fake *f)
 {
-    assert_int_equal(station, 0);
-    return &fake_of(b)->costs;
+    return f->station.ring ? f->taken_count + ring_depth(f->station.ring) : f->ran_count;
 }
-
-static const struct ring *fake_ring(const struct backend *b, uint32_t station)
-{
-    assert_int_equal(station, 0);
-    return fake_of(b)->ring;
-}
-
-static void fake_flush(struct backend *b, uint32_t lane)
-{
-    assert_int_equal(lane, 0);
-    fake_of(b)->flushes++;
-}
-
-static const struct backend_design design = {
-    .name = "fake",
-    .submit = fake_submit,
-    .run = fake_run,
-    .stations = fake_stations,
-    .costs = fake_costs,
-    .ring = fake_ring,
-    .flush = fake_flush,
-};
 
 struct fixture {
     struct fake fake;
@@ -118,14 +109,21 @@ static const char *set_config(void *ctx, struct slice key, struct slice value, c
 
 static void open_dispatch(struct fixture *f, bool queues)
 {
-    if (f->dispatch) dispatch_destroy(f->dispatch);
-    f->fake.queues = queues;
+    if (f->dispatch) {
+        dispatch_destroy(f->dispatch);
+        station_free(&f->fake.station);
+    }
+    fake_open(&f->fake, queues);
     struct dispatch_options options = {
         .backend = &f->fake.backend,
         .lanes = 1,
         .clock = &f->clock.clock,
         .tuning = &f->tuning,
-        .classes = {PRIORITY_NORMAL, PRIORITY_NORMAL, PRIORITY_CRITICAL, PRIORITY_NORMAL, PRIORITY_NORMAL},
+        .classes = {[OP_CLASS_GET] = PRIORITY_NORMAL,
+                    [OP_CLASS_PUT] = PRIORITY_NORMAL,
+                    [OP_CLASS_DELETE] = PRIORITY_CRITICAL,
+                    [OP_CLASS_TOUCH] = PRIORITY_NORMAL,
+                    [OP_CLASS_OTHER] = PRIORITY_NORMAL},
         .local = {.clock = &f->clock.clock,
                   .metrics = f->metrics,
                   .ctx = f,
@@ -143,11 +141,8 @@ static int setup(void **state)
     memset(f, 0, sizeof *f);
     fake_clock_init(&f->clock);
     f->now_ns = clock_ns(&f->clock.clock);
-    f->fake.backend.design = &design;
     f->fake.clock = &f->clock;
-    costs_init(&f->fake.costs);
-    f->fake.ring = ring_create(CALLS);
-    atomic_store(&f->tuning.policy, POLICY_ID_REJECT);
+    atomic_store(&f->tuning.policy, POLICY_REJECT);
     atomic_store(&f->tuning.bound, 4);
     f->metrics = metrics_create();
     open_dispatch(f, true);
@@ -167,7 +162,7 @@ static int teardown(void **state)
         task_clear(&f->tasks[i]);
     dispatch_destroy(f->dispatch);
     metrics_destroy(f->metrics);
-    ring_destroy(f->fake.ring);
+    station_free(&f->fake.station);
     fake_clock_destroy(&f->clock);
     free(f);
     return 0;
@@ -209,16 +204,17 @@ static bool owns_its_bytes(const struct task *task)
     return key >= task->call.data && key < task->call.data + task->call.capacity;
 }
 
-/* The backend begins on a call, and gives it back. */
-static void take(struct fixture *f)
+/* The backend begins on its oldest call, and gives it back. */
+static struct task *take(struct fixture *f)
 {
     void *task;
-    ring_pop(f->fake.ring, &task, 1);
+    assert_int_equal(ring_pop(f->fake.station.ring, &task, 1), 1);
+    return f->fake.taken[f->fake.taken_count++] = task;
 }
 
-static void give_back(struct fixture *f, struct task *task)
+static void give_back(struct fixture *f)
 {
-    f->fake.returned_count++;
+    struct task *task = f->fake.taken[f->fake.returned_count++];
     task->call.reply.kind = REPLY_OK;
     task->taken_ns = task->done_ns = f->now_ns;
     f->service.returned(f->service.ctx, task, f->now_ns);
@@ -226,12 +222,13 @@ static void give_back(struct fixture *f, struct task *task)
 
 static void drain(struct fixture *f)
 {
+    struct ring *ring = f->fake.station.ring;
     do {
-        while (f->fake.queues && f->fake.returned_count < f->fake.given_count) {
+        while (ring && ring_depth(ring) > 0)
             take(f);
-            give_back(f, f->fake.given[f->fake.returned_count]);
-        }
-    } while (flush(f).more || (f->fake.queues && f->fake.returned_count < f->fake.given_count));
+        while (f->fake.returned_count < f->fake.taken_count)
+            give_back(f);
+    } while (flush(f).more || (ring && ring_depth(ring) > 0));
 }
 
 /* ---- the table's operations ---- */
@@ -257,11 +254,11 @@ static void fast_ones_run_together(void **state)
     assert_in_range(alone, 1, CALLS - 4);
     f->fake.cost_ns = 1000000;
     assert_int_equal(submit(f, OP_PUT), SERVICE_HERE);
-    assert_int_equal(f->fake.given_count, alone);
+    assert_int_equal(given_count(&f->fake), alone);
     assert_false(owns_its_bytes(latest(f)));
     struct task *tasks[] = {&f->tasks[alone], &f->tasks[alone + 1]};
     f->service.run(f->service.ctx, tasks, 2, f->now_ns);
-    assert_int_equal(f->fake.given_count, alone + 2);
+    assert_int_equal(given_count(&f->fake), alone + 2);
     assert_int_equal(tasks[0]->call.reply.kind, REPLY_OK);
     assert_int_equal(tasks[1]->call.reply.kind, REPLY_OK);
 }
@@ -272,12 +269,12 @@ static void queued_with_its_own_bytes(void **state)
     assert_int_equal(submit(f, OP_PUT), SERVICE_QUEUED);
     assert_int_equal(latest(f)->call.reply.kind, REPLY_NONE);
     assert_true(owns_its_bytes(latest(f)));
-    assert_int_equal(f->fake.given_count, 1);
-    assert_int_equal(f->fake.flushes, 0);
+    assert_int_equal(given_count(&f->fake), 1);
+    assert_int_equal(f->fake.wakes, 0);
     flush(f);
-    assert_int_equal(f->fake.flushes, 1);
+    assert_int_equal(f->fake.wakes, 1);
     flush(f);
-    assert_int_equal(f->fake.flushes, 1); /* there was nothing new */
+    assert_int_equal(f->fake.wakes, 1); /* there was nothing new */
 }
 
 static void refused_before_it_is_copied(void **state)
@@ -300,6 +297,30 @@ static void refused_before_it_is_copied(void **state)
     assert_int_equal(submit(f, OP_PUT), SERVICE_QUEUED);
 }
 
+/* A value is judged by its header and again when it is whole, and is one request all the same: if all that is
+ * offered is served, a hint is the time that the backlog takes. */
+static void a_value_judged_twice_counts_once(void **state)
+{
+    struct fixture *f = *state;
+    counter_set(&f->fake.station.costs.mean_ns, 10 * 1000000);
+    struct task *task = call_of(f, OP_PUT);
+    for (int i = 0; i < 500; i++) {
+        task_clear(task);
+        task->call.request.op = OP_PUT;
+        f->now_ns += 1000000;
+        assert_int_equal(f->service.admit(f->service.ctx, task, f->now_ns), SERVICE_ADMITTED);
+        assert_int_equal(submit_call(f, task), SERVICE_QUEUED);
+        f->fake.taken_count = f->fake.returned_count = 0;
+        assert_ptr_equal(take(f), task);
+        give_back(f);
+    }
+    f->fake.taken_count = f->fake.returned_count = 0;
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(submit(f, OP_PUT), SERVICE_QUEUED);
+    assert_int_equal(submit(f, OP_PUT), SERVICE_ANSWERED);
+    assert_in_range(latest(f)->call.reply.number, 4 * 10, 4 * 10 + 2); /* ms */
+}
+
 /* The backend is given two to begin with, and the rest as it gives them back. */
 static void the_line_moves_up(void **state)
 {
@@ -307,21 +328,21 @@ static void the_line_moves_up(void **state)
     for (int i = 0; i < 4; i++)
         submit(f, OP_PUT);
     flush(f);
-    assert_int_equal(f->fake.given_count, 2);
+    assert_int_equal(given_count(&f->fake), 2);
     take(f);
-    give_back(f, f->fake.given[0]);
+    give_back(f);
     struct service_batch batch = flush(f);
     assert_true(batch.room);
     assert_null(batch.answered);
-    assert_int_equal(f->fake.given_count, 3);
-    for (size_t i = 0; i < 3; i++)
-        assert_ptr_equal(f->fake.given[i], &f->tasks[i]);
+    assert_int_equal(given_count(&f->fake), 3);
+    for (size_t i = 1; i < 3; i++)
+        assert_ptr_equal(take(f), &f->tasks[i]);
 }
 
 static void wait_holds_when_full(void **state)
 {
     struct fixture *f = *state;
-    atomic_store(&f->tuning.policy, POLICY_ID_WAIT);
+    atomic_store(&f->tuning.policy, POLICY_WAIT);
     atomic_fetch_add(&f->tuning.generation, 1);
     flush(f); /* takes the change over */
     for (int i = 0; i < 4; i++)
@@ -331,7 +352,7 @@ static void wait_holds_when_full(void **state)
     assert_int_equal(held->call.reply.kind, REPLY_NONE);
     assert_true(owns_its_bytes(held)); /* it outlives the input buffer */
     take(f);
-    give_back(f, f->fake.given[0]);
+    give_back(f);
     assert_true(flush(f).room);
     assert_int_equal(submit_call(f, held), SERVICE_QUEUED);
     assert_true(slice_equal(held->call.request.key, slice_text("a-key")));
@@ -384,7 +405,82 @@ static void slow_work_in_place_waits_its_turn(void **state)
         assert_int_equal(batch.more, queued > worked_off);
     }
     for (size_t i = 0; i < 5; i++)
-        assert_ptr_equal(f->fake.given[i], &f->tasks[i]);
+        assert_ptr_equal(f->fake.ran[i], &f->tasks[i]);
+}
+
+/* ---- parked in place ---- */
+
+static void find_executed(void *ctx, const struct metric *metric)
+{
+    if (strcmp(metric->name, "queue.sojourn_ns") == 0) *(uint64_t *)ctx = histogram_count(metric->histogram);
+}
+
+/* Calls that the gate has been told were executed. */
+static uint64_t executed(struct fixture *f)
+{
+    uint64_t count = 0;
+    flush(f);
+    metrics_visit(f->metrics, find_executed, &count);
+    return count;
+}
+
+/* It comes back as if another thread had had it: then it is counted, and what it waited for took nothing of this
+ * turn. */
+static void parked_it_is_counted_when_it_comes_back(void **state)
+{
+    struct fixture *f = *state;
+    open_dispatch(f, false);
+    assert_true(dispatch_register_metrics(f->dispatch, f->metrics));
+    f->fake.parks = true;
+    assert_int_equal(submit(f, OP_GET), SERVICE_QUEUED);
+    struct task *parked = latest(f);
+    assert_int_equal(executed(f), 0);
+    assert_int_equal(submit(f, OP_PUT), SERVICE_ANSWERED); /* others are not kept by it */
+    assert_int_equal(executed(f), 1);
+    fake_clock_advance_ms(&f->clock, 1000);
+    f->now_ns = parked->done_ns = clock_ns(&f->clock.clock);
+    parked->call.reply.kind = REPLY_OK;
+    f->service.returned(f->service.ctx, parked, f->now_ns);
+    assert_int_equal(submit(f, OP_PUT), SERVICE_ANSWERED);
+    assert_int_equal(executed(f), 3);
+}
+
+/* Of those that run together, the others are at the front. */
+static void parked_among_others(void **state)
+{
+    struct fixture *f = *state;
+    open_dispatch(f, false);
+    f->fake.cost_ns = 100;
+    while (submit(f, OP_PUT) == SERVICE_ANSWERED)
+        ;
+    struct task *first = latest(f);
+    assert_int_equal(submit(f, OP_GET), SERVICE_HERE);
+    assert_int_equal(submit(f, OP_PUT), SERVICE_HERE);
+    struct task *tasks[] = {first, first + 1, first + 2};
+    f->fake.parks = true;
+    assert_int_equal(f->service.run(f->service.ctx, tasks, 3, f->now_ns), 2);
+    assert_ptr_equal(tasks[0], first);
+    assert_ptr_equal(tasks[1], first + 2);
+    assert_int_equal(first[1].call.reply.kind, REPLY_NONE);
+}
+
+static void parked_out_of_the_line(void **state)
+{
+    struct fixture *f = *state;
+    open_dispatch(f, false);
+    f->fake.cost_ns = 1000000;
+    assert_int_equal(submit(f, OP_PUT), SERVICE_ANSWERED); /* that was this turn's time */
+    assert_int_equal(submit(f, OP_GET), SERVICE_QUEUED);
+    struct task *parked = latest(f);
+    assert_int_equal(submit(f, OP_PUT), SERVICE_QUEUED);
+    f->fake.parks = true;
+    struct task *answered = NULL;
+    for (int i = 0; i < 2 && !answered; i++)
+        answered = flush(f).answered;
+    assert_ptr_equal(answered, latest(f));
+    assert_null(answered->next);
+    assert_int_equal(parked->call.reply.kind, REPLY_NONE);
+    assert_int_equal(given_count(&f->fake), 3);
 }
 
 static void no_memory_for_the_request(void **state)
@@ -395,7 +491,7 @@ static void no_memory_for_the_request(void **state)
     assert_int_equal(submit_call(f, task), SERVICE_ANSWERED);
     assert_int_equal(task->call.reply.kind, REPLY_ERROR);
     assert_int_equal(task->call.reply.error, ERR_OUT_OF_MEMORY);
-    assert_int_equal(f->fake.given_count, 0);
+    assert_int_equal(given_count(&f->fake), 0);
 }
 
 /* ---- operations that need no table ---- */
@@ -478,11 +574,15 @@ int main(void)
         TEST(fast_ones_run_together),
         TEST(queued_with_its_own_bytes),
         TEST(refused_before_it_is_copied),
+        TEST(a_value_judged_twice_counts_once),
         TEST(the_line_moves_up),
         TEST(wait_holds_when_full),
         TEST(a_raised_bound_lets_in_at_once),
         TEST(the_important_supplant),
         TEST(slow_work_in_place_waits_its_turn),
+        TEST(parked_it_is_counted_when_it_comes_back),
+        TEST(parked_among_others),
+        TEST(parked_out_of_the_line),
         TEST(no_memory_for_the_request),
         TEST(local_operations_are_answered_at_once),
         TEST(stats_is_json),

@@ -30,6 +30,9 @@ struct fixture {
     struct task tasks[CALLS];
     int used;
     int back; /* calls that have come back to lane 0, in order */
+    struct task *parked[CALLS];
+    size_t parked_count;
+    bool parks; /* what is executed is parked before it is delivered */
 };
 
 static void complete(void *ctx, uint32_t lane, struct mail_batch *batch)
@@ -40,6 +43,15 @@ static void complete(void *ctx, uint32_t lane, struct mail_batch *batch)
 static void wake(void *ctx, uint32_t lane)
 {
     ((struct fixture *)ctx)->woken[lane]++;
+}
+
+static void commit(void *ctx, struct task **tasks, size_t count)
+{
+    struct fixture *f = ctx;
+    for (size_t i = 0; i < count && f->parks; i++) {
+        f->parked[f->parked_count++] = tasks[i];
+        tasks[i] = NULL;
+    }
 }
 
 static int setup(void **state)
@@ -56,18 +68,20 @@ static int setup(void **state)
         .shards = LANES,
         .in_place = true,
         .lanes = {.count = LANES, .complete = complete, .wake = wake, .ctx = f},
+        .commit = commit,
+        .commit_ctx = f,
     };
     const char *error = NULL;
-    f->backend = backend_owner.start(&backend, &error);
+    f->backend = backend_owner.make(&backend, &error);
     assert_non_null(f->backend);
-    atomic_store(&f->tuning.policy, POLICY_ID_REJECT);
+    assert_true(backend_owner.start(f->backend, &error));
+    atomic_store(&f->tuning.policy, POLICY_REJECT);
     atomic_store(&f->tuning.bound, 64);
     struct dispatch_options options = {
         .backend = f->backend,
         .lanes = LANES,
         .clock = &f->clock.clock,
         .tuning = &f->tuning,
-        .housekeep_interval_ms = 1000,
         .classes = {PRIORITY_NORMAL, PRIORITY_NORMAL, PRIORITY_NORMAL, PRIORITY_NORMAL, PRIORITY_NORMAL},
     };
     f->dispatch = dispatch_create(&options);
@@ -136,8 +150,8 @@ static void flush(struct fixture *f)
 /* The other lane serves its ring; what it did comes back, in the order in which it was sent. */
 static void serve_and_collect(struct fixture *f)
 {
-    while (f->service.serve(f->service.ctx, 1))
-        ;
+    while (f->service.serve(f->service.ctx, 1)) /* it keeps house when it is told to */
+        f->service.flush(f->service.ctx, 1, clock_ns(&f->clock.clock));
     for (struct mail *mail = mailbox_take(&f->boxes[0]); mail; mail = mail->next) {
         struct task *task = task_of_mail(mail);
         assert_int_equal(task->call.reply.kind, REPLY_STORED);
@@ -220,6 +234,38 @@ static void len_is_executed_here(void **state)
     assert_int_equal(task->call.reply.number, 4);
 }
 
+/* How many come back to lane 0. */
+static int come_back(struct fixture *f)
+{
+    int before = f->back;
+    flush(f);
+    serve_and_collect(f);
+    return f->back - before;
+}
+
+/* Parked by either owner, it is under way until it comes back: what follows of its connection goes the same way. */
+static void what_is_parked_is_under_way(void **state)
+{
+    struct fixture *f = *state;
+    for (uint32_t owner = 0; owner < LANES; owner++) {
+        f->parks = true;
+        assert_int_equal(put(f, owner, 0, false), SERVICE_QUEUED);
+        assert_int_equal(come_back(f), 0);
+        assert_int_equal(f->parked_count, 1);
+        assert_ptr_equal(f->parked[0], &f->tasks[f->used - 1]);
+        f->parks = false;
+        put(f, 1 - owner, 0, false);
+        assert_int_equal(f->tasks[f->used - 1].wait.station, owner);
+        assert_int_equal(come_back(f), owner == 1); /* what is executed here is answered at once */
+        station_deliver(f->backend->stations[owner], f->parked, 1);
+        f->parked_count = 0;
+        assert_int_equal(come_back(f), 1);
+        put(f, 1 - owner, 0, false); /* nothing is under way any more */
+        assert_int_equal(f->tasks[f->used - 1].wait.station, 1 - owner);
+        assert_int_equal(come_back(f), owner == 0);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -227,7 +273,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_lone_call_goes_to_its_owner), TEST(a_pipeline_is_executed_where_it_was_read),
         TEST(its_end_stays_with_it),         TEST(who_comes_later_follows),
-        TEST(len_is_executed_here),
+        TEST(len_is_executed_here),          TEST(what_is_parked_is_under_way),
     };
     return cmocka_run_group_tests_name("dispatch in front of shards", tests, NULL, NULL);
 }

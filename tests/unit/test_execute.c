@@ -31,7 +31,7 @@ static int setup(void **state)
     struct fixture *f = calloc(1, sizeof *f);
     budget_init(&f->budget, 0);
     struct siphash_key key = {1, 2};
-    databases_init(&f->databases, &key, &f->budget);
+    databases_init(&f->databases, &key, &f->budget, NULL, NULL);
     fake_clock_init(&f->clock);
     f->rules = (struct execute_rules){
         .ttl_default_ms = 60000, .ttl_max_lifetime_ms = UINT64_MAX, .clock = &f->clock.clock};
@@ -248,7 +248,6 @@ static const char *const batch_keys[] = {"x", "y", "z"};
 
 static const struct reply *put_batch(struct fixture *f, const char *value, size_t len)
 {
-    static const struct execute_load no_work = {0};
     struct databases *shard = &f->databases;
     request(f, OP_BATCH, "");
     for (int i = 0; i < 3; i++) {
@@ -257,7 +256,7 @@ static const struct reply *put_batch(struct fixture *f, const char *value, size_
         part->request.key = slice_text(batch_keys[i]);
         part->request.value = slice_of(value, len);
     }
-    execute_wide(&f->rules, &shard, 1, &f->call, &no_work, NOW);
+    execute_wide(&f->rules, &shard, 1, &f->call, NOW);
     return &f->call.reply;
 }
 
@@ -298,23 +297,42 @@ static void a_batch_is_stored_whole_or_not_at_all(void **state)
     }
 }
 
-static void work_scales_with_its_load(void **state)
+static const struct reply *get_with_lease(struct fixture *f)
 {
-    (void)state;
-    execute_work(0);
-    execute_work(1000);
-    struct execute_load all_same = {.iterations = 10};
-    assert_int_equal(execute_load_of(&all_same, 0), 10);
-    assert_int_equal(execute_load_of(&all_same, UINT64_MAX), 10);
-    struct execute_load mixed = {.iterations = 10, .slow_below = 1U << 31, .slow_factor = 7};
-    assert_int_equal(execute_load_of(&mixed, (1U << 31) - 1), 70);
-    assert_int_equal(execute_load_of(&mixed, 1U << 31), 10);
-    assert_int_equal(execute_load_of(&mixed, UINT64_MAX << 32), 70);
+    request(f, OP_GET, "a")->effects = EFFECT_LEASE;
+    return run(f, NOW);
+}
+
+/* Who stores with an older version than the session's leaves lifetime and lease as they are. */
+static void stale_values_keep_lifetime_and_lease(void **state)
+{
+    struct fixture *f = *state;
+    for (int leased = 0; leased < 2; leased++) {
+        put(f, "a", "1", 1, NOW);
+        if (leased) {
+            request(f, OP_DELETE, "a")->effects = EFFECT_INVALIDATE;
+            run(f, NOW);
+            assert_int_equal(get_with_lease(f)->marks, MARK_STALE | MARK_WON);
+        }
+        struct request *r = request(f, OP_PUT, "a");
+        r->value = slice_text("2");
+        r->condition = COND_VERSION;
+        r->if_version = 0;
+        r->effects = EFFECT_INVALIDATE;
+        r->ttl_kind = TTL_RELATIVE;
+        r->ttl_ms = 5;
+        assert_int_equal(run(f, NOW)->kind, REPLY_STORED);
+        const struct reply *reply = get_with_lease(f);
+        assert_true(slice_equal(reply->body, slice_text("2")));
+        assert_int_equal(reply->number, 60000); /* the default that the first had */
+        assert_int_equal(reply->marks, MARK_STALE | (leased ? MARK_LEASED : MARK_WON));
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(stale_values_keep_lifetime_and_lease, setup, teardown),
         cmocka_unit_test_setup_teardown(every_condition_on_every_operation, setup, teardown),
         cmocka_unit_test_setup_teardown(lifetimes, setup, teardown),
         cmocka_unit_test_setup_teardown(small_values_are_copied_large_ones_held, setup, teardown),
@@ -322,7 +340,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(more_readers_than_can_be_counted_get_copies, setup, teardown),
         cmocka_unit_test_setup_teardown(no_memory_is_an_error_and_no_change, setup, teardown),
         cmocka_unit_test_setup_teardown(a_batch_is_stored_whole_or_not_at_all, setup, teardown),
-        cmocka_unit_test(work_scales_with_its_load),
     };
     return cmocka_run_group_tests_name("execute", tests, NULL, NULL);
 }

@@ -38,7 +38,7 @@ static struct fixture *fixture_create(bool in_place, uint32_t gates)
     f->now_ns = 1000 * MS;
     f->stats = calloc(GATES, sizeof *f->stats);
     f->ring = ring_create(CALLS);
-    f->station = (struct gate_station){.gates = gates, .ring = in_place ? NULL : f->ring};
+    f->station = (struct gate_station){.gates = gates, .degree = 1, .ring = in_place ? NULL : f->ring};
     costs_init(&f->costs);
     counter_set(&f->costs.mean_ns, COST);
     for (uint32_t i = 0; i < GATES; i++) {
@@ -109,8 +109,12 @@ static void send(struct fixture *f, struct gate *g, struct task *task)
 static enum gate_verdict submit(struct fixture *f, struct gate *g, struct task *task)
 {
     enum gate_verdict verdict = gate_judge(g, task, f->now_ns);
-    if (verdict == GATE_PASS && !g->options.in_place) send(f, g, task);
-    return verdict == GATE_LINE ? gate_enter(g, task, f->now_ns) : verdict;
+    if (verdict == GATE_LINE || (verdict == GATE_HOLD && gate_hold(g))) return gate_enter(g, task, f->now_ns);
+    if (verdict == GATE_REFUSE || verdict == GATE_LATE) gate_refuse(g, task, verdict, f->now_ns);
+    if (verdict != GATE_PASS) return verdict;
+    gate_pass(g, task, f->now_ns);
+    if (!g->options.in_place) send(f, g, task);
+    return verdict;
 }
 
 static enum gate_verdict submit_one(struct fixture *f, uint64_t conn, enum priority priority)
@@ -208,17 +212,79 @@ static void no_memory_to_wait(void **state)
     assert_int_equal(submit_one(f, 3, PRIORITY_NORMAL), GATE_LINE);
 }
 
-/* Judging alone, as for a header, changes nothing. */
-static void judging_takes_no_place(void **state)
+/* What gates with the same line look like, byte by byte. */
+struct image {
+    struct gate gate;
+    struct gate_station station;
+    struct gate_stats stats;
+    struct line_flow *flows;
+};
+
+static struct image take_image(struct fixture *f)
+{
+    struct image image;
+    const struct line *l = &f->gates[0].line;
+    memcpy(&image.gate, &f->gates[0], sizeof image.gate);
+    memcpy(&image.station, &f->station, sizeof image.station);
+    memcpy(&image.stats, &f->stats[0], sizeof image.stats);
+    image.flows = malloc((l->flow_room + 1) * sizeof *image.flows);
+    if (l->flow_room > 0) memcpy(image.flows, l->flows, l->flow_room * sizeof *l->flows);
+    return image;
+}
+
+static void expect_image(struct fixture *f, struct image image)
+{
+    const struct line *l = &f->gates[0].line;
+    assert_memory_equal(&image.gate, &f->gates[0], sizeof image.gate);
+    assert_memory_equal(&image.station, &f->station, sizeof image.station);
+    assert_memory_equal(&image.stats, &f->stats[0], sizeof image.stats);
+    if (l->flow_room > 0) assert_memory_equal(image.flows, l->flows, l->flow_room * sizeof *l->flows);
+    free(image.flows);
+}
+
+static enum gate_verdict judge_and_compare(struct fixture *f, uint64_t conn, enum priority priority,
+                                           uint64_t deadline_ms)
+{
+    struct task *task = call_of(f, conn, priority);
+    task->call.request.deadline_ms = deadline_ms;
+    f->now_ns += 30 * MS; /* now and then a new interval of rates would begin */
+    task->arrived_ns = f->now_ns;
+    struct image before = take_image(f);
+    enum gate_verdict verdict = gate_judge(&f->gates[0], task, f->now_ns);
+    assert_int_equal(task->call.reply.kind, REPLY_NONE);
+    assert_int_equal(gate_judge(&f->gates[0], task, f->now_ns), verdict);
+    expect_image(f, before);
+    f->used--;
+    task_clear(task);
+    return verdict;
+}
+
+/* Every verdict, by every policy: asking for it changes nothing, however often. */
+static void to_judge_is_to_ask(void **state)
 {
     struct fixture *f = *state;
-    for (int i = 0; i < 50; i++)
-        assert_int_equal(gate_judge(&f->gates[0], call_of(f, 1, PRIORITY_NORMAL), f->now_ns), GATE_PASS);
-    fill(f, PRIORITY_NORMAL);
-    for (int i = 0; i < 50; i++)
-        assert_int_equal(gate_judge(&f->gates[0], call_of(f, 1, PRIORITY_CRITICAL), f->now_ns), GATE_LINE);
-    assert_null(gate_answered(&f->gates[0]));
-    assert_int_equal(gate_station_depth(&f->station), 8);
+    static const enum priority priorities[] = {PRIORITY_CRITICAL, PRIORITY_NORMAL, PRIORITY_SHEDDABLE};
+    for (int id = POLICY_WAIT; id < POLICY_COUNT; id++) {
+        const struct admit_policy *policy = admit_policy((enum policy_id)id);
+        unsigned seen = 0;
+        gate_tune(&f->gates[0], policy, 20, 0);
+        for (bool full = false;;) {
+            for (int i = 0; i < 3; i++) {
+                seen |= 1U << judge_and_compare(f, 1, priorities[i], 0);    /* has some waiting */
+                seen |= 1U << judge_and_compare(f, 1000, priorities[i], 0); /* has none */
+                seen |= 1U << judge_and_compare(f, 1, priorities[i], 1);
+            }
+            if (full) break;
+            full = submit_one(f, f->used % 3, PRIORITY_NORMAL) > GATE_LINE || gate_station_depth(&f->station) == 20;
+        }
+        unsigned when_full = policy->when_full == ADMIT_HOLD ? GATE_HOLD : GATE_REFUSE;
+        assert_int_equal(seen, 1U << GATE_PASS | 1U << GATE_LINE | 1U << GATE_LATE | 1U << when_full);
+        while (f->sent_count > 0) {
+            give_back(f, &f->gates[0], 0);
+            serve(f, &f->gates[0]);
+        }
+        assert_null(gate_answered(&f->gates[0]));
+    }
 }
 
 /* ---- who leaves for whom ---- */
@@ -392,15 +458,17 @@ static void too_late_at_the_door(void **state)
     for (uint64_t deadline_ms = 1; deadline_ms <= 4; deadline_ms++) {
         struct task *task = call_of(f, 1000, PRIORITY_NORMAL);
         task->call.request.deadline_ms = deadline_ms;
-        enum gate_verdict verdict = gate_judge(&f->gates[0], task, f->now_ns);
-        assert_int_equal(verdict, deadline_ms < 3 ? GATE_REFUSE : GATE_LINE);
-        assert_int_equal(task->call.reply.kind, deadline_ms < 3 ? REPLY_LATE : REPLY_NONE);
+        bool late = deadline_ms < 3;
+        assert_int_equal(gate_judge(&f->gates[0], task, f->now_ns), late ? GATE_LATE : GATE_LINE);
+        assert_int_equal(task->call.reply.kind, REPLY_NONE);
+        assert_int_equal(submit(f, &f->gates[0], task), late ? GATE_LATE : GATE_LINE);
+        assert_int_equal(task->call.reply.kind, late ? REPLY_LATE : REPLY_NONE);
     }
     /* What it has waited already counts. */
     struct task *task = call_of(f, 1001, PRIORITY_NORMAL);
     task->call.request.deadline_ms = 10;
     task->arrived_ns -= 8 * MS;
-    assert_int_equal(gate_judge(&f->gates[0], task, f->now_ns), GATE_REFUSE);
+    assert_int_equal(submit(f, &f->gates[0], task), GATE_LATE);
     assert_int_equal(counter_get(&f->stats[0].late), 3);
 }
 
@@ -598,6 +666,39 @@ static void hints_grow_with_backlog_and_demand(void **state)
     assert_int_equal(latest(f)->call.reply.number, 1000);
 }
 
+/* Operations take much longer than anybody knows: until the first comes back, a hint is how long that has been
+ * waited for. */
+static void hints_grow_while_nothing_comes_back(void **state)
+{
+    struct fixture *f = *state;
+    struct gate *g = &f->gates[0];
+    counter_set(&f->costs.mean_ns, COSTS_FIRST_NS);
+    fill(f, PRIORITY_NORMAL);
+    submit_one(f, 1, PRIORITY_NORMAL);
+    assert_int_equal(latest(f)->call.reply.number, 1);
+    for (int64_t waited_ms = 100; waited_ms <= 900; waited_ms += 100) {
+        f->now_ns += 100 * MS;
+        submit_one(f, 1, PRIORITY_NORMAL);
+        assert_int_equal(latest(f)->call.reply.number, waited_ms + 1);
+    }
+    f->now_ns += 10000 * MS;
+    submit_one(f, 1, PRIORITY_NORMAL);
+    assert_int_equal(latest(f)->call.reply.number, 1000); /* the most that is ever said */
+    give_back(f, g, 0);
+    serve(f, g);
+    fill(f, PRIORITY_NORMAL);
+    submit_one(f, 1, PRIORITY_NORMAL);
+    assert_in_range(latest(f)->call.reply.number, 1, 20); /* something did */
+    while (f->sent_count > 0) {
+        give_back(f, g, 0);
+        serve(f, g);
+    }
+    f->now_ns += 500 * MS; /* nothing was there to come back */
+    fill(f, PRIORITY_NORMAL);
+    submit_one(f, 1, PRIORITY_NORMAL);
+    assert_in_range(latest(f)->call.reply.number, 1, 20);
+}
+
 /* Where waits turn out three times as long as estimated, estimates are taken three times as high. */
 static void estimates_learn(void **state)
 {
@@ -623,7 +724,7 @@ int main(void)
         TEST(two_pass_and_the_bound_is_exact),
         TEST(a_bound_of_one),
         TEST(no_memory_to_wait),
-        TEST(judging_takes_no_place),
+        TEST(to_judge_is_to_ask),
         TEST(a_higher_class_supplants_the_newest_of_the_lowest),
         TEST(the_greedy_make_room_for_the_modest),
         TEST(the_critical_leave_some_room_to_the_modest),
@@ -642,6 +743,7 @@ int main(void)
         TEST(a_change_of_rules_loses_nobody),
         TEST(what_still_waits_is_handed_over_in_the_end),
         TEST(hints_grow_with_backlog_and_demand),
+        TEST(hints_grow_while_nothing_comes_back),
         TEST(estimates_learn),
     };
     return cmocka_run_group_tests_name("gate", tests, NULL, NULL);

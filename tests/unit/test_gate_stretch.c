@@ -34,7 +34,7 @@ static void setup(struct fixture *f)
     assert_non_null(f->ring);
     assert_non_null(f->stats);
     costs_init(&f->costs);
-    f->station = (struct gate_station){.gates = 1, .ring = f->ring};
+    f->station = (struct gate_station){.gates = 1, .degree = 1, .ring = f->ring};
     gate_init(&f->gate, &(struct gate_options){.station = &f->station, .costs = &f->costs, .stats = f->stats});
     gate_tune(&f->gate, &policy_reject, 1000, TARGET_NS);
 }
@@ -85,7 +85,10 @@ static void offer_aged(struct fixture *f, uint64_t conn, uint64_t now_ns, uint64
     task->arrived_ns = now_ns - age_ns;
     enum gate_verdict verdict = gate_judge(&f->gate, task, now_ns);
     if (verdict == GATE_LINE) verdict = gate_enter(&f->gate, task, now_ns);
-    if (verdict == GATE_PASS) send(f, task, now_ns);
+    if (verdict == GATE_PASS) {
+        gate_pass(&f->gate, task, now_ns);
+        send(f, task, now_ns);
+    }
     if (verdict == GATE_REFUSE) free(task);
     if (f->gate.line.count > f->deepest) f->deepest = f->gate.line.count;
 }

@@ -55,9 +55,13 @@ static void send(struct lane *l, struct task *task)
 static bool submit(struct lane *l, struct task *task)
 {
     enum gate_verdict verdict = gate_judge(&l->gate, task, 1);
-    if (verdict == GATE_PASS) send(l, task);
-    if (verdict == GATE_LINE) verdict = gate_enter(&l->gate, task, 1);
-    if (verdict == GATE_REFUSE) abort();
+    if (verdict == GATE_PASS) {
+        gate_pass(&l->gate, task, 1);
+        send(l, task);
+    }
+    if (verdict == GATE_LINE || (verdict == GATE_HOLD && gate_hold(&l->gate)))
+        verdict = gate_enter(&l->gate, task, 1);
+    if (verdict == GATE_REFUSE || verdict == GATE_LATE) abort();
     l->held = verdict == GATE_HOLD ? task : NULL;
     return !l->held;
 }
@@ -142,7 +146,7 @@ static void nobody_is_left_waiting(void **state)
     (void)state;
     memset(w, 0, sizeof *w);
     w->ring = ring_create(LANES * GATE_WINDOW_MOST);
-    w->station = (struct gate_station){.gates = LANES, .ring = w->ring};
+    w->station = (struct gate_station){.gates = LANES, .degree = 1, .ring = w->ring};
     costs_init(&w->costs);
     sem_init(&w->work, 0, 0);
     for (uint32_t i = 0; i < LANES; i++)

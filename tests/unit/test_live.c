@@ -87,9 +87,8 @@ static void what_may_change_changes_at_once(void **state)
     static const struct {
         const char *name;
         enum policy_id id;
-    } policies[] = {
-        {"wait", POLICY_ID_WAIT},   {"reject", POLICY_ID_REJECT},       {"drop-oldest", POLICY_ID_DROP_OLDEST},
-        {"codel", POLICY_ID_CODEL}, {"codel-rfc", POLICY_ID_CODEL_RFC}, {"adaptive", POLICY_ID_ADAPTIVE}};
+    } policies[] = {{"wait", POLICY_WAIT},   {"reject", POLICY_REJECT},       {"drop-oldest", POLICY_DROP_OLDEST},
+                    {"codel", POLICY_CODEL}, {"codel-rfc", POLICY_CODEL_RFC}, {"adaptive", POLICY_ADAPTIVE}};
     for (size_t i = 0; i < 6; i++) {
         assert_null(set(f, "queue.policy", policies[i].name));
         assert_int_equal(atomic_load(&f->tuning->policy), policies[i].id);
@@ -156,7 +155,7 @@ static void a_reload_takes_over_what_may_change(void **state)
     char *log = log_of(f, replace_queue_and_threads);
     assert_true(changed(f));
     assert_int_equal(atomic_load(&f->tuning->bound), 9);
-    assert_int_equal(atomic_load(&f->tuning->policy), POLICY_ID_CODEL);
+    assert_int_equal(atomic_load(&f->tuning->policy), POLICY_CODEL);
     assert_non_null(strstr(log, "level=info msg=\"setting changed\" key=queue.bound value=9\n"));
     assert_non_null(strstr(log, "level=info msg=\"setting changed\" key=queue.policy value=codel\n"));
     assert_non_null(strstr(
@@ -203,9 +202,8 @@ static void the_default_policy_depends_on_the_backend(void **state)
     static const struct {
         const char *assignment;
         enum policy_id id;
-    } backends[] = {{"backend=owner", POLICY_ID_WAIT},
-                    {"backend=mutex", POLICY_ID_WAIT},
-                    {"backend=backpressure", POLICY_ID_REJECT}};
+    } backends[] = {
+        {"backend=owner", POLICY_WAIT}, {"backend=mutex", POLICY_WAIT}, {"backend=backpressure", POLICY_REJECT}};
     for (size_t i = 0; i < 3; i++) {
         set_ok(&f->settings, backends[i].assignment);
         struct live *live = live_create(&f->settings);

@@ -65,6 +65,11 @@ static void meta_commands(void **state)
     IS("ms a 1 ME c q\r\nx", "NS c0\r\n", .kind = REPLY_CONFLICT, .version = 9);
     IS("ms a 1 C5\r\nx", "EX\r\n", .kind = REPLY_CONFLICT, .version = 9);
     IS("ms a 1 C5\r\nx", "NF\r\n", .kind = REPLY_CONFLICT);
+    IS("ms a 1 MA C5 c\r\nx", "NS c0\r\n", .kind = REPLY_CONFLICT);
+    IS("ms a 1 MP C5\r\nx", "EX\r\n", .kind = REPLY_CONFLICT, .version = 9);
+    IS("me a", "ME a exp=5 cas=9 size=3\r\n", .kind = REPLY_META, .number = 5999, .version = 9, .size = 3);
+    IS("me a", "ME a exp=-1 cas=9 size=0\r\n", .kind = REPLY_META, .number = -1, .version = 9);
+    IS("me a", "EN\r\n", .kind = REPLY_NOT_FOUND);
     IS("md a q", "", .kind = REPLY_OK);
     IS("md a q k", "NF ka\r\n", .kind = REPLY_NOT_FOUND);
     IS("ma a v t c", "VA 2 t5 c9\r\n12\r\n", .kind = REPLY_NUMBER, .number = 12, .left_ms = 5000, .version = 9);

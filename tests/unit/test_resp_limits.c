@@ -20,7 +20,7 @@ GOLDEN_EVENTS(resp_events, codec_resp)
 static void too_large_is_refused_and_skipped(void **state)
 {
     (void)state;
-    CHECK(GOLDEN("GET 123456789\r\nGET 12345678\r\n",
+    CHECK(GOLDEN("SET 123456789 a\r\nGET 12345678\r\n",
                  "answered "
                  "-ERR\\x20the\\x20key\\x20is\\x20too\\x20long\\x20(limits.key\\x20is\\x208\\x20bytes)\\x0d\\x0a\n"
                  "get key=12345678\n"),
@@ -35,6 +35,23 @@ static void too_large_is_refused_and_skipped(void **state)
           GOLDEN("*4\r\n$4\r\nMGET\r\n$16\r\n1234567890123456\r\n$16\r\n1234567890123456\r\n$1\r\na\r\nGET a\r\n",
                  "answered -ERR\\x20the\\x20command\\x20is\\x20too\\x20large\\x20(limits.value)\\x0d\\x0a\nget "
                  "key=a\n"));
+}
+
+#define NOTHING(command, reply) GOLDEN(command "\r\n", "answered " reply "\\x0d\\x0a\n")
+
+/* No session has such a key, and who only asks is told so. */
+static void nothing_has_a_key_that_is_too_long(void **state)
+{
+    (void)state;
+    CHECK(NOTHING("GET 123456789", "$-1"), NOTHING("GETDEL 123456789", "$-1"),
+          NOTHING("GETEX 123456789 EX 5", "$-1"), NOTHING("GETEX 123456789 EX x", "$-1"),
+          NOTHING("STRLEN 123456789", ":0"), NOTHING("EXISTS 123456789", ":0"), NOTHING("DEL 123456789", ":0"),
+          NOTHING("TYPE 123456789", "+none"), NOTHING("TTL 123456789", ":-2"),
+          NOTHING("PEXPIRETIME 123456789", ":-2"), NOTHING("EXPIRE 123456789 5", ":0"),
+          NOTHING("PERSIST 123456789", ":0"), NOTHING("RENAME 123456789 a", "-ERR\\x20no\\x20such\\x20key"),
+          NOTHING("OBJECT REFCOUNT 123456789", "$-1"),
+          GOLDEN("DEL a 123456789\r\n", "batch { delete key=a } { answered  }\n"),
+          GOLDEN("MGET 123456789 a\r\n", "batch { answered  } { get key=a }\n"));
 }
 
 static void a_refused_command_spoils_its_transaction(void **state)
@@ -53,7 +70,7 @@ static void a_command_refused_half_way_is_its_parts_reply(void **state)
 {
     (void)state;
     CHECK(GOLDEN(
-        "MULTI\r\nMGET a 123456789\r\nGET a\r\nEXEC\r\n",
+        "MULTI\r\nMSET a 1 123456789 2\r\nGET a\r\nEXEC\r\n",
         "answered +OK\\x0d\\x0a\nanswered +QUEUED\\x0d\\x0a\nanswered +QUEUED\\x0d\\x0a\n"
         "batch { answered -ERR\\x20the\\x20key\\x20is\\x20too\\x20long\\x20(limits.key\\x20is\\x208\\x20bytes)\\x0d"
         "\\x0a } { get key=a }\n"));
@@ -63,7 +80,7 @@ static void lost_framing_closes(void **state)
 {
     (void)state;
     CHECK(GOLDEN("*x\r\nGET a\r\n", PROTOCOL_ERROR "invalid\\x20multibulk\\x20length\\x0d\\x0a\n"),
-          GOLDEN("*65537\r\n", PROTOCOL_ERROR "invalid\\x20multibulk\\x20length\\x0d\\x0a\n"),
+          GOLDEN("*1048577\r\n", PROTOCOL_ERROR "invalid\\x20multibulk\\x20length\\x0d\\x0a\n"),
           GOLDEN("*1\r\n:1\r\n", PROTOCOL_ERROR "expected\\x20'$',\\x20got\\x20':'\\x0d\\x0a\n"),
           GOLDEN("*1\r\n$-1\r\n", PROTOCOL_ERROR "invalid\\x20bulk\\x20length\\x0d\\x0a\n"),
           GOLDEN("*1\r\n$4\r\nPINGxx",
@@ -119,7 +136,31 @@ static void transactions_hold_so_much(void **state)
     assert_answer(&d, &limits, "EXEC\r\n", "-EXECABORT Transaction discarded because of previous errors.\r\n");
     assert_answer(&d, &limits, "EXEC\r\n", "-ERR EXEC without MULTI\r\n");
     codec_resp.release(&d);
-    assert_null(d.memory);
+}
+
+/* What the parts of a command take is bounded; the next command is understood. */
+static void commands_have_so_many_keys(void **state)
+{
+    (void)state;
+    const struct codec_limits wide = {.line = 100, .key = 8, .value = 16, .command = 4 << 20};
+    size_t most = CODEC_PARTS_BYTES / sizeof(struct call);
+    for (size_t keys = most; keys <= most + 1; keys++) {
+        struct decoder d = {.connection = 1};
+        struct buffer in = {0};
+        struct call call;
+        size_t used = 0;
+        buffer_append_text(&in, "*");
+        buffer_append_u64(&in, keys + 1);
+        buffer_append_text(&in, "\r\n$3\r\nDEL\r\n");
+        for (size_t i = 0; i < keys; i++)
+            buffer_append_text(&in, "$1\r\na\r\n");
+        enum decode_status status = decode(&d, &wide, slice_of(in.data, in.len), &used, &call);
+        assert_int_equal(status, keys == most ? DECODE_REQUEST : DECODE_ANSWERED);
+        assert_int_equal(call.part_count, keys == most ? most : 0);
+        assert_int_equal(used, in.len);
+        call_clear(&call);
+        buffer_free(&in);
+    }
 }
 
 static void names_are_short(void **state)
@@ -181,10 +222,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(too_large_is_refused_and_skipped),
+        cmocka_unit_test(nothing_has_a_key_that_is_too_long),
         cmocka_unit_test(a_refused_command_spoils_its_transaction),
         cmocka_unit_test(a_command_refused_half_way_is_its_parts_reply),
         cmocka_unit_test(lost_framing_closes),
         cmocka_unit_test(transactions_hold_so_much),
+        cmocka_unit_test(commands_have_so_many_keys),
         cmocka_unit_test(names_are_short),
         cmocka_unit_test(arguments_are_not_read_twice),
         cmocka_unit_test(it_says_how_much_it_wants),

@@ -158,6 +158,34 @@ static void other_answers_keep_their_places(void **state)
     net_close(n);
 }
 
+/* One that is parked when it executes keeps its place, and what follows it, until it comes back. */
+static void parked_ones_come_back_later(void **state)
+{
+    (void)state;
+    struct net *n = net_open(NULL);
+    int fd = net_connect(n), other = net_connect(n);
+    net_say(fd, "@tag=a PUT b1 - x\r\n@tag=b PUT p2 - x\r\n@tag=c PUT b3 - x\r\n@tag=d PUT p4 - x\r\n"
+                "@tag=e PING\r\n");
+    net_expect(fd, "@tag=a OK 1\r\n");
+    net_await_queued(n, 2);
+    say_puts(other, 10, 50); /* over the input that was borrowed */
+    expect_puts(other, 10, 50);
+    net_complete_range(n, 4, 4);
+    net_ping(other);
+    net_complete_range(n, 2, 2);
+    net_expect(fd, "@tag=b OK 2\r\n@tag=c OK 3\r\n@tag=d OK 4\r\n@tag=e PONG\r\n");
+    net_say(fd, "PUT p5 - x\r\n");
+    net_await_queued(n, 1);
+    struct linger reset = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    close(fd); /* and one comes back to nobody */
+    net_await_metric(n, "connections.open", 1);
+    net_complete_range(n, 5, 5);
+    net_ping(other);
+    close(other);
+    net_close(n);
+}
+
 static void an_end_of_input_is_answered_first(void **state)
 {
     (void)state;
@@ -239,6 +267,7 @@ int main(void)
         cmocka_unit_test(full_batches_reach_every_connection),
         cmocka_unit_test(many_long_pipelines_in_one_turn),
         cmocka_unit_test(other_answers_keep_their_places),
+        cmocka_unit_test(parked_ones_come_back_later),
         cmocka_unit_test(an_end_of_input_is_answered_first),
         cmocka_unit_test(a_fatal_error_comes_last),
         cmocka_unit_test(tags_outlive_the_input),

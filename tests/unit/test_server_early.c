@@ -177,9 +177,9 @@ static void before_goodbye(void **state)
     net_complete_range(n, 1, 1);
     net_expect(fd, "OK 1\r\n@tag=b BYE\r\n");
     net_expect_end(fd);
-    net_await_end(n);
     close(fd);
     close(half);
+    net_await_end(n);
     net_close(n);
 }
 

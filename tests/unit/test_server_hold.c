@@ -133,6 +133,7 @@ static void refused_before_its_value_is_here(void **state)
     net_say(fd, "\r\nPING\r\n");
     net_expect(fd, "@tag=t-1 OVERLOADED 7\r\nPONG\r\n");
     assert_int_equal(net_queued(n), 0);
+    assert_int_equal(n->judged, 0);
     net_set_refuses(n, false);
     net_say(fd, "PUT q1 - $100000\r\n");
     net_say_bytes(fd, value, 100000);
@@ -140,6 +141,7 @@ static void refused_before_its_value_is_here(void **state)
     net_await_queued(n, 1);
     assert_int_equal(n->queued[1]->call.request.value.len, 100000);
     assert_memory_equal(n->queued[1]->call.request.value.ptr, value, 100000);
+    assert_int_equal(n->judged, 1);
     net_complete_range(n, 1, 1);
     net_expect(fd, "OK 1\r\n");
     free(value);
@@ -185,9 +187,9 @@ static void shutdown_waits_for_held_calls(void **state)
     net_complete_range(n, 3, 1);
     net_expect(fd, "OK 1\r\nOK 2\r\nOK 3\r\n");
     net_expect_end(fd);
-    net_await_end(n);
     close(fd);
     close(idle);
+    net_await_end(n);
     net_close(n);
 }
 

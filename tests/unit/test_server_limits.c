@@ -6,10 +6,13 @@
 
 #include <cmocka.h>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "daemon/base/fault.h"
@@ -98,24 +101,55 @@ static void slow_readers(void **state)
     net_close(n);
 }
 
-static void the_hard_limit_closes(void **state)
+/* Nothing ends a connection whose peer reads, however large a reply is. */
+static void one_reply_beyond_the_hard_limit(void **state)
 {
     (void)state;
-    struct net *n = net_open(&(struct net_options){.soft = 64 * 1024, .hard = 1024 * 1024});
-    int fd = net_connect(n), other = net_connect(n);
-    net_say(fd, "GET q1\r\n");
-    net_await_queued(n, 1);
-    net_set_value_size(n, 1024 * 1024 - 8192); /* below it: goes out */
-    net_complete_range(n, 1, 1);
-    net_expect_value(fd, 1024 * 1024 - 8192);
-    net_say(fd, "GET q1\r\n");
-    net_await_queued(n, 1);
-    net_set_value_size(n, 1024 * 1024);
-    net_complete_range(n, 1, 1);
-    net_expect_end(fd);
-    net_await_metric(n, "connections.closed.output_limit", 1);
-    net_ping(other); /* and gets nothing of what the other was to get */
+    enum { SIZE = 9 << 20 };
+    struct net *n = net_open(&(struct net_options){.soft = 64 * 1024, .hard = 1 << 20});
+    int fd = net_connect(n);
+    net_set_value_size(n, SIZE);
+    net_say(fd, "GET q1\r\nGET q2\r\nGET q3\r\n");
+    for (int i = 1; i <= 3; i++) {
+        net_await_queued(n, 1);
+        int count = (int)net_queued(n);
+        net_complete_range(n, i, i + count - 1);
+        for (; count > 0; count--, i++)
+            net_expect_value(fd, SIZE);
+        i--;
+    }
+    net_ping(fd);
     close(fd);
+    net_close(n);
+}
+
+/* One that takes nothing for a while is closed, and others get nothing of what it was to get. */
+static void beyond_the_hard_limit_a_peer_must_read(void **state)
+{
+    (void)state;
+    enum { SIZE = 9 << 20, PATIENCE_MS = 5000, TICK_MS = 1001 };
+    struct net *n = net_open(&(struct net_options){.soft = 64 * 1024, .hard = 1 << 20, .idle_ms = 3600 * 1000});
+    int fd = net_connect(n), slow = net_connect(n), other = net_connect(n);
+    net_set_value_size(n, SIZE);
+    net_say(fd, "GET q1\r\n");
+    net_say(slow, "GET q2\r\n");
+    net_await_queued(n, 2);
+    net_complete_range(n, 1, 2);
+    net_ping(other);
+    fake_clock_advance_ms(&n->clock, PATIENCE_MS - 2 * TICK_MS);
+    net_ping(other);
+    for (size_t taken = 0; taken < SIZE - (1 << 19);) { /* less is left than the limit */
+        static char sink[1 << 16];
+        ssize_t took = recv(slow, sink, sizeof sink, 0);
+        assert_true(took > 0);
+        taken += (size_t)took;
+    }
+    fake_clock_advance_ms(&n->clock, 3 * TICK_MS);
+    net_await_metric(n, "connections.closed.output_limit", 1);
+    net_ping(other);
+    assert_int_equal(net_metric(n, "connections.open"), 2);
+    close(fd);
+    close(slow);
     close(other);
     net_close(n);
 }
@@ -244,6 +278,38 @@ static void an_unfinished_request_costs_no_other_its_answer(void **state)
     net_close(n);
 }
 
+/* The daemon was away: what has arrived meanwhile is read before anybody is said to be late. */
+static void a_late_turn_reads_before_it_judges(void **state)
+{
+    (void)state;
+    enum { LATE_MS = 20 };
+    struct net *n = net_open(&(struct net_options){.request_ms = 1});
+    struct timespec start, now;
+    int fd = net_connect(n), other = net_connect(n);
+    net_ping(other);
+    net_say(other, "PUT s - x\r\n");
+    net_await_stuck(n);
+    net_say(fd, "PUT n - $6\r\nabc"); /* begins when the loop goes on, at a time that stands still */
+    net_unstick(n);
+    net_expect(other, "OK 0\r\n");
+    net_ping(other);
+    net_set_sticks(n);
+    net_say(other, "PUT s - x\r\n");
+    net_await_stuck(n);
+    fake_clock_advance_ms(&n->clock, 1000);
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    do /* until the timer is due, which follows the real clock */
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    while ((now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000 < LATE_MS);
+    net_say(fd, "def\r\n");
+    net_unstick(n);
+    net_expect(other, "OK 0\r\n");
+    net_expect(fd, "OK 0\r\n");
+    close(fd);
+    close(other);
+    net_close(n);
+}
+
 static void a_request_within_its_time_goes_on(void **state)
 {
     (void)state;
@@ -356,22 +422,68 @@ static void a_reset_behind_unread_bytes(void **state)
     net_close(n);
 }
 
+/* The server's end of a connection: the descriptor of this process whose peer is `fd`. */
+static int other_end(int fd)
+{
+    struct sockaddr_in own, peer;
+    socklen_t len = sizeof own;
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&own, &len), 0);
+    for (int other = 3; other < 1024; other++) {
+        len = sizeof peer;
+        if (getpeername(other, (struct sockaddr *)&peer, &len) == 0 && peer.sin_family == AF_INET &&
+            peer.sin_port == own.sin_port)
+            return other;
+    }
+    fail_msg("the server's end is not there");
+    return -1;
+}
+
+static int option_of(int fd, int level, int name)
+{
+    int value = 0;
+    socklen_t len = sizeof value;
+    assert_int_equal(getsockopt(fd, level, name, &value, &len), 0);
+    return value;
+}
+
+/* Probed when nothing comes, given up when nothing is acknowledged: the system does both, told so once. */
+static void peers_that_are_gone_are_noticed(void **state)
+{
+    (void)state;
+    struct net *n = net_open(NULL);
+    int fd = net_connect(n);
+    net_ping(fd);
+    int accepted = other_end(fd);
+    assert_int_equal(option_of(accepted, SOL_SOCKET, SO_KEEPALIVE), 1);
+    int first_s = option_of(accepted, IPPROTO_TCP, TCP_KEEPIDLE);
+    int every_s = option_of(accepted, IPPROTO_TCP, TCP_KEEPINTVL),
+        count = option_of(accepted, IPPROTO_TCP, TCP_KEEPCNT);
+    assert_int_equal(first_s + count * every_s, 300);
+    assert_int_equal(option_of(accepted, IPPROTO_TCP, TCP_USER_TIMEOUT), 300000);
+    assert_int_equal(option_of(accepted, IPPROTO_TCP, TCP_NODELAY), 1);
+    close(fd);
+    net_close(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(large_values_are_asked_for_a_few_at_a_time),
         cmocka_unit_test(slow_readers),
-        cmocka_unit_test(the_hard_limit_closes),
+        cmocka_unit_test(one_reply_beyond_the_hard_limit),
+        cmocka_unit_test(beyond_the_hard_limit_a_peer_must_read),
         cmocka_unit_test(calls_in_flight_do_not_reach_the_hard_limit),
         cmocka_unit_test(nothing_is_left_behind_a_large_reply),
         cmocka_unit_test(idle_connections_are_closed),
         cmocka_unit_test(unfinished_requests_time_out),
         cmocka_unit_test(an_unfinished_request_costs_no_other_its_answer),
+        cmocka_unit_test(a_late_turn_reads_before_it_judges),
         cmocka_unit_test(a_request_within_its_time_goes_on),
         cmocka_unit_test(the_connection_limit),
         cmocka_unit_test(a_failed_send_closes_its_connection_only),
         cmocka_unit_test(no_memory_for_a_call_closes_its_connection_only),
         cmocka_unit_test(a_reset_behind_unread_bytes),
+        cmocka_unit_test(peers_that_are_gone_are_noticed),
     };
     alarm(NET_HANG_S);
     return cmocka_run_group_tests_name("server: limits", tests, NULL, NULL);

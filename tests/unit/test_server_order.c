@@ -209,6 +209,45 @@ static void completions_for_a_closed_connection_are_dropped(void **state)
     net_close(n);
 }
 
+static void push(struct net *n, uint64_t conn, uint64_t version)
+{
+    struct task *task = malloc(sizeof *task);
+    assert_non_null(task);
+    task_init(task);
+    task->conn = conn;
+    task->call.reply.kind = REPLY_STORED;
+    task->call.reply.version = version;
+    server_push(n->server, 0, task);
+}
+
+/* Messages that nobody asked for come behind the replies to earlier requests; for who has gone they are dropped. */
+static void pushed_messages(void **state)
+{
+    (void)state;
+    struct net *n = net_open(NULL);
+    int fd = net_connect(n), other = net_connect(n);
+    put_range(fd, 1, 2);
+    net_await_queued(n, 2);
+    uint64_t conn = n->queued[1]->conn;
+    push(n, conn, 101);
+    net_ping(other);
+    net_complete_range(n, 2, 1);
+    expect_range(fd, 1, 2);
+    expect_range(fd, 101, 101);
+    push(n, conn, 102);
+    expect_range(fd, 102, 102);
+    net_say(fd, "QUIT\r\n");
+    net_expect(fd, "BYE\r\n");
+    net_expect_end(fd);
+    push(n, conn, 103); /* it lingers */
+    close(fd);
+    net_await_metric(n, "connections.open", 1);
+    push(n, conn, 104);
+    net_ping(other);
+    close(other);
+    net_close(n);
+}
+
 static void a_batch_is_flushed_once_it_was_submitted(void **state)
 {
     (void)state;
@@ -238,6 +277,7 @@ int main(void)
         cmocka_unit_test(over_a_unix_socket),
         cmocka_unit_test(a_half_closed_connection_gets_its_answers),
         cmocka_unit_test(completions_for_a_closed_connection_are_dropped),
+        cmocka_unit_test(pushed_messages),
         cmocka_unit_test(a_batch_is_flushed_once_it_was_submitted),
     };
     alarm(NET_HANG_S);

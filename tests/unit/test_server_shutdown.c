@@ -38,9 +38,9 @@ static void everything_accepted_is_answered(void **state)
         net_expect(fd, line);
     }
     net_expect_end(fd);
+    close(fd);
     net_await_end(n);
     assert_int_equal(net_metric(n, "connections.closed.shutdown"), 2);
-    close(fd);
     close(idle);
     net_close(n);
 }
@@ -100,8 +100,8 @@ static void paused_connections_answer_what_they_received(void **state)
         net_complete_range(n, 9, 9);
         net_expect(fd, "OK 9\r\nPONG\r\n");
         net_expect_end(fd);
-        net_await_end(n);
         close(fd);
+        net_await_end(n);
         close(idle);
         net_close(n);
     }
@@ -136,9 +136,9 @@ static void drain_at_the_end_of_a_turn(int before, bool whole)
         net_expect(fd, "OK 1\r\nPONG\r\n");
     }
     net_expect_end(fd);
+    close(fd);
     net_await_end(n);
     assert_int_equal(net_queued(n), 0);
-    close(fd);
     close(other);
     net_close(n);
 }
@@ -151,6 +151,36 @@ static void a_value_behind_the_share_of_a_turn(void **state)
         drain_at_the_end_of_a_turn(before, true);
         drain_at_the_end_of_a_turn(before, false);
     }
+}
+
+/* What has arrived and waits in the socket, more than a read takes, is answered too; the last replies are not lost
+ * under what the peer still sends. */
+static void what_has_arrived_is_answered(void **state)
+{
+    (void)state;
+    enum { COUNT = 4000 };
+    static const char line[] = "PUT n - xxxxxxxxxxxxxxxxxxxx\r\n";
+    struct net *n = net_open(&(struct net_options){.threads = 2});
+    int fd = net_connect(n), other = net_connect(n); /* one on each loop */
+    static char all[COUNT * (sizeof line - 1)];
+    for (int i = 0; i < COUNT; i++)
+        memcpy(all + i * (sizeof line - 1), line, sizeof line - 1);
+    net_ping(other);
+    net_say(fd, "PUT s - x\r\n");
+    net_await_stuck(n);
+    net_say_bytes(fd, all, sizeof all);
+    net_terminate(n);
+    net_expect_end(other); /* its loop was told after the one that stands still */
+    net_unstick(n);
+    for (int i = 0; i <= COUNT; i++) {
+        net_expect(fd, "OK 0\r\n");
+        if (i == COUNT) net_say(fd, "PUT n - late\r\n");
+    }
+    net_expect_end(fd);
+    close(fd);
+    close(other);
+    net_await_end(n);
+    net_close(n);
 }
 
 /* The backend does not answer within the grace: the connections are cut off, and its answers reach nobody. */
@@ -223,6 +253,7 @@ int main(void)
         cmocka_unit_test(nobody_gets_in_any_more),
         cmocka_unit_test(paused_connections_answer_what_they_received),
         cmocka_unit_test(a_value_behind_the_share_of_a_turn),
+        cmocka_unit_test(what_has_arrived_is_answered),
         cmocka_unit_test(after_the_grace_the_rest_is_cut_off),
         cmocka_unit_test(a_reader_that_stopped_is_cut_off),
         cmocka_unit_test(stopping_without_running),

@@ -19,7 +19,7 @@ static void put_find_replace_remove(void **state)
     assert_int_equal(put(t, "alice", 900, 3000, 1000), TABLE_OK);
     assert_int_equal(entry_version(find(t, "alice", 2999)), 3);
     assert_int_equal(table_len(t, 1000), 2);
-    table_remove(t, find(t, "alice", 1000));
+    table_remove(t, find(t, "alice", 1000), REMOVED_DELETED);
     assert_null(find(t, "alice", 1000));
     assert_int_equal(put(t, "alice", 1, 2000, 1000), TABLE_OK);
     assert_int_equal(entry_version(find(t, "alice", 1000)), 4); /* grows across delete and create */
@@ -101,7 +101,7 @@ static void keys_and_values_of_every_size(void **state)
     struct entry *stored;
     for (size_t len = 1; len <= 4; len++)
         assert_int_equal(
-            table_put(t, table_hash(t, zeros, len), zeros, len, zeros, 4 - len, TABLE_NEVER, 1000, &stored),
+            store_session(t, table_hash(t, zeros, len), zeros, len, zeros, 4 - len, TABLE_NEVER, 1000, &stored),
             TABLE_OK);
     assert_int_equal(table_len(t, 1000), 517);
     table_destroy(t);
@@ -121,7 +121,7 @@ static void a_retained_entry_outlives_everything(void **state)
     }
     entry_retain(kept[3]);
     put(t, "replaced", 200, TABLE_NEVER, 1000);
-    table_remove(t, kept[1]);
+    table_remove(t, kept[1], REMOVED_DELETED);
     table_set_deadline(t, kept[3], TABLE_NEVER);
     assert_true(table_sweep(t, 2000, 100));
     assert_int_equal(table_len(t, 2000), 2);

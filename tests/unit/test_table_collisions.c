@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "daemon/base/fault.h"
-#include "daemon/store/table.h"
+#include "tests/unit/store_session.h"
 
 static struct budget budget; /* mutable on purpose: of the running test, and read after its table is gone */
 
@@ -28,7 +28,7 @@ static enum table_status put(struct table *t, unsigned number)
     char key[16];
     size_t len = (size_t)snprintf(key, sizeof key, "k%u", number);
     struct entry *stored;
-    return table_put(t, table_hash(t, key, len), key, len, &number, sizeof number, TABLE_NEVER, 0, &stored);
+    return store_session(t, table_hash(t, key, len), key, len, &number, sizeof number, TABLE_NEVER, 0, &stored);
 }
 
 static struct entry *find(struct table *t, unsigned number)
@@ -65,7 +65,7 @@ static void equal_tags_are_told_apart_by_the_key(void **state)
     assert_true(counter_get(&table_counters(t)->bucket_bytes) > empty); /* overflow buckets */
     for (size_t i = 0; i < TWINS; i++) {
         size_t gone = i * 5 % TWINS; /* from the middle of the chain as well */
-        table_remove(t, find(t, twins[gone]));
+        table_remove(t, find(t, twins[gone]), REMOVED_DELETED);
         assert_null(find(t, twins[gone]));
         for (size_t k = i + 1; k < TWINS; k++)
             assert_non_null(find(t, twins[k * 5 % TWINS]));
@@ -104,10 +104,10 @@ static void a_crowded_bucket_splits_and_merges_whole(void **state)
     for (unsigned i = 0; i < CROWD; i++)
         assert_non_null(find(t, crowd[i]));
     for (unsigned i = 10000000; i < 10010000; i++) /* and together again */
-        table_remove(t, find(t, i));
+        table_remove(t, find(t, i), REMOVED_DELETED);
     assert_int_equal(table_len(t, 0), CROWD);
     for (unsigned i = 0; i < CROWD; i++)
-        table_remove(t, find(t, crowd[i]));
+        table_remove(t, find(t, crowd[i]), REMOVED_DELETED);
     assert_true(table_sweep(t, 0, SIZE_MAX));
     assert_int_equal(budget_used(&budget), empty);
     table_destroy(t);

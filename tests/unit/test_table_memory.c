@@ -28,10 +28,10 @@ static void the_budget_refuses_growth_only(void **state)
     budget.limit = limit;
     assert_int_equal(put(t, "c", 3000, TABLE_NEVER, 1000), TABLE_OK); /* where b was */
     assert_int_equal(put(t, "d", 3000, TABLE_NEVER, 1000), TABLE_NO_MEMORY);
-    table_remove(t, find(t, "a", 1000));
+    table_remove(t, find(t, "a", 1000), REMOVED_DELETED);
     assert_int_equal(put(t, "d", 3000, TABLE_NEVER, 1000), TABLE_OK);
     for (const char *key = "bcd"; *key != 0; key++)
-        table_remove(t, find(t, (char[]){*key, 0}, 1000));
+        table_remove(t, find(t, (char[]){*key, 0}, 1000), REMOVED_DELETED);
     assert_int_equal(counter_get(&c->entry_bytes), 0);
     assert_true(table_sweep(t, 1000, SIZE_MAX)); /* gives back what was kept for the next one */
     assert_int_equal(budget_used(&budget), empty);
@@ -56,7 +56,7 @@ static void a_large_value_is_counted_as_the_block_it_is(void **state)
     assert_int_equal(budget_used(&budget) - empty, one);
     struct entry *e = find(t, "a", 1000);
     assert_true(entry_retain(e));
-    table_remove(t, e);
+    table_remove(t, e, REMOVED_DELETED);
     assert_true(table_sweep(t, 1000, SIZE_MAX));
     assert_true(budget_used(&budget) < empty + 8192); /* what only replies refer to is theirs */
     assert_int_equal(entry_value(e)[99999], 'a');

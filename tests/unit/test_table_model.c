@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/store/table.h"
+#include "tests/unit/store_session.h"
 
 #define MONTH UINT64_C(2592000000)
 
@@ -95,8 +95,8 @@ static void do_put(struct world *w, unsigned number)
     *k = (struct known){++w->version, random_deadline(w), (uint32_t)(next_random(w) % sizeof value)};
     memset(value, value_byte(k->version), sizeof value);
     struct entry *stored;
-    assert_int_equal(table_put(w->table, table_hash(w->table, key, key_len), key, key_len, value, k->value_len,
-                               k->deadline, w->now, &stored),
+    assert_int_equal(store_session(w->table, table_hash(w->table, key, key_len), key, key_len, value, k->value_len,
+                                   k->deadline, w->now, &stored),
                      TABLE_OK);
     assert_int_equal(entry_version(stored), k->version);
 }
@@ -105,7 +105,7 @@ static void do_remove(struct world *w, unsigned number)
 {
     struct entry *e = find(w, number);
     assert_int_equal(e != NULL, alive(w, &w->known[number]));
-    if (e != NULL) table_remove(w->table, e);
+    if (e != NULL) table_remove(w->table, e, REMOVED_DELETED);
     w->known[number].version = 0;
 }
 

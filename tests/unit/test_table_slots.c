@@ -23,7 +23,7 @@ static void an_update_that_fits_takes_the_old_ones_place(void **state)
     struct table *t = new_table(0);
     put(t, "a", 100, 5000, 1000);
     struct entry *first = find(t, "a", 1000);
-    entry_set_leased(first);
+    table_set_leased(t, first);
     size_t used = slab_bytes(t);
     for (size_t len = 97; len <= 103; len++) { /* all of the same slot size */
         put(t, "a", len, len % 2 == 0 ? TABLE_NEVER : 5000 + len, 1000);
@@ -66,7 +66,7 @@ static void a_value_may_be_made_of_the_one_before(void **state)
     struct table *t = new_table(0);
     uint64_t hash = table_hash(t, "k", 1);
     struct entry *stored;
-    assert_int_equal(table_put(t, hash, "k", 1, "abcdef", 6, TABLE_NEVER, 1000, &stored), TABLE_OK);
+    assert_int_equal(store_session(t, hash, "k", 1, "abcdef", 6, TABLE_NEVER, 1000, &stored), TABLE_OK);
     struct table_item item = {.key = "k", .key_len = 1, .value = "x", .value_len = 1, .deadline_ms = TABLE_NEVER};
     item.more = entry_value(stored);
     item.more_len = 5;
@@ -87,8 +87,8 @@ static void what_is_read_is_not_overwritten(void **state)
     struct entry *stored;
     char other[100];
     memset(other, 'z', sizeof other);
-    assert_int_equal(table_put(t, table_hash(t, "a", 1), "a", 1, other, sizeof other, TABLE_NEVER, 1000, &stored),
-                     TABLE_OK);
+    assert_int_equal(
+        store_session(t, table_hash(t, "a", 1), "a", 1, other, sizeof other, TABLE_NEVER, 1000, &stored), TABLE_OK);
     assert_ptr_not_equal(stored, read);
     assert_int_equal(entry_value(read)[99], 'a');
     assert_int_equal(entry_value(stored)[99], 'z');
@@ -111,8 +111,8 @@ static void readers_of_small_sessions_are_counted_up_to_a_limit(void **state)
     entry_release(small);
     for (unsigned i = 0; i < 100000; i++)
         assert_true(entry_retain(large));
-    table_remove(t, small);
-    table_remove(t, large);
+    table_remove(t, small, REMOVED_DELETED);
+    table_remove(t, large, REMOVED_DELETED);
     for (unsigned i = 0; i < refs; i++) {
         assert_int_equal(entry_value(small)[99], 's');
         entry_release(small);
@@ -229,7 +229,7 @@ static void what_replies_hold_is_not_moved(void **state)
         snprintf(key, sizeof key, "n%u", i * 400);
         held[i] = find(t, key, 1000);
         assert_true(entry_retain(held[i]));
-        if (i % 2 == 0) table_remove(t, held[i]); /* and these are no longer the table's */
+        if (i % 2 == 0) table_remove(t, held[i], REMOVED_DELETED); /* and these are no longer the table's */
     }
     sweep(t, 6000);
     for (unsigned i = 0; i < CROWD / 400; i++) {

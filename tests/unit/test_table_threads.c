@@ -10,7 +10,7 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "daemon/store/table.h"
+#include "tests/unit/store_session.h"
 
 #define KEYS    500
 #define THREADS 3
@@ -30,7 +30,7 @@ static struct entry *put(struct table *t, unsigned number, uint64_t deadline, ui
 {
     struct entry *stored = NULL;
     uint64_t hash = table_hash(t, &number, sizeof number);
-    assert_int_equal(table_put(t, hash, &number, sizeof number, "value", 5, deadline, now, &stored), TABLE_OK);
+    assert_int_equal(store_session(t, hash, &number, sizeof number, "value", 5, deadline, now, &stored), TABLE_OK);
     return stored;
 }
 
@@ -99,7 +99,7 @@ static void references_are_dropped_while_the_table_goes_on(void **state)
     for (unsigned i = 0; i < KEYS; i++) { /* other wheel levels, replaced, removed, swept */
         if (i % 4 == 0) table_set_deadline(t, find(t, i, 0), 10 + i);
         if (i % 4 == 1) put(t, i, TABLE_NEVER, 0);
-        if (i % 4 == 2) table_remove(t, find(t, i, 0));
+        if (i % 4 == 2) table_remove(t, find(t, i, 0), REMOVED_DELETED);
     }
     assert_true(table_sweep(t, 100000 + KEYS, SIZE_MAX));
     assert_int_equal(table_len(t, 100000 + KEYS), KEYS / 4);

@@ -81,11 +81,6 @@ static void complete(void *ctx, uint32_t lane, struct mail_batch *batch)
     atomic_store(&b->waiting, false);
 }
 
-static void room(void *ctx, uint32_t lane)
-{
-    (void)ctx, (void)lane;
-}
-
 static struct bench *bench_open(uint32_t bound, bool keeps, uint64_t interval_ms)
 {
     struct bench *b = aligned_alloc(64, (sizeof *b + 63) / 64 * 64);
@@ -96,17 +91,27 @@ static struct bench *bench_open(uint32_t bound, bool keeps, uint64_t interval_ms
     atomic_store(&b->keep_next, UINT64_MAX);
     for (int i = 0; i < CALLS; i++)
         task_init(&b->tasks[i]);
-    struct backend_lanes lanes = {.count = 1, .complete = complete, .room = room, .ctx = b};
-    struct worker_job job = {
-        .run = run, .housekeep = keeps ? housekeep : NULL, .housekeep_interval_ms = interval_ms, .ctx = b};
-    b->worker = worker_start("test-worker", bound, &b->clock.clock, &lanes, &job);
+    struct worker_options options = {
+        .name = "test-worker",
+        .station = {.bound = bound,
+                    .clock = &b->clock.clock,
+                    .lanes = {.count = 1, .complete = complete, .ctx = b},
+                    .run = run,
+                    .ctx = b,
+                    .housekeep = keeps ? housekeep : NULL,
+                    .housekeep_ctx = b,
+                    .housekeep_interval_ms = interval_ms},
+    };
+    b->worker = worker_make(&options);
     assert_non_null(b->worker);
+    assert_true(worker_start(b->worker));
     return b;
 }
 
 static void bench_stop(struct bench *b)
 {
-    worker_stop(b->worker);
+    worker_end(b->worker);
+    worker_free(b->worker);
     assert_false(b->out_of_order);
     assert_int_equal(b->ran, b->submitted);
 }
@@ -143,7 +148,7 @@ static void hold(struct bench *b)
 {
     atomic_store(&b->held, true);
     submit(b, 1);
-    worker_flush(b->worker);
+    station_wake(worker_station(b->worker));
     while (!atomic_load(&b->waiting))
         sched_yield();
 }
@@ -175,10 +180,10 @@ static void slow_calls_come_back_one_by_one(void **state)
     b->cost_ns = 1000000;
     for (int i = 0; i < 40; i++) { /* it learns what a call costs */
         submit(b, 1);
-        worker_flush(b->worker);
+        station_wake(worker_station(b->worker));
         take(b, 1);
     }
-    assert_in_range(station_load(worker_station(b->worker)).cost_ns, 900000, 1000000);
+    assert_in_range(costs_mean(&worker_station(b->worker)->costs), 900000, 1000000);
     hold(b);
     b->largest_batch = 0; /* the worker waits in `complete` */
     submit(b, 50);
@@ -189,21 +194,19 @@ static void slow_calls_come_back_one_by_one(void **state)
     bench_free(b);
 }
 
-static void load_tells_depth_bound_and_cost(void **state)
+static void its_ring_holds_exactly_its_bound(void **state)
 {
     (void)state;
     struct bench *b = bench_open(17, false, 0);
-    struct backend_load load = station_load(worker_station(b->worker));
-    assert_int_equal(load.depth, 0);
-    assert_int_equal(load.bound, 17);
-    assert_true(load.cost_ns > 0);
+    const struct ring *ring = worker_station(b->worker)->ring;
+    assert_int_equal(ring_bound(ring), 17);
     hold(b);
     submit(b, 17);
-    assert_int_equal(station_load(worker_station(b->worker)).depth, 17);
+    assert_int_equal(ring_depth(ring), 17);
     assert_false(station_submit(worker_station(b->worker), &b->tasks[b->submitted]));
     release(b);
     take(b, 18);
-    assert_int_equal(station_load(worker_station(b->worker)).depth, 0);
+    assert_int_equal(ring_depth(ring), 0);
     bench_stop(b);
     bench_free(b);
 }
@@ -239,7 +242,7 @@ static void it_keeps_house_at_the_start_and_at_once_while_asked(void **state)
     await_kept(b, 1);
     atomic_store(&b->keep_now, 5);
     submit(b, 1); /* changes what is due: asked again, though it had said never */
-    worker_flush(b->worker);
+    station_wake(worker_station(b->worker));
     fake_clock_advance_ms(&b->clock, 10);
     take(b, 1);
     await_kept(b, 7);
@@ -258,7 +261,7 @@ static void it_is_not_asked_before_its_time(void **state)
     for (int i = 0; i < 50; i++) {
         fake_clock_advance_ms(&b->clock, 19);
         submit(b, 1);
-        worker_flush(b->worker);
+        station_wake(worker_station(b->worker));
         take(b, 1);
     }
     bench_stop(b); /* 950 ms have passed */
@@ -275,7 +278,7 @@ static void under_load_it_is_asked_every_interval(void **state)
     for (unsigned round = 1; round <= 10; round++) {
         fake_clock_advance_ms(&b->clock, 100);
         submit(b, 1);
-        worker_flush(b->worker);
+        station_wake(worker_station(b->worker));
         take(b, 1);
         await_kept(b, 1 + round);
         assert_int_equal(atomic_load(&b->kept_at), FAKE_CLOCK_START_MS + 100 * round);
@@ -293,7 +296,7 @@ static void it_wakes_up_to_keep_house(void **state)
     await_kept(b, 1);
     atomic_store(&b->keep_next, FAKE_CLOCK_START_MS + 15);
     submit(b, 1);
-    worker_flush(b->worker);
+    station_wake(worker_station(b->worker));
     fake_clock_advance_ms(&b->clock, 5);
     take(b, 1);
     await_kept(b, 2);
@@ -365,7 +368,8 @@ static void stopping_after_abandoning_runs_nothing_more(void **state)
     station_abandon(worker_station(b->worker));
     release(b);
     take(b, 251);
-    worker_stop(b->worker);
+    worker_end(b->worker);
+    worker_free(b->worker);
     assert_int_equal(b->ran, 1);
     bench_free(b);
 }
@@ -375,7 +379,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(batches_are_bounded),
         cmocka_unit_test(slow_calls_come_back_one_by_one),
-        cmocka_unit_test(load_tells_depth_bound_and_cost),
+        cmocka_unit_test(its_ring_holds_exactly_its_bound),
         cmocka_unit_test(no_call_runs_in_its_past),
         cmocka_unit_test(it_keeps_house_at_the_start_and_at_once_while_asked),
         cmocka_unit_test(it_is_not_asked_before_its_time),

@@ -37,6 +37,7 @@ static void log_i64(struct buffer *log, const char *name, int64_t n)
 void text_log_request(struct buffer *log, const struct request *request)
 {
     static const char *const classes[] = {"", " class=critical", " class=normal", " class=sheddable"};
+    assert(request_is_allowed(request));
     buffer_append_text(log, op_name(request->op));
     if (request->key.len > 0) log_bytes(log, " key=", request->key);
     if (request->op == OP_PUT) log_bytes(log, " value=", request->value);
