@@ -10,7 +10,6 @@
 #include "bench/common/options.h"
 #include "bench/common/report.h"
 #include "daemon/net/server.h"
-#include "proto/number.h"
 #include "proto/text/text.h"
 
 #define VALUE_MAX   (1U << 20)
@@ -27,18 +26,16 @@ struct null_options {
 static bool take_address(void *into, const char *text)
 {
     struct null_options *o = into;
-    const char *colon = strrchr(text, ':');
-    size_t bracket = *text == '[', len = colon ? (size_t)(colon - text) : 0;
-    uint64_t port = 0;
+    unsigned port = 0;
+    int end = 0;
     if (strncmp(text, "unix:", 5) == 0) {
         o->address = (struct server_address){.is_unix = true, .path = text + 5, .mode = 0600};
         return text[5] != '\0';
     }
-    if (len <= 2 * bracket || len >= sizeof o->host || (bracket && colon[-1] != ']')) return false;
-    if (!number_parse(slice_text(colon + 1), 65535, &port)) return false;
-    snprintf(o->host, sizeof o->host, "%.*s", (int)(len - 2 * bracket), text + bracket);
+    if (sscanf(text, "[%127[^]]]:%u%n", o->host, &port, &end) != 2 || !end)
+        (void)sscanf(text, "%127[^]:[]:%u%n", o->host, &port, &end);
     o->address = (struct server_address){.host = o->host, .port = (uint16_t)port};
-    return true;
+    return end > 0 && text[end] == '\0' && port <= UINT16_MAX;
 }
 
 #define OPTIONS_INTO struct null_options

@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <math.h>
-#include <string.h>
 
 #define NS_PER_S 1e9
 
@@ -48,12 +47,4 @@ uint64_t arrivals_peek(const struct arrivals *a)
 void arrivals_pop(struct arrivals *a)
 {
     advance(a, a->plan->law == ARRIVALS_CONSTANT ? 1.0 : rng_exponential(&a->rng));
-}
-
-bool arrivals_parse_law(const char *text, enum arrival_law *out)
-{
-    bool poisson = strcmp(text, "poisson") == 0;
-    if (!poisson && strcmp(text, "constant") != 0) return false;
-    *out = poisson ? ARRIVALS_POISSON : ARRIVALS_CONSTANT;
-    return true;
 }

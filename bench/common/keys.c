@@ -63,22 +63,13 @@ void keys_init(struct keys *k, uint64_t count, enum key_law law, double theta, s
 
 bool keys_parse_law(const char *text, enum key_law *law, double *theta)
 {
-    if (strcmp(text, "uniform") == 0) {
-        *law = KEYS_UNIFORM;
-        return true;
-    }
-    if (strncmp(text, "zipf", 4) != 0) return false;
-
     double given = KEYS_ZIPF_THETA;
-    if (text[4] == ':') {
-        if (!options_real(text + 5, &given)) return false;
-    } else if (text[4] != '\0') {
+    *law = strcmp(text, "uniform") == 0 ? KEYS_UNIFORM : KEYS_ZIPF;
+    if (*law == KEYS_UNIFORM) return true;
+    if (strcmp(text, "zipf") != 0 && (strncmp(text, "zipf:", 5) != 0 || !options_real(text + 5, &given)))
         return false;
-    }
-    if (!(given > 0) || given > 10) return false;
-    *law = KEYS_ZIPF;
     *theta = given;
-    return true;
+    return given > 0 && given <= 10;
 }
 
 static uint64_t pick_zipf(const struct keys *k, struct rng *r)

@@ -124,7 +124,4 @@ uint64_t arrivals_peek(const struct arrivals *a);
 /* Goes on to the one after it. */
 void arrivals_pop(struct arrivals *a);
 
-/* "poisson" or "constant". */
-bool arrivals_parse_law(const char *text, enum arrival_law *out);
-
 #endif

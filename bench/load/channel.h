@@ -42,8 +42,8 @@ struct channel {
     uint64_t retry_ns;
     struct buffer out;
     size_t written; /* bytes at the front of `out` that are gone */
-    char *in;
-    size_t in_start, in_end, in_capacity;
+    struct buffer in;
+    size_t decoded; /* bytes at the front of `in` that are done with */
     struct reply_decoder decoder;
 };
 

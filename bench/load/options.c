@@ -23,7 +23,9 @@ struct raw {
 
 static bool take_law(void *into, const char *text)
 {
-    return arrivals_parse_law(text, &((struct raw *)into)->law);
+    bool constant = strcmp(text, "constant") == 0;
+    ((struct raw *)into)->law = constant ? ARRIVALS_CONSTANT : ARRIVALS_POISSON;
+    return constant || strcmp(text, "poisson") == 0;
 }
 
 static bool take_step(struct raw *raw, char *text)
