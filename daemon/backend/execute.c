@@ -227,14 +227,13 @@ static void put(struct step *s)
                               .value_len = r->value.len,
                               .flags = r->flags,
                               .deadline_ms = step_deadline(s, request_lifetime(r), old)};
-    bool leased = false;
     if (old && (r->effects & EFFECT_INVALIDATE) && entry_version(old) > r->if_version) {
         item.stale = true;
         item.deadline_ms = entry_deadline(old);
-        leased = entry_leased(old);
+        item.leased = entry_leased(old);
     }
     if (!returns_old) {
-        if (step_store(s, &item, &stored) && leased) entry_set_leased(stored);
+        step_store(s, &item, &stored);
         return;
     }
     if (old) entry_hold(old); /* it leaves the table, and is the reply */
