@@ -14,6 +14,7 @@ compare.md into DIR (build/bench-results).
 import argparse
 import json
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -22,7 +23,6 @@ from statistics import median
 
 sys.dont_write_bytecode = True
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "bench"))
 
 from experiments.lib import place, plot, servers, text  # noqa: E402
 from experiments.lib.context import Context  # noqa: E402
@@ -45,7 +45,7 @@ def contenders(ctx, core, only):
     found += [(f"sluice {shape}, {protocol}", protocol, servers.sluiced(ctx.build, protocol, settings))
               for shape, settings in SHAPES.items() for protocol in ("text", "resp", "memcached")]
     for name, protocol, command in (("redis-server", "resp", servers.redis), ("memcached", "memcached", servers.memcached)):
-        if servers.missing(name):
+        if not shutil.which(name):
             print(f"{name} is not installed: left out (make deps-compare installs it)")
         else:
             found.append((name, protocol, command))

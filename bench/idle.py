@@ -15,10 +15,8 @@ import resource
 import sys
 import tempfile
 import time
-from pathlib import Path
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from experiments.lib.context import Context  # noqa: E402
 from experiments.lib.servers import Daemon  # noqa: E402

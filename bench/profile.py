@@ -22,7 +22,6 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "bench"))
 
 from experiments.lib import servers, text  # noqa: E402
 from experiments.lib.context import Context  # noqa: E402

@@ -25,7 +25,6 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "bench"))
 
 from experiments.lib import place, plot, text  # noqa: E402
 from experiments.lib.context import QUIET, Context, Failed, disturbed_by  # noqa: E402

@@ -175,11 +175,7 @@ def measure(ctx):
 
 
 def draw(data):
-    common = {"logx": True, "xtics": "0.5, 1.2, 2, 5, 10", "xrange": (0.45, 11)}
-    panels = [plot.Panel("Goodput, simulated", "offered load (times the peak)", "executed (% of the peak)",
-                         yrange=(0, 120), key="bottom right", **common),
-              plot.Panel("Latency of accepted requests", "offered load (times the peak)", "p99.9 (ms)",
-                         yrange=(0, 10), key=None, **common)]
+    panels = plot.by_load("Goodput, simulated", "the peak", "executed (% of the peak)", "p99.9 (ms)", (0, 10), logy=False)
     rows = [{"policy": s["policy"], "load": float(load), **row} for s in data["series"] for load, row in s["rows"].items()
             if s["connections"] == 64 and s["service"] == "constant"]
     return plot.curves(panels, rows, overload.STYLES, "load", ("goodput", 0.01), ("p99_9", 1e6), series="policy")

@@ -33,12 +33,8 @@ def measure(ctx):
 
 def draw(data):
     tail, seconds = data["tail"], max(r["seconds"] for r in data["rows"])
-    common = {"logx": True, "xtics": ", ".join(f"{f:g}" for f in FULL), "xrange": (0.45, 11)}
-    panels = [plot.Panel("Goodput", "offered load (times capacity)", "executed and answered (% of capacity)",
-                         yrange=(0, 120), key="bottom right", **common),
-              plot.Panel("Latency of accepted requests", "offered load (times capacity)",
-                         f"{tail.replace('_', '.')} (ms) after {seconds:.0f} s of load", logy=True, yrange=(1, 50000),
-                         key=None, **common)]
+    panels = plot.by_load("Goodput", "capacity", "executed and answered (% of capacity)",
+                          f"{tail.replace('_', '.')} (ms) after {seconds:.0f} s of load", (1, 50000))
     styles = {name: name for name in overload.CONTENDERS}
     return plot.curves(panels, data["rows"], styles, "factor", ("share", 0.01), (tail, 1e6))
 

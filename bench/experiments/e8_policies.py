@@ -66,12 +66,10 @@ def judge(ctx, policy, connections, rows):
 
 
 def draw(data):
-    figures, common = {}, {"logx": True, "xtics": ", ".join(f"{f:g}" for f in FULL), "xrange": (0.45, 11)}
+    figures = {}
     for connections in data["peak_per_s"]:
-        panels = [plot.Panel(f"Goodput, {connections} connections", "offered load (times the peak)",
-                             "executed and answered (% of the peak)", yrange=(0, 120), key="bottom right", **common),
-                  plot.Panel("Latency of accepted requests", "offered load (times the peak)", "p99.9 (ms)", logy=True,
-                             yrange=(0.3, 20000), key=None, **common)]
+        panels = plot.by_load(f"Goodput, {connections} connections", "the peak", "executed and answered (% of the peak)",
+                              "p99.9 (ms)", (0.3, 20000))
         plot.curves(panels, [r for r in data["rows"] if str(r["connections"]) == connections], overload.STYLES, "factor",
                     ("share", 0.01), ("p99_9", 1e6), series="policy")
         figures["" if connections == "64" else f"-{connections}"] = panels

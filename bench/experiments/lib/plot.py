@@ -58,6 +58,14 @@ class Panel:
         return "\n".join(blocks + self.lines + ["plot " + ", \\\n     ".join(plots)])
 
 
+def by_load(title, of, goodput, tail, tail_range, logy=True):
+    """Two panels over the offered load, in multiples of what `of` names: goodput in percent, and a tail."""
+    common = {"logx": True, "xtics": "0.5, 0.8, 1, 1.2, 2, 5, 10", "xrange": (0.45, 11)}
+    label = f"offered load (times {of})"
+    return [Panel(title, label, goodput, yrange=(0, 120), key="bottom right", **common),
+            Panel("Latency of accepted requests", label, tail, logy=logy, yrange=tail_range, key=None, **common)]
+
+
 def curves(panels, rows, styles, x, *fields, series="series", **how):
     """Adds to each panel a curve for every series of `styles` (name: style) that has rows: the rows' `x` against the
     panel's field, which is a name, (name, what to divide by), or a function of the row."""

@@ -5,8 +5,6 @@ import json
 import os
 import re
 import select
-import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -51,19 +49,16 @@ class Server:
         except BaseException:
             self.__exit__()
             raise
+        self.pid = self.process.pid
         return self
 
     def __exit__(self, *_):
-        self.process.send_signal(signal.SIGTERM)
+        self.process.terminate()
         try:
             self.process.wait(5)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-
-    @property
-    def pid(self):
-        return self.process.pid
 
     def connect(self):
         return socket.create_connection(("127.0.0.1", self.port), timeout=REPLY_WITHIN)
@@ -97,7 +92,7 @@ class Daemon(Server):
                 raise RuntimeError(f"{' '.join(self.arguments)}: not ready; it said: {log.decode(errors='replace')}")
             log += piece
         self.port = int(re.search(rb"address=127\.0\.0\.1:(\d+)", log).group(1))
-        for tid, name in place.threads(self.pid):
+        for tid, name in place.threads(self.process.pid):
             works = name.startswith(("sluice-owner", "sluice-work")) or (self.io_works and name.startswith("sluice-io"))
             place.pin(tid, self.places.work if works else self.places.io)
 
@@ -136,11 +131,10 @@ def options(settings):
 
 
 def sluiced(build, protocol, settings):
-    def command(port):
+    def settings_on(port):
         listen = {f"listen.{p}": f"127.0.0.1:{port}" if p == protocol else "off" for p in ("text", "resp", "memcached")}
-        return [str(build / "sluiced"), *options({"threads": 1, "shutdown.grace": "1s", "log.level": "warn", **listen,
-                                                  **settings})]
-    return command
+        return {"threads": 1, "shutdown.grace": "1s", "log.level": "warn", **listen, **settings}
+    return lambda port: [str(build / "sluiced"), *options(settings_on(port))]
 
 
 def redis(port):
@@ -155,7 +149,3 @@ def memcached(port):
 
 def null_server(build, value):
     return lambda port: [str(build / "sluice-bench"), "null-server", "--listen", f"127.0.0.1:{port}", "--value", str(value)]
-
-
-def missing(program):
-    return shutil.which(program) is None

@@ -6,6 +6,7 @@ and for small factors a process of higher priority on the same core does (ByPree
 processes as it takes share the thread's core; that needs no rights, and is rougher.
 """
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -48,10 +49,8 @@ class ByQuota:
 
     def stop(self):
         for undo in (lambda: (GROUPS / "tasks").write_text(str(self.tid)), self.group.rmdir):
-            try:
+            with contextlib.suppress(OSError):  # of a thread that has ended; an empty group harms nobody
                 undo()
-            except OSError:
-                pass  # the thread has ended; the kernel lets go of it a moment later: an empty group harms nobody
 
 
 class BySharing:
