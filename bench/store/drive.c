@@ -7,19 +7,17 @@
 
 #define SERVE_EVERY 8 /* operations, after which a thread that owns a shard looks what others have for it */
 
-static const struct {
-    enum op op;
-    enum reply_kind kind;
-} answers[DRIVE_ANSWERS] = {
-    {OP_GET, REPLY_VALUE},        {OP_GET, REPLY_NOT_FOUND}, {OP_PUT, REPLY_STORED},      {OP_DELETE, REPLY_OK},
-    {OP_DELETE, REPLY_NOT_FOUND}, {OP_TOUCH, REPLY_STORED},  {OP_TOUCH, REPLY_NOT_FOUND}, {OP_LEN, REPLY_LEN},
+const struct drive_answer drive_answers[DRIVE_ANSWERS] = {
+    {OP_GET, REPLY_VALUE, "get_found"},
+    {OP_GET, REPLY_NOT_FOUND, "get_not_found"},
+    {OP_PUT, REPLY_STORED, "put_stored"},
+    {OP_DELETE, REPLY_OK, "delete_done"},
+    {OP_DELETE, REPLY_NOT_FOUND, "delete_not_found"},
+    {OP_TOUCH, REPLY_STORED, "touch_done"},
+    {OP_TOUCH, REPLY_NOT_FOUND, "touch_not_found"},
+    {OP_LEN, REPLY_LEN, "len"},
 };
 #define GET_FOUND 0
-
-const char *const drive_answers[DRIVE_ANSWERS] = {
-    "get_found",        "get_not_found", "put_stored",      "delete_done",
-    "delete_not_found", "touch_done",    "touch_not_found", "len",
-};
 
 /* ---- one call ---- */
 
@@ -47,7 +45,7 @@ static void check(struct driver *d, const struct caller *c)
     const struct reply *reply = &c->task.call.reply;
     enum op op = c->task.call.request.op;
     size_t i = 0;
-    while (i < DRIVE_ANSWERS && (answers[i].op != op || answers[i].kind != reply->kind))
+    while (i < DRIVE_ANSWERS && (drive_answers[i].op != op || drive_answers[i].kind != reply->kind))
         i++;
     t->served++;
     if (i == DRIVE_ANSWERS || (i == GET_FOUND && !is_value_of(d, reply->body, c->key)))

@@ -64,7 +64,11 @@ struct drive_plan {
 
 /* What an answer may be, by operation. */
 #define DRIVE_ANSWERS 8
-extern const char *const drive_answers[DRIVE_ANSWERS]; /* their names */
+extern const struct drive_answer {
+    enum op op;
+    enum reply_kind kind;
+    const char *name;
+} drive_answers[DRIVE_ANSWERS];
 
 /* Every operation is in `sent`, and in exactly one of served and refused; every served one is in exactly one of
  * `answers` and `wrong`. */

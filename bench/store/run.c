@@ -187,12 +187,12 @@ static void measure(struct run *r, struct run_result *result)
 {
     struct worker workers[LANES_MAX];
     start_threads(r, workers);
-    struct usage before = usage_now();
-    r->end_ns = r->options->count ? UINT64_MAX : before.wall_ns + r->options->duration_ns;
+    usage_add(&result->used, UINT64_MAX);
+    r->end_ns = r->options->count ? UINT64_MAX : clock_ns(&clock_system) + r->options->duration_ns;
     pthread_barrier_wait(&r->gate);
     for (uint32_t i = 0; i < r->threads; i++)
         pthread_join(workers[i].thread, NULL);
-    result->used = usage_since(&before);
+    usage_add(&result->used, 1);
     pthread_barrier_destroy(&r->gate);
     for (uint32_t i = 0; i < r->threads; i++) {
         drive_tally_add(&result->tally, &r->drivers[i].tally);
@@ -243,7 +243,7 @@ static json_t *tally_json(const struct drive_tally *t)
     json_t *j = json_pack("{s:I, s:I, s:I}", "sent", (json_int_t)t->sent, "served", (json_int_t)t->served,
                           "refused", (json_int_t)t->refused);
     for (size_t i = 0; i < DRIVE_ANSWERS; i++)
-        json_object_set_new(j, drive_answers[i], json_integer((json_int_t)t->answers[i]));
+        json_object_set_new(j, drive_answers[i].name, json_integer((json_int_t)t->answers[i]));
     return j;
 }
 

@@ -70,10 +70,8 @@ struct usage {
     bool allocations_known; /* it runs on jemalloc */
 };
 
-struct usage usage_now(void);
-
-/* What was used since then. */
-struct usage usage_since(const struct usage *before);
+/* Adds what has been used so far, times `sign`: UINT64_MAX takes it away. */
+void usage_add(struct usage *u, uint64_t sign);
 
 struct run_result {
     uint32_t workers, threads;

@@ -44,27 +44,16 @@ static uint64_t clock_of(clockid_t id)
     return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
 }
 
-struct usage usage_now(void)
+void usage_add(struct usage *u, uint64_t sign)
 {
     struct rusage own;
+    uint64_t allocations = 0;
     getrusage(RUSAGE_SELF, &own);
-    struct usage u = {.wall_ns = clock_of(CLOCK_MONOTONIC),
-                      .cpu_ns = clock_of(CLOCK_PROCESS_CPUTIME_ID),
-                      .busy_ns = busy_ns(),
-                      .switches_voluntary = (uint64_t)own.ru_nvcsw,
-                      .switches_involuntary = (uint64_t)own.ru_nivcsw};
-    u.allocations_known = count_allocations(&u.allocations);
-    return u;
-}
-
-struct usage usage_since(const struct usage *before)
-{
-    struct usage u = usage_now();
-    u.wall_ns -= before->wall_ns;
-    u.cpu_ns -= before->cpu_ns;
-    u.busy_ns -= before->busy_ns;
-    u.switches_voluntary -= before->switches_voluntary;
-    u.switches_involuntary -= before->switches_involuntary;
-    u.allocations -= before->allocations;
-    return u;
+    u->wall_ns += clock_of(CLOCK_MONOTONIC) * sign;
+    u->cpu_ns += clock_of(CLOCK_PROCESS_CPUTIME_ID) * sign;
+    u->busy_ns += busy_ns() * sign;
+    u->switches_voluntary += (uint64_t)own.ru_nvcsw * sign;
+    u->switches_involuntary += (uint64_t)own.ru_nivcsw * sign;
+    u->allocations_known = count_allocations(&allocations);
+    u->allocations += allocations * sign;
 }

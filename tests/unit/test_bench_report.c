@@ -16,9 +16,9 @@
 
 #include "bench/common/report.h"
 #include "bench/load/channel.h"
+#include "bench/load/load.h"
 #include "bench/load/result.h"
 #include "bench/load/server_cpu.h"
-#include "bench/load/load.h"
 
 #define SECOND UINT64_C(1000000000)
 

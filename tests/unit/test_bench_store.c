@@ -61,7 +61,7 @@ static void run_all(const char *line, void (*each)(const struct store_options *o
 static uint64_t count_of(const struct drive_tally *t, const char *answer)
 {
     for (size_t i = 0; i < DRIVE_ANSWERS; i++)
-        if (strcmp(drive_answers[i], answer) == 0) return t->answers[i];
+        if (strcmp(drive_answers[i].name, answer) == 0) return t->answers[i];
     fail_msg("no such answer: %s", answer);
     return 0;
 }
