@@ -10,6 +10,7 @@
 #include "bench/common/options.h"
 #include "bench/common/report.h"
 #include "daemon/net/server.h"
+#include "proto/address.h"
 #include "proto/text/text.h"
 
 #define VALUE_MAX   (1U << 20)
@@ -17,25 +18,13 @@
 #define GRACE_MS    1000
 
 struct null_options {
-    struct server_address address;
-    char host[128];
+    struct address address;
     uint64_t value;
 };
 
-/* IP:port, [IP]:port or unix:path. */
 static bool take_address(void *into, const char *text)
 {
-    struct null_options *o = into;
-    unsigned port = 0;
-    int end = 0;
-    if (strncmp(text, "unix:", 5) == 0) {
-        o->address = (struct server_address){.is_unix = true, .path = text + 5, .mode = 0600};
-        return text[5] != '\0';
-    }
-    if (sscanf(text, "[%127[^]]]:%u%n", o->host, &port, &end) != 2 || !end)
-        (void)sscanf(text, "%127[^]:[]:%u%n", o->host, &port, &end);
-    o->address = (struct server_address){.host = o->host, .port = (uint16_t)port};
-    return end > 0 && text[end] == '\0' && port <= UINT16_MAX;
+    return !address_parse(&((struct null_options *)into)->address, slice_text(text));
 }
 
 #define OPTIONS_INTO struct null_options

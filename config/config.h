@@ -33,9 +33,10 @@ bool config_load_text(struct settings *settings, const char *name, const char *t
 /* One "key.path=value" override; the value is written as in YAML (flow lists included). */
 bool config_set(struct settings *settings, const char *assignment, struct config_errors *errors);
 
-/* The same from elsewhere than the command line: messages begin with `origin` in place of "--set". */
-bool config_set_from(struct settings *settings, const char *origin, const char *assignment,
-                     struct config_errors *errors);
+/* One key from the text of one scalar, as it would stand unquoted in a file. False: `error` says what is wrong, and
+ * nothing has changed. */
+bool config_set_scalar(struct settings *settings, const char *name, size_t name_len, const char *text, size_t len,
+                       char *error, size_t size);
 
 /* Checks what concerns several keys (output_hard >= output_soft, ...). Call last, once. */
 bool config_validate(const struct settings *settings, const char *name, struct config_errors *errors);

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "config/units.h"
+#include "proto/units.h"
 
 static bool has(const struct thread_cpus *cpus, unsigned cpu)
 {

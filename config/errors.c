@@ -8,6 +8,7 @@
 
 struct config_errors {
     uint64_t total;
+    size_t lines[SCHEMA_KEYS_MAX];        /* of the file, by row of the schema */
     size_t count;                         /* of the texts below */
     char *texts[CONFIG_ERRORS_SHOWN + 1]; /* NULL: memory was out; the last says that there are more */
 };
@@ -56,6 +57,16 @@ void config_errors_add(struct config_errors *errors, const char *format, ...)
         va_end(args);
     }
     errors->texts[errors->count++] = text;
+}
+
+void config_errors_note_line(struct config_errors *errors, const struct schema_key *key, size_t line)
+{
+    errors->lines[key - schema_keys] = line;
+}
+
+size_t config_errors_line(const struct config_errors *errors, const struct schema_key *key)
+{
+    return errors->lines[key - schema_keys];
 }
 
 void config_reason_set(struct config_reason *reason, const char *format, ...)

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "config/config.h"
+#include "config/schema.h"
 
 #define CONFIG_ERRORS_SHOWN 100
 
@@ -14,6 +15,10 @@ struct config_reason {
 };
 
 void config_errors_add(struct config_errors *errors, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Where a key was given last: a line of the file, or 0: elsewhere. For errors that concern several keys. */
+void config_errors_note_line(struct config_errors *errors, const struct schema_key *key, size_t line);
+size_t config_errors_line(const struct config_errors *errors, const struct schema_key *key);
 
 /* All errors ever added, those not shown included. */
 uint64_t config_errors_total(const struct config_errors *errors);

@@ -191,6 +191,7 @@ static void load_entry(struct load *l, const struct load_path *section, size_t l
     if (!row) {
         events_skip(e);
     } else if (key) {
+        config_errors_note_line(e->errors, key, lines[row - schema_keys]);
         load_value(l, key);
     } else {
         load_section_value(l, &path);

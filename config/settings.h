@@ -10,28 +10,19 @@
 #include <stdint.h>
 
 #include "daemon/admit/tuning.h"
-#include "daemon/base/log.h"
 #include "daemon/base/lock.h"
+#include "daemon/base/log.h"
 #include "daemon/base/thread.h"
+#include "proto/address.h"
 #include "proto/request.h"
 
 #define SETTINGS_ADDRESSES_MAX 16 /* addresses per listener key */
 #define SETTINGS_THREADS_MAX   64
 #define SETTINGS_SHARDS_MAX    SETTINGS_THREADS_MAX /* so that each I/O thread may own one */
 
-/* One place to listen on. */
-struct settings_address {
-    enum { ADDRESS_TCP, ADDRESS_UNIX } kind;
-    char host[256]; /* TCP: IPv4, IPv6 (without brackets) or name */
-    uint16_t port;  /* TCP; 0: any free one */
-    char path[108]; /* Unix */
-    uint32_t mode;  /* Unix: permission bits of the socket file */
-    char text[280]; /* as written, for messages */
-};
-
 struct settings_addresses {
     size_t count; /* 0: off */
-    struct settings_address at[SETTINGS_ADDRESSES_MAX];
+    struct address at[SETTINGS_ADDRESSES_MAX];
 };
 
 enum settings_backend { BACKEND_MUTEX, BACKEND_OWNER, BACKEND_BACKPRESSURE };

@@ -1,6 +1,7 @@
 /* "Did you mean": the known name with the smallest edit distance (V. Levenshtein, 1966) to what was written. */
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 #include "config/schema.h"
 
@@ -87,11 +88,24 @@ bool schema_suggest(const char *name, size_t len, char out[SCHEMA_NAME_MAX])
     return true;
 }
 
+/* What YAML and other programs have for `off`. */
+static bool means_off(const char *text, size_t len)
+{
+    static const char *const words[] = {"no", "none", "false", "null", "disabled", "disable", "n", "~"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strlen(words[i]) == len && strncasecmp(words[i], text, len) == 0) return true;
+    return false;
+}
+
 const char *schema_suggest_word(const struct schema_key *key, const char *text, size_t len)
 {
     struct search s = start(text, len);
     for (size_t i = 0; i < SCHEMA_SPECIALS_MAX && key->special[i].word; i++)
         consider(&s, key->special[i].word, strlen(key->special[i].word));
+    bool has_off = key->type == SCHEMA_ADDRESSES;
+    for (size_t i = 0; i < SCHEMA_SPECIALS_MAX && key->special[i].word; i++)
+        has_off |= strcmp(key->special[i].word, "off") == 0;
+    if (has_off && means_off(text, len)) return "off";
     for (const char *const *word = key->words; word && *word; word++) {
         consider(&s, *word, strlen(*word));
     }

@@ -2,19 +2,29 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "config/address.h"
 #include "config/errors.h"
 #include "config/schema.h"
 #include "config/value.h"
 
-#define REPLY_HEADER 256 /* more than what stands around a value in a reply */
-#define LINE_EXTRA   256 /* modifiers, verb, lifetime and a counted value's length around a key */
+#define REPLY_HEADER 256  /* more than what stands around a value in a reply */
+#define WHERE_MAX    4200 /* bytes of a file's name and a line */
+#define LINE_EXTRA   256  /* modifiers, verb, lifetime and a counted value's length around a key */
 
 struct check {
     const struct settings *settings;
     const char *name;
     struct config_errors *errors;
 };
+
+/* "file:7", the line of the first key if the file has it, else of the second; else only the file. */
+static const char *where(const struct check *c, const char *one, const char *two, char out[WHERE_MAX])
+{
+    size_t line = config_errors_line(c->errors, schema_find(one, strlen(one)));
+    if (line == 0) line = config_errors_line(c->errors, schema_find(two, strlen(two)));
+    if (line == 0) return c->name;
+    snprintf(out, WHERE_MAX, "%s:%zu", c->name, line);
+    return out;
+}
 
 static void complain(const struct check *c, const char *text)
 {
@@ -34,19 +44,22 @@ static uint64_t listeners(const struct settings *settings)
 /* Compares one address with all that come after it, over all keys. */
 static void check_address(const struct check *c, size_t row, size_t index)
 {
-    const struct settings_address *a = &config_value_addresses(c->settings, &schema_keys[row])->at[index];
+    char at[WHERE_MAX];
+    const struct address *a = &config_value_addresses(c->settings, &schema_keys[row])->at[index];
     for (size_t i = row; i < schema_count; i++) {
         if (schema_keys[i].type != SCHEMA_ADDRESSES) continue;
         const struct settings_addresses *list = config_value_addresses(c->settings, &schema_keys[i]);
         for (size_t j = i == row ? index + 1 : 0; j < list->count; j++) {
-            if (!config_address_same(a, &list->at[j])) continue;
+            if (!address_same(a, &list->at[j])) continue;
             if (i == row) {
-                config_errors_add(c->errors, "%s: %s names %s twice, expected each address once", c->name,
-                                  schema_keys[row].name, list->at[j].text);
+                config_errors_add(c->errors, "%s: %s names %s twice, expected each address once",
+                                  where(c, schema_keys[row].name, schema_keys[row].name, at), schema_keys[row].name,
+                                  list->at[j].text);
                 continue;
             }
-            config_errors_add(c->errors, "%s: %s and %s both listen on %s, expected each address once", c->name,
-                              schema_keys[row].name, schema_keys[i].name, list->at[j].text);
+            config_errors_add(c->errors, "%s: %s and %s both listen on %s, expected each address once",
+                              where(c, schema_keys[i].name, schema_keys[row].name, at), schema_keys[row].name,
+                              schema_keys[i].name, list->at[j].text);
         }
     }
 }
@@ -76,36 +89,38 @@ static const char *shown(const struct check *c, const char *name, char out[128])
 static void check_sizes(const struct check *c)
 {
     const struct settings *s = c->settings;
-    char a[128], b[128];
+    char a[128], b[128], at[WHERE_MAX];
     if (s->limits.output_hard < s->limits.output_soft) {
-        config_errors_add(c->errors, "%s: %s, but %s, expected output_hard to be at least output_soft", c->name,
+        config_errors_add(c->errors, "%s: %s, but %s, expected output_hard to be at least output_soft",
+                          where(c, "limits.output_hard", "limits.output_soft", at),
                           shown(c, "limits.output_hard", a), shown(c, "limits.output_soft", b));
     }
     if (s->limits.output_hard < s->limits.value + REPLY_HEADER) {
         config_errors_add(
             c->errors, "%s: %s, but %s, expected output_hard to be at least %" PRIu64 " (one value and its header)",
-            c->name, shown(c, "limits.output_hard", a), shown(c, "limits.value", b),
-            s->limits.value + REPLY_HEADER);
+            where(c, "limits.output_hard", "limits.value", at), shown(c, "limits.output_hard", a),
+            shown(c, "limits.value", b), s->limits.value + REPLY_HEADER);
     }
     if (s->limits.line < s->limits.key + LINE_EXTRA) {
         config_errors_add(
             c->errors, "%s: %s, but %s, expected line to be at least %" PRIu64 " (a key and what stands around it)",
-            c->name, shown(c, "limits.line", a), shown(c, "limits.key", b), s->limits.key + LINE_EXTRA);
+            where(c, "limits.line", "limits.key", at), shown(c, "limits.line", a), shown(c, "limits.key", b),
+            s->limits.key + LINE_EXTRA);
     }
 }
 
 static void check_shards(const struct check *c)
 {
     const struct settings *s = c->settings;
-    char a[128], b[128];
+    char a[128], b[128], at[WHERE_MAX];
     if (s->shards > 1 && s->backend == BACKEND_MUTEX) {
         config_errors_add(c->errors, "%s: %s, but %s, expected shards to be 1: a mutex pool has mutex.stripes",
-                          c->name, shown(c, "shards", a), shown(c, "backend", b));
+                          where(c, "shards", "backend", at), shown(c, "shards", a), shown(c, "backend", b));
     } else if (s->owner.placement == PLACEMENT_LOOP && s->threads != 0 && s->threads != s->shards) {
         config_errors_add(c->errors,
                           "%s: owner.placement is loop, %s, and %s, expected as many threads as shards: each I/O "
                           "thread owns one",
-                          c->name, shown(c, "threads", a), shown(c, "shards", b));
+                          where(c, "threads", "shards", at), shown(c, "threads", a), shown(c, "shards", b));
     }
 }
 
@@ -113,15 +128,17 @@ bool config_validate(const struct settings *settings, const char *name, struct c
 {
     uint64_t before = config_errors_total(errors);
     struct check c = {settings, name ? name : "configuration", errors};
-    char a[128], b[128];
+    char a[128], b[128], at[WHERE_MAX];
     check_listeners(&c);
     if (settings->ttl.default_ms > settings->ttl.max_lifetime_ms) {
-        config_errors_add(errors, "%s: %s, but %s, expected default to be at most max_lifetime", c.name,
-                          shown(&c, "ttl.default", a), shown(&c, "ttl.max_lifetime", b));
+        config_errors_add(errors, "%s: %s, but %s, expected default to be at most max_lifetime",
+                          where(&c, "ttl.default", "ttl.max_lifetime", at), shown(&c, "ttl.default", a),
+                          shown(&c, "ttl.max_lifetime", b));
     }
     if (settings->work.where == WORK_OUTSIDE && settings->backend != BACKEND_MUTEX) {
         config_errors_add(errors, "%s: %s, but %s, expected inside: only the mutex backend can work outside",
-                          c.name, shown(&c, "work.where", a), shown(&c, "backend", b));
+                          where(&c, "work.where", "backend", at), shown(&c, "work.where", a),
+                          shown(&c, "backend", b));
     }
     check_shards(&c);
     check_sizes(&c);

@@ -2,12 +2,13 @@
 #include "config/value.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
 
-#include "config/address.h"
 #include "config/cpus.h"
-#include "config/units.h"
+#include "proto/address.h"
+#include "proto/units.h"
 
 static const struct unit *units_of(const struct schema_key *key)
 {
@@ -109,6 +110,12 @@ static void explain_unit(const struct schema_key *key, const char *unit, size_t 
     }
 }
 
+/* A duration of digits only? */
+static bool bare_seconds(const struct schema_key *key, const char *text, size_t len)
+{
+    return (key->type == SCHEMA_DURATION || key->type == SCHEMA_SHORT) && isdigit((unsigned char)text[len - 1]);
+}
+
 static bool parse_amount(struct settings *settings, const struct schema_key *key, const char *text, size_t len,
                          struct config_reason *why)
 {
@@ -135,9 +142,10 @@ static bool parse_amount(struct settings *settings, const struct schema_key *key
     const char *near = schema_suggest_word(key, text, len);
     switch (status) {
     case UNITS_OK:
-        config_reason_set(why, "too %s, expected %s", value < key->min ? "small" : "large", expected);
+    case UNITS_OVERFLOW:
+        config_reason_set(why, "too %s%s, expected %s", status == UNITS_OK && value < key->min ? "small" : "large",
+                          bare_seconds(key, text, len) ? " (a number without unit is seconds)" : "", expected);
         break;
-    case UNITS_OVERFLOW: config_reason_set(why, "too large, expected %s", expected); break;
     case UNITS_NEGATIVE: config_reason_set(why, "negative, expected %s", expected); break;
     case UNITS_FRACTION: config_reason_set(why, "not a whole number, expected %s", expected); break;
     case UNITS_LEADING_ZERO: config_reason_set(why, "begins with a needless 0, expected %s", expected); break;
@@ -174,6 +182,16 @@ void config_value_clear_addresses(struct settings *settings, const struct schema
     memset(addresses_of(settings, key), 0, sizeof(struct settings_addresses));
 }
 
+static bool parse_address(const struct schema_key *key, struct address *out, const char *text, size_t len,
+                          struct config_reason *why)
+{
+    const char *wrong = address_parse(out, slice_of(text, len));
+    if (!wrong) return true;
+    const char *near = schema_suggest_word(key, text, len);
+    config_reason_set(why, near ? "%s; did you mean \"%s\"?" : "%s", wrong, near);
+    return false;
+}
+
 bool config_value_add_address(struct settings *settings, const struct schema_key *key, const char *text, size_t len,
                               struct config_reason *why)
 {
@@ -186,7 +204,7 @@ bool config_value_add_address(struct settings *settings, const struct schema_key
         config_reason_set(why, "too many addresses, expected at most %d", SETTINGS_ADDRESSES_MAX);
         return false;
     }
-    if (!config_address_parse(&list->at[list->count], text, len, why)) return false;
+    if (!parse_address(key, &list->at[list->count], text, len, why)) return false;
     list->count++;
     return true;
 }
@@ -195,9 +213,9 @@ bool config_value_add_address(struct settings *settings, const struct schema_key
 static bool parse_addresses(struct settings *settings, const struct schema_key *key, const char *text, size_t len,
                             struct config_reason *why)
 {
-    struct settings_address one;
+    struct address one;
     bool off = equals("off", text, len);
-    if (!off && !config_address_parse(&one, text, len, why)) return false;
+    if (!off && !parse_address(key, &one, text, len, why)) return false;
     config_value_clear_addresses(settings, key);
     if (!off) {
         struct settings_addresses *list = addresses_of(settings, key);
@@ -233,6 +251,30 @@ bool config_value_parse(struct settings *settings, const struct schema_key *key,
     return false;
 }
 
+static size_t quote(const char *text, char *out)
+{
+    size_t used = 0;
+    out[used++] = '"';
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\') out[used++] = '\\';
+        out[used++] = *text;
+    }
+    out[used++] = '"';
+    return used;
+}
+
+/* Writes an address so that YAML reads it back, quoted if need be; no NUL. Returns the length. */
+static size_t quote_address(const char *text, bool always, char *out)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:/?=-";
+    size_t len = strlen(text);
+    if (!always && isalnum((unsigned char)text[0]) && strspn(text, plain) == len) {
+        memcpy(out, text, len);
+        return len;
+    }
+    return quote(text, out);
+}
+
 static const char *format_addresses(const struct settings_addresses *list, enum config_value_style style, char *out)
 {
     bool json = style == CONFIG_VALUE_JSON, brackets = json || list->count > 1;
@@ -242,7 +284,7 @@ static const char *format_addresses(const struct settings_addresses *list, enum 
     if (brackets) out[used++] = '[';
     for (size_t i = 0; i < list->count; i++) {
         if (i > 0) used += (size_t)sprintf(out + used, ", ");
-        used += config_address_quote(list->at[i].text, json, out + used);
+        used += quote_address(list->at[i].text, json, out + used);
     }
     if (brackets) out[used++] = ']';
     assert(used < CONFIG_VALUE_MAX);

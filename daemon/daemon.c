@@ -11,14 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "config/config.h"
+#include "daemon/admin/admin.h"
 #include "daemon/base/log.h"
 #include "daemon/base/machine.h"
 #include "daemon/dispatch.h"
-#include "daemon/live.h"
 #include "daemon/net/server.h"
 #include "daemon/plan.h"
 #include "proto/memcached/memcached.h"
@@ -40,6 +39,7 @@ struct daemon {
     const struct clock *clock;
     uint64_t started_ns;
     struct metrics *metrics;
+    struct admin *admin;
     struct live *live; /* the settings in force */
     struct backend *backend;
     struct dispatch *dispatch;
@@ -53,26 +53,17 @@ static bool fail(const char *what, const char *why)
     return false;
 }
 
-/* ---- what it tells about itself ---- */
+/* ---- what it tells about itself, and lets itself be told: on the control thread ---- */
 
-static bool write_config(void *ctx, struct buffer *out)
+/* The loops learn of settings that have changed. */
+static void changed(void *ctx)
 {
-    return live_write(((struct daemon *)ctx)->live, out);
+    server_settings_changed(((struct daemon *)ctx)->server);
 }
 
-/* The rules have changed: where there was no room there may be now. */
-static void tell_loops(struct daemon *d)
+static void answer(void *ctx, struct call *call)
 {
-    for (uint32_t lane = 0; lane < d->plan.threads; lane++)
-        server_room(d->server, lane);
-}
-
-static const char *set_config(void *ctx, struct slice key, struct slice value, char error[LOCAL_ERROR_MAX])
-{
-    struct daemon *d = ctx;
-    const char *wrong = live_set(d->live, key, value, error, LOCAL_ERROR_MAX);
-    if (!wrong) tell_loops(d);
-    return wrong;
+    admin_answer(((struct daemon *)ctx)->admin, call);
 }
 
 /* SIGHUP. */
@@ -82,7 +73,7 @@ static void reload(void *ctx)
     struct settings *settings = malloc(sizeof *settings);
     if (settings && d->source->load(d->source->ctx, settings)) {
         live_replace(d->live, settings);
-        tell_loops(d);
+        changed(d);
         log_info("settings read again");
     }
     free(settings);
@@ -98,31 +89,6 @@ static uint64_t uptime_s(void *ctx)
 static uint64_t resident(void *ctx)
 {
     return resident_bytes(((struct daemon *)ctx)->resident_fd);
-}
-
-static uint64_t microseconds(struct timeval t)
-{
-    return (uint64_t)t.tv_sec * 1000000U + (uint64_t)t.tv_usec;
-}
-
-static void gather_facts(void *ctx, struct facts *f)
-{
-    struct daemon *d = ctx;
-    struct rusage usage;
-    f->version = SLUICE_VERSION;
-    f->backend = d->plan.backend;
-    f->pid = (uint64_t)getpid();
-    f->time_us = clock_wall_us(d->clock);
-    f->uptime_s = uptime_s(d);
-    f->started_unix_s = f->time_us / 1000000U - f->uptime_s;
-    f->memory_resident = resident(d);
-    f->memory_limit = d->plan.memory_limit;
-    if (getrusage(RUSAGE_SELF, &usage) == 0) {
-        f->cpu_user_us = microseconds(usage.ru_utime);
-        f->cpu_system_us = microseconds(usage.ru_stime);
-    }
-    server_add_facts(d->server, f);
-    d->backend->design->add_facts(d->backend, f);
 }
 
 /* ---- building it ---- */
@@ -159,12 +125,6 @@ static bool start_dispatch(struct daemon *d)
                     [OP_CLASS_DELETE] = s->class.delete,
                     [OP_CLASS_TOUCH] = s->class.touch,
                     [OP_CLASS_OTHER] = s->class.other},
-        .local = {.clock = d->clock,
-                  .metrics = d->metrics,
-                  .ctx = d,
-                  .write_config = write_config,
-                  .set_config = set_config,
-                  .gather_facts = gather_facts},
     };
     d->dispatch = dispatch_create(&options);
     return d->dispatch || fail("cannot start admission", "out of memory");
@@ -207,7 +167,8 @@ static bool start_server(struct daemon *d)
         .grace_ms = s->shutdown.grace_ms,
         .receive_buffer = d->plan.receive_buffer,
         .hangup = reload,
-        .hangup_ctx = d,
+        .answer = answer,
+        .control_ctx = d,
         .loop =
             {
                 .clock = d->clock,
@@ -233,10 +194,8 @@ static bool listen_all(struct daemon *d, const char *name, const struct settings
                        const struct codec *codec)
 {
     for (size_t i = 0; i < addresses->count; i++) {
-        const struct settings_address *a = &addresses->at[i];
-        struct server_address address = {a->kind == ADDRESS_UNIX, a->host, a->port, a->path, a->mode};
         char error[512];
-        if (!server_listen(d->server, name, &address, codec, &transport_plain, error, sizeof error))
+        if (!server_listen(d->server, name, &addresses->at[i], codec, &transport_plain, error, sizeof error))
             return fail("cannot start", error);
     }
     return true;
@@ -263,10 +222,10 @@ static bool register_metrics(struct daemon *d)
 static void greet(const struct daemon *d)
 {
     const struct settings *s = d->settings;
-    const struct settings_address *a = &s->listen.text.at[0];
+    const struct address *a = &s->listen.text.at[0];
     if (s->listen.text.count == 0 || !isatty(STDOUT_FILENO)) return;
     printf("sluiced %s (%s) listens on %s\n", SLUICE_VERSION, d->plan.backend, a->text);
-    if (a->kind == ADDRESS_UNIX)
+    if (a->is_unix)
         printf("talk to it:  nc -C -U %s   then type  PUT alice 30m hello   (Ctrl-C stops the daemon)\n", a->path);
     else
         printf("talk to it:  nc -C %s %u   then type  PUT alice 30m hello   (Ctrl-C stops the daemon)\n", a->host,
@@ -286,6 +245,25 @@ static void log_memory(const struct daemon *d, const struct machine *m)
         log_info("memory for sessions is not limited");
 }
 
+static bool start_admin(struct daemon *d)
+{
+    const struct settings *s = d->settings;
+    struct admin_options options = {.clock = d->clock,
+                                    .metrics = d->metrics,
+                                    .live = d->live,
+                                    .known = {.version = SLUICE_VERSION,
+                                              .backend = d->plan.backend,
+                                              .threads = d->plan.threads,
+                                              .connections_max = s->limits.connections,
+                                              .idle_timeout_s = s->limits.idle_timeout_ms / 1000,
+                                              .memory_limit = d->plan.memory_limit,
+                                              .value_max = s->limits.value},
+                                    .changed = changed,
+                                    .changed_ctx = d};
+    if (register_metrics(d)) d->admin = admin_create(&options);
+    return d->admin || fail("cannot start", "out of memory");
+}
+
 static bool daemon_start(struct daemon *d)
 {
     const struct settings *s = d->settings;
@@ -300,8 +278,7 @@ static bool daemon_start(struct daemon *d)
     if (!d->metrics) return fail("cannot start", "out of memory");
     d->live = live_create(s);
     if (!d->live) return fail("cannot start", "out of memory");
-    if (!start_backend(d) || !start_dispatch(d) || !start_server(d)) return false;
-    if (!register_metrics(d)) return fail("cannot start", "out of memory");
+    if (!start_backend(d) || !start_dispatch(d) || !start_server(d) || !start_admin(d)) return false;
     return listen_all(d, "text", &s->listen.text, &codec_text) &&
            listen_all(d, "resp", &s->listen.resp, &codec_resp) &&
            listen_all(d, "memcached", &s->listen.memcached, &codec_memcached);
@@ -330,6 +307,7 @@ int daemon_run(const struct settings *settings, const struct daemon_source *sour
     }
     if (d.server) server_free(d.server);
     if (d.dispatch) dispatch_destroy(d.dispatch);
+    if (d.admin) admin_destroy(d.admin);
     if (d.live) live_destroy(d.live);
     if (d.metrics) metrics_destroy(d.metrics);
     if (started) log_info("stopped", LOG_STR("version", SLUICE_VERSION));

@@ -6,6 +6,7 @@
 
 #include "daemon/admit/gate.h"
 #include "daemon/admit/order.h"
+#include "daemon/local.h"
 
 /* The way from one I/O thread to one station. */
 struct door {
@@ -160,13 +161,10 @@ static enum service_verdict submit_to_table(struct dispatch *d, struct task *tas
 static enum service_verdict submit(void *ctx, struct task *task, uint64_t now_ns)
 {
     struct dispatch *d = ctx;
-    if (!op_needs_table(task->call.request.op)) {
-        local_answer(&d->options.local, &task->call);
-        return SERVICE_ANSWERED;
-    }
-    if (task->call.request.op == OP_BATCH && local_answer_parts(&d->options.local, &task->call))
-        return SERVICE_ANSWERED;
-    return submit_to_table(d, task, now_ns);
+    enum local_rest rest = LOCAL_TABLE;
+    if (!op_is_single(task->call.request.op)) rest = local_answer(d->options.clock, &task->call);
+    if (rest == LOCAL_NONE) return SERVICE_ANSWERED;
+    return rest == LOCAL_TABLE ? submit_to_table(d, task, now_ns) : SERVICE_CONTROL;
 }
 
 static enum service_verdict admit(void *ctx, struct task *task, uint64_t now_ns)

@@ -12,7 +12,6 @@
 
 #include "daemon/admit/tuning.h"
 #include "daemon/backend/backend.h"
-#include "daemon/local.h"
 #include "daemon/net/service.h"
 
 struct dispatch;
@@ -26,7 +25,6 @@ struct dispatch_options {
     /* An I/O thread that holds calls may find room for them. Called on other I/O threads. */
     void (*room)(void *ctx, uint32_t lane);
     void *room_ctx;
-    struct local local; /* operations that need no table */
 };
 
 /* NULL when memory is out. */

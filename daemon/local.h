@@ -1,33 +1,18 @@
-/* Operations that need no table: what the daemon tells about itself. Any thread. */
+/* Operations that an I/O thread answers on the spot: they need no session, and no time worth mentioning. */
 #ifndef LOCAL_H
 #define LOCAL_H
 
-#include <stdbool.h>
-
 #include "daemon/base/clock.h"
-#include "daemon/base/metrics.h"
-#include "proto/buffer.h"
 #include "proto/call.h"
-#include "proto/facts.h"
 
-#define LOCAL_ERROR_MAX 512
-
-struct local {
-    const struct clock *clock;
-    struct metrics *metrics; /* for STATS */
-    void *ctx;               /* of what follows */
-    /* CONFIG: appends the settings in force as a JSON object. */
-    bool (*write_config)(void *ctx, struct buffer *out);
-    /* CONFIG SET: NULL, or what is wrong, in `error`. */
-    const char *(*set_config)(void *ctx, struct slice key, struct slice value, char error[LOCAL_ERROR_MAX]);
-    /* FACTS: fills in all but the asking connection's part. */
-    void (*gather_facts)(void *ctx, struct facts *f);
+/* Who else must answer before a call has its reply. */
+enum local_rest {
+    LOCAL_NONE,    /* nobody: it has it */
+    LOCAL_TABLE,   /* the backend */
+    LOCAL_CONTROL, /* the control thread; of a batch perhaps the backend too, afterwards */
 };
 
-/* Answers the call, whose operation is not one on the table. */
-void local_answer(const struct local *l, struct call *call);
-
-/* Answers what of a batch needs no table. True if that was all of it: then the batch has its reply too. */
-bool local_answer_parts(const struct local *l, struct call *call);
+/* Answers what it can of the call, of its parts if it is a batch. Any thread. */
+enum local_rest local_answer(const struct clock *clock, struct call *call);
 
 #endif

@@ -11,11 +11,10 @@ struct facts {
     const char *version; /* of the program: "0.1.0"; static */
     const char *backend; /* "mutex", "owner", "backpressure"; static */
     uint64_t pid;
-    uint64_t started_unix_s;
     uint64_t time_us; /* since 1970-01-01 UTC, now */
     uint64_t uptime_s;
     uint32_t threads;
-    uint32_t connections; /* open now */
+    uint64_t connections; /* open now */
     uint64_t connections_max;
     uint64_t connections_total;
     uint64_t connections_refused;

@@ -4,6 +4,8 @@
 #include <endian.h>
 #include <string.h>
 
+#include "proto/units.h"
+
 #define SAFE_DIGITS 19 /* so many always fit 64 bits */
 
 /* Adds the digits of `text` to n, which the caller knows to have room for them. */
@@ -40,26 +42,6 @@ bool number_parse(struct slice text, uint64_t max, uint64_t *out)
     return true;
 }
 
-/* Milliseconds in the unit that ends `text`, which is shortened by it; plain digits are seconds. 0: no unit. */
-static uint64_t take_unit(struct slice *text)
-{
-    char last = text->ptr[text->len - 1];
-    if (last >= '0' && last <= '9') return 1000;
-    text->len--;
-    switch (last) {
-    case 's':
-        if (text->len > 0 && text->ptr[text->len - 1] == 'm') {
-            text->len--;
-            return 1;
-        }
-        return 1000;
-    case 'm': return 60 * 1000;
-    case 'h': return 3600 * 1000;
-    case 'd': return 24 * 3600 * 1000;
-    default: return 0;
-    }
-}
-
 bool number_parse_ttl(struct slice text, enum ttl_kind *kind, uint64_t *ms)
 {
     if (text.len == 0) return false;
@@ -72,10 +54,10 @@ bool number_parse_ttl(struct slice text, enum ttl_kind *kind, uint64_t *ms)
         *kind = TTL_NEVER;
         return true;
     }
-    uint64_t unit = take_unit(&text);
     uint64_t n = 0;
-    if (unit == 0 || !number_parse(text, TTL_MAX_MS, &n) || n == 0) return false;
-    if (__builtin_mul_overflow(n, unit, &n) || n > TTL_MAX_MS) return false;
+    size_t rest = 0;
+    enum units_status status = units_parse(units_duration, text.ptr, text.len, &n, &rest);
+    if ((status != UNITS_OK && status != UNITS_LEADING_ZERO) || n == 0 || n > TTL_MAX_MS) return false;
     *kind = TTL_RELATIVE;
     *ms = n;
     return true;

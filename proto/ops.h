@@ -35,7 +35,7 @@ enum op {
     OP_SINGLE_LAST = OP_FLUSH,
     OP_BATCH, /* the parts of the call (call.h), atomically and in order */
     OP_TABLE_LAST = OP_BATCH,
-    /* on none: answered on the I/O thread */
+    /* on none: answered on the I/O thread, or by the control thread (op_needs_control) */
     OP_PING,
     OP_STATS,
     OP_CONFIG,
@@ -77,10 +77,17 @@ static inline const char *op_name(enum op op)
     return op_rows[op].name;
 }
 
-/* True for operations that a backend executes; the others are answered on the I/O thread. */
+/* True for operations that a backend executes. */
 static inline bool op_needs_table(enum op op)
 {
     return op <= OP_TABLE_LAST;
+}
+
+/* True for operations that the control thread answers; those that no backend executes either are answered on the
+ * I/O thread. */
+static inline bool op_needs_control(enum op op)
+{
+    return op >= OP_STATS && op <= OP_FACTS;
 }
 
 /* True for operations that name one session by request.key and touch no other. */

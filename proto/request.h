@@ -7,6 +7,9 @@
 #include "proto/ops.h"
 #include "proto/slice.h"
 
+/* What EFFECT_SET_VERSION may set. Versions have 48 bits: whatever clients set, half of them are still to come. */
+#define VERSION_SET_MAX ((UINT64_C(1) << 47) - 1)
+
 #define DATABASES 16 /* keyspaces apart from each other, by number from 0 */
 
 /*
@@ -106,7 +109,7 @@ struct request {
                      * sessions to look at, about; INT64_MAX: all, as one moment sees them */
     bool subtract;
     uint64_t cursor;        /* SCAN: from an earlier reply; 0: from the start */
-    uint64_t set_version;   /* with EFFECT_SET_VERSION */
+    uint64_t set_version;   /* with EFFECT_SET_VERSION; at most VERSION_SET_MAX, 0: the next one after all */
     uint64_t recache_ms;    /* with EFFECT_LEASE; 0: not by age */
     struct lifetime create; /* of a session that APPEND, PREPEND, ADD or a lease creates */
 };

@@ -28,7 +28,7 @@ CLANG_FORMAT = 14
 ALL = ("proto", "config", "daemon", "clients", "bench", "tests")
 ROOMS = {
     "proto": (),
-    "config": ("proto/request.h", "daemon/base", "daemon/admit/tuning.h"),
+    "config": ("proto", "daemon/base", "daemon/admit/tuning.h"),
     "daemon/base": (),
     "daemon/queue": ("daemon/base", "proto"),
     "daemon/store": ("daemon/base", "proto/request.h"),
@@ -36,7 +36,7 @@ ROOMS = {
     "daemon/admit": ("daemon/base", "daemon/queue", "proto"),
     "daemon/net": ("daemon/base", "daemon/queue", "proto"),
     "daemon/persist": ("daemon/base", "daemon/store"),
-    "daemon/admin": ("daemon/base", "daemon/net", "proto"),
+    "daemon/admin": ("config", "daemon/admit/tuning.h", "daemon/base", "daemon/plan.h", "proto"),
     "daemon": ("proto", "config", "daemon"),
     "clients": ("proto",),
     "bench": ("proto", "clients", "daemon"),
@@ -52,7 +52,7 @@ ACYCLIC = ("config", "daemon/base", "daemon/queue", "daemon/net", "daemon/admin"
 LIBRARIES = {
     "uv.h": ("daemon/net", "daemon", "tests"),
     "yaml.h": ("config",),
-    "jansson.h": ("daemon/admin", "daemon", "clients", "bench", "tests"),
+    "jansson.h": ("clients", "bench", "tests"),
     "jemalloc/": ("daemon/store", "daemon", "bench"),
     "editline/": ("clients",),
     "histedit.h": ("clients",),

@@ -2,11 +2,13 @@
 
 #include <assert.h>
 #include <ctype.h>
-#include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "proto/units.h"
 
 bool options_complain(const char *command, const char *format, ...)
 {
@@ -19,53 +21,33 @@ bool options_complain(const char *command, const char *format, ...)
     return false;
 }
 
-/* A number with a unit of the table; the last entry has the empty unit. */
-struct unit {
-    const char *name;
-    double factor;
-};
-
-static bool with_unit(const char *text, const struct unit *units, double *out)
-{
-    char *end = NULL;
-    if ((!isdigit((unsigned char)*text) && *text != '.') || strncasecmp(text, "0x", 2) == 0) return false;
-    double n = strtod(text, &end);
-    for (; strcmp(end, units->name) != 0; units++)
-        if (*units->name == '\0') return false;
-    *out = n * units->factor;
-    return *out < 0x1p63;
-}
-
-static const struct unit numbers[] = {{"k", 1e3}, {"K", 1e3}, {"M", 1e6}, {"G", 1e9}, {"", 1}};
-static const struct unit times[] = {{"ns", 1},   {"us", 1e3},   {"ms", 1e6}, {"s", 1e9},
-                                    {"m", 60e9}, {"h", 3600e9}, {"", 1e9}};
-
 bool options_real(const char *text, double *out)
 {
-    return with_unit(text, numbers, out);
+    char *end = NULL;
+    uint64_t n = 0;
+    if (!isdigit((unsigned char)*text) && *text != '.') return false;
+    *out = strtod(text, &end);
+    if (*end == '\0' && isfinite(*out)) return true;
+    if (!options_count(text, &n)) return false;
+    *out = (double)n;
+    return true;
 }
 
-static bool whole(const char *text, const struct unit *units, uint64_t *out)
+static bool with_unit(const struct unit *units, const char *text, uint64_t *out)
 {
-    double n = 0;
-    if (!with_unit(text, units, &n)) return false;
-    *out = (uint64_t)(n + 0.5);
-    return true;
+    size_t rest = 0;
+    enum units_status status = units_parse(units, text, strlen(text), out, &rest);
+    return status == UNITS_OK || status == UNITS_LEADING_ZERO || (status == UNITS_FRACTION && !strchr(text, ','));
 }
 
 bool options_count(const char *text, uint64_t *out)
 {
-    char *end = NULL;
-    errno = 0;
-    unsigned long long exact = isdigit((unsigned char)*text) ? strtoull(text, &end, 10) : 0;
-    if (!end || *end != '\0' || errno) return whole(text, numbers, out);
-    *out = exact; /* all 64 bits, for seeds */
-    return true;
+    return with_unit(units_count, text, out);
 }
 
 bool options_duration(const char *text, uint64_t *out_ns)
 {
-    return whole(text, times, out_ns);
+    return with_unit(units_nanoseconds, text, out_ns);
 }
 
 bool options_item(const char **text, char *item, size_t size)

@@ -11,61 +11,53 @@
 #include <unistd.h>
 
 #include "bench/common/report.h"
-#include "proto/number.h"
+#include "proto/address.h"
 
-bool target_tcp(struct target *t, const char *host, unsigned port)
+/* `wrong`: what is wrong with the address as it was given; NULL: nothing. */
+static bool resolve(struct target *t, const struct address *address, const char *wrong, const char *given)
 {
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     struct addrinfo *list = NULL;
+    struct sockaddr_un *a = (struct sockaddr_un *)&t->address;
     char service[8];
-    snprintf(service, sizeof service, "%u", port);
-    int rc = getaddrinfo(host, service, &hints, &list);
-    if (rc != 0) {
-        return report_fail("cannot connect to %s:%u: %s; is the name right?", host, port,
-                           rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc));
+    if (wrong) return report_fail("%s: '%.200s'", wrong, given);
+    snprintf(t->text, sizeof t->text, "%s", address->text);
+    if (address->is_unix) {
+        *a = (struct sockaddr_un){.sun_family = AF_UNIX};
+        memcpy(a->sun_path, address->path, sizeof address->path);
+        t->address_len = sizeof *a;
+        return true;
     }
+    snprintf(service, sizeof service, "%u", address->port);
+    int rc = getaddrinfo(address->host, service, &hints, &list);
+    if (rc != 0)
+        return report_fail("cannot connect to %s: %s; is the name right?", t->text,
+                           rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc));
     memcpy(&t->address, list->ai_addr, list->ai_addrlen);
     t->address_len = list->ai_addrlen;
     freeaddrinfo(list);
-    snprintf(t->text, sizeof t->text, strchr(host, ':') ? "[%.255s]:%u" : "%.255s:%u", host, port);
     return true;
+}
+
+bool target_tcp(struct target *t, const char *host, unsigned port)
+{
+    struct address address;
+    const char *wrong = address_set_tcp(&address, slice_text(host), (uint16_t)port);
+    return resolve(t, &address, wrong, host);
 }
 
 bool target_unix(struct target *t, const char *path)
 {
-    struct sockaddr_un *a = (struct sockaddr_un *)&t->address;
-    size_t len = strlen(path);
-    if (len == 0 || len >= sizeof a->sun_path)
-        return report_fail("the path of a Unix socket has 1 to %zu bytes", sizeof a->sun_path - 1);
-    *a = (struct sockaddr_un){.sun_family = AF_UNIX};
-    memcpy(a->sun_path, path, len + 1);
-    t->address_len = sizeof *a;
-    snprintf(t->text, sizeof t->text, "unix:%s", path);
-    return true;
-}
-
-/* sluice:// and then host, host:port, [v6] or [v6]:port, perhaps with one slash at the end. */
-static bool authority(struct target *t, const char *url, unsigned port)
-{
-    char host[256];
-    int end = 0;
-    uint64_t number = port;
-    bool ok = sscanf(url, "sluice://[%255[^]]]%n", host, &end) == 1 && end > 0;
-    if (!ok) ok = sscanf(url, "sluice://%255[^]:/[]%n", host, &end) == 1;
-    const char *rest = ok ? url + end : "";
-    if (*rest == ':') {
-        size_t len = strcspn(rest + 1, "/");
-        ok = number_parse(slice_of(rest + 1, len), 65535, &number) && number > 0;
-        rest += 1 + len;
-    }
-    if (ok && (*rest == '\0' || strcmp(rest, "/") == 0)) return target_tcp(t, host, (unsigned)number);
-    return report_fail("--url: expected sluice://host:port or unix:/path: '%.200s'", url);
+    struct address address;
+    const char *wrong = address_set_unix(&address, slice_text(path));
+    return resolve(t, &address, wrong, path);
 }
 
 bool target_url(struct target *t, const char *url, unsigned default_port)
 {
-    if (strncmp(url, "unix:", 5) == 0) return target_unix(t, url + 5);
-    return authority(t, url, default_port);
+    struct address address;
+    const char *wrong = address_parse_url(&address, slice_text(url), (uint16_t)default_port);
+    return resolve(t, &address, wrong, url);
 }
 
 int target_connect(const struct target *t, unsigned timeout_ms)

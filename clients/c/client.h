@@ -13,6 +13,7 @@
 
 #include "clients/c/retry.h"
 #include "clients/c/sluice.h"
+#include "proto/address.h"
 #include "proto/buffer.h"
 #include "proto/codec.h"
 #include "proto/request.h"
@@ -21,14 +22,6 @@
 #define SLUICE__REQUEST_TIMEOUT_MS 10000
 #define SLUICE__REPLY_MAX          ((size_t)64 << 20)
 #define SLUICE__LINE_MAX           65536 /* longest reply line believed */
-
-struct sluice__address {
-    bool is_unix;
-    char host[256]; /* no brackets */
-    char port[6];   /* decimal */
-    char path[108]; /* as sun_path, NUL included */
-    char text[280]; /* for messages */
-};
 
 enum sluice__link {
     LINK_DOWN, /* no connection, or one that must not be used any more: nothing goes out, nothing comes in */
@@ -45,7 +38,7 @@ struct sluice__pending {
 };
 
 struct sluice {
-    struct sluice__address address;
+    struct address address;
     int connect_timeout_ms; /* below 0: none */
     int request_timeout_ms; /* below 0: none */
     size_t reply_max;

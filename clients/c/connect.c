@@ -66,7 +66,7 @@ static int connect_one(const struct sockaddr *address, socklen_t len, int64_t de
     return -1;
 }
 
-static int connect_unix(const struct sluice__address *a, int64_t deadline)
+static int connect_unix(const struct address *a, int64_t deadline)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 
@@ -83,13 +83,15 @@ static int64_t share_deadline(int64_t deadline, int shares)
     return left < 0 ? -1 : sluice__deadline(left / shares);
 }
 
-static int connect_tcp(const struct sluice__address *a, int64_t deadline, const char **resolver_error)
+static int connect_tcp(const struct address *a, int64_t deadline, const char **resolver_error)
 {
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     struct addrinfo *list = NULL;
     int shares = 0;
     int fd = -1;
-    int rc = getaddrinfo(a->host, a->port, &hints, &list);
+    char port[8];
+    snprintf(port, sizeof(port), "%u", a->port);
+    int rc = getaddrinfo(a->host, port, &hints, &list);
     int error = ECONNREFUSED;
 
     if (rc != 0) {
@@ -111,7 +113,7 @@ static int connect_tcp(const struct sluice__address *a, int64_t deadline, const 
 
 int sluice__connect(struct sluice *s, enum sluice_status *status)
 {
-    const struct sluice__address *a = &s->address;
+    const struct address *a = &s->address;
     int64_t deadline = sluice__deadline(s->connect_timeout_ms);
     const char *reason = NULL;
     char buffer[128];

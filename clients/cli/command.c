@@ -4,11 +4,27 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "proto/text/text.h"
 
 #define READ_CHUNK ((size_t)64 << 10)
+
+/* put KEY TTL VALUE, as at the prompt. */
+static bool take_ttl(struct command *command, const struct options *options, const char *text,
+                     struct usage_error *error)
+{
+    if (sluice_parse_ttl(text, &command->ttl_ms) != SLUICE_OK) {
+        usage_error_set(error, "put: expected " LIFETIMES ", got '%.100s' (quote a value that contains spaces)",
+                        text);
+    } else if (options->ttl_ms != SLUICE_TTL_DEFAULT) {
+        usage_error_set(error, "put: the lifetime is given twice, as --ttl and as '%.100s'", text);
+    } else {
+        return true;
+    }
+    return false;
+}
 
 bool command_parse(struct command *command, const struct options *options, int argc, char **argv,
                    struct usage_error *error)
@@ -19,6 +35,11 @@ bool command_parse(struct command *command, const struct options *options, int a
     assert(argc > 0);
     *command = (struct command){.ttl_ms = options->ttl_ms, .options = options->request};
     verb = verb_find(slice_text(argv[0]));
+    if (verb == VERB_CONFIG && argc > 1 && strcasecmp(argv[1], "set") == 0) {
+        verb = VERB_CONFIG_SET;
+        argc--;
+        argv++;
+    }
     if (verb == VERB_COUNT) {
         usage_error_set(error, "unknown verb '%.100s'", argv[0]);
         return false;
@@ -26,12 +47,18 @@ bool command_parse(struct command *command, const struct options *options, int a
     command->verb = verb;
     if (!options_fit(options, verb, error)) return false;
     wanted = verb_argument_count(verb);
+    if (verb == VERB_PUT && argc == 4) {
+        if (!take_ttl(command, options, argv[2], error)) return false;
+        argv[2] = argv[3];
+        argc--;
+    }
     if (argc - 1 != wanted && wanted == 0) {
         usage_error_set(error, "usage: sluice %s (it takes no arguments)", verb_name(verb));
         return false;
     }
     if (argc - 1 != wanted) {
-        usage_error_set(error, "usage: sluice %s %s%s", verb_name(verb), verb_arguments(verb),
+        usage_error_set(error, "usage: sluice %s %s%s%s", verb_name(verb), verb_arguments(verb),
+                        verb == VERB_PUT ? ", or with --ttl TTL" : "",
                         argc - 1 > wanted ? " (quote what contains spaces)" : "");
         return false;
     }

@@ -53,7 +53,6 @@ unsigned char complete_verb(EditLine *el, int ch)
     int found = 0;
 
     (void)ch;
-    if (memchr(line->buffer, ' ', len) != NULL) return CC_REFRESH_BEEP;
     found = find_common(line->buffer, len, &common, &common_len);
     if (found == 0) return CC_REFRESH_BEEP;
     for (size_t i = len; i < common_len && n < sizeof(rest) - 2; i++) {

@@ -3,11 +3,12 @@
 #include <string.h>
 
 #include "clients/cli/command.h"
+#include "proto/text/grammar.h"
 #include "proto/text/text.h"
 
 static enum verb verb_of(enum op op)
 {
-    return verb_find(slice_text(op_name(op)));
+    return verb_find(text_verb(op));
 }
 
 static int64_t ttl_of(const struct request *request)
@@ -93,6 +94,29 @@ static void set_refused(struct slice line, const struct reply *reply, struct usa
     }
 }
 
+/* The first word of what begins at `at`. */
+static struct slice word_at(const char *at, const char *end)
+{
+    while (at < end && *at == ' ')
+        at++;
+    const char *blank = memchr(at, ' ', (size_t)(end - at));
+    return slice_of(at, (size_t)((blank ? blank : end) - at));
+}
+
+/* The line, but a put of one word behind the key gets the default lifetime: PUT alice hello -> PUT alice - hello.
+ */
+static void append_line(struct buffer *out, struct slice line)
+{
+    struct slice verb = verb_word(line);
+    const char *end = line.ptr + line.len;
+    struct slice key = word_at(verb.ptr + verb.len, end), value = word_at(key.ptr + key.len, end);
+    bool lacks = verb_find(verb) == VERB_PUT && value.len > 0 && value.ptr + value.len == end;
+    buffer_append(out, line.ptr, lacks ? (size_t)(value.ptr - line.ptr) : line.len);
+    if (!lacks) return;
+    buffer_append_text(out, "- ");
+    buffer_append(out, value.ptr, value.len);
+}
+
 bool command_parse_line(struct command *command, struct slice line, struct usage_error *error)
 {
     struct codec_limits limits = {.line = TEXT_COUNT_MAX, .key = TEXT_KEY_MAX, .value = TEXT_COUNT_MAX};
@@ -102,7 +126,7 @@ bool command_parse_line(struct command *command, struct slice line, struct usage
     bool ok = false;
 
     *command = (struct command){0};
-    buffer_append(&command->input, line.ptr, line.len);
+    append_line(&command->input, line);
     buffer_append_text(&command->input, "\n");
     if (command->input.failed) {
         usage_error_set(error, "no memory for this line");

@@ -77,6 +77,7 @@ static enum exit_code run(const struct options *options, struct command *command
                             .err = stderr,
                             .json = options->json,
                             .verbose = options->verbose,
+                            .escape = isatty(STDOUT_FILENO) == 1 && !options->raw,
                             .newline = isatty(STDOUT_FILENO) == 1};
     struct sluice_options where = options_connection(options);
     struct sluice *s = NULL;

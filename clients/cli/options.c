@@ -31,7 +31,8 @@ enum {
     ID_TAG = 256,
     ID_CLASS,
     ID_DEADLINE,
-    ID_RETRIES
+    ID_RETRIES,
+    ID_RAW
 };
 
 #define FOR(verb)    (1U << (verb))
@@ -61,6 +62,8 @@ static const struct row rows[] = {
     {ID_TIMEOUT, "timeout", "TIME", FOR_ALL, "wait this long to connect, and for a reply (default: 5s, 10s)"},
     {ID_RETRIES, "retries", "N", FOR_ALL, "if the server is overloaded, try again up to N times (default: 2)"},
     {ID_JSON, "json", NULL, FOR_ALL & ~FOR(VERB_WATCH), "results as JSON"},
+    {ID_RAW, "raw", NULL, FOR_ALL & ~FOR(VERB_WATCH),
+     "on a terminal too, values as they are, bytes that control it included"},
     {ID_VERBOSE, "verbose", NULL, FOR_ALL & ~FOR(VERB_WATCH), "get: version and lifetime on standard error"},
     {ID_INTERVAL, "interval", "TIME", FOR(VERB_WATCH), "time between two readings (default: 1s)"},
     {ID_COUNT, "count", "N", FOR(VERB_WATCH), "end after N readings"},
@@ -179,6 +182,7 @@ static bool set(struct options *o, const struct row *row, const char *text, stru
         if (number_parse(slice_text(text), UINT64_MAX, &o->count) && o->count > 0) return true;
         return refuse(error, row, "a positive number", text);
     case ID_JSON: o->json = true; return true;
+    case ID_RAW: o->raw = true; return true;
     case ID_VERBOSE: o->verbose = true; return true;
     case ID_HELP: o->help = true; return true;
     case ID_VERSION: o->version = true; return true;

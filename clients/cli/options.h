@@ -8,6 +8,7 @@
 
 #include "clients/c/sluice.h"
 #include "clients/cli/verbs.h"
+#include "proto/address.h"
 
 /* What sluice_parse_ttl takes. */
 #define LIFETIMES "a lifetime such as 30m, 12h, 1800 (seconds), never or - (the server's), at most 3650d"
@@ -15,7 +16,7 @@
 struct options {
     const char *url;
     const char *url_from; /* "--url" or "SLUICE_URL", for messages; NULL without a URL */
-    char url_made[320];   /* where `url` points if it was made of several parts: do not copy this struct */
+    struct address place; /* of SLUICE_URL, if `host` points there: do not copy this struct */
     const char *host;
     const char *socket;
     uint16_t port;
@@ -24,6 +25,7 @@ struct options {
     int64_t ttl_ms;
     struct sluice_request_options request;
     bool json;
+    bool raw;
     bool verbose;
     bool help;
     bool version;

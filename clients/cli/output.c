@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <wchar.h>
+#include <wctype.h>
 
 #include "clients/cli/json.h"
 
@@ -46,11 +48,37 @@ const char *output_duration(char *to, size_t size, int64_t ms)
     return to;
 }
 
+/* What a terminal would take for a command, and what is no text, as \xNN; line ends and tabs stay. */
+static void print_escaped(FILE *out, struct sluice_bytes text)
+{
+    mbstate_t state = {0};
+
+    for (size_t i = 0; i < text.len;) {
+        wchar_t c = 0;
+        size_t n = mbrtowc(&c, text.data + i, text.len - i, &state);
+        if (n == 0 || n > text.len - i) { /* a zero byte, or no character */
+            state = (mbstate_t){0};
+            n = 1;
+            c = 0;
+        }
+        if (c == '\n' || c == '\t' || (c != 0 && iswprint((wint_t)c))) {
+            fwrite(text.data + i, 1, n, out);
+        } else {
+            for (size_t k = 0; k < n; k++)
+                fprintf(out, "\\x%02x", (unsigned)(unsigned char)text.data[i + k]);
+        }
+        i += n;
+    }
+}
+
 static void print_value(const struct output *o, const struct sluice_result *r)
 {
     char left[48];
 
-    fwrite(r->body.data, 1, r->body.len, o->out);
+    if (o->escape)
+        print_escaped(o->out, r->body);
+    else
+        fwrite(r->body.data, 1, r->body.len, o->out);
     if (o->newline && (r->body.len == 0 || r->body.data[r->body.len - 1] != '\n')) fputc('\n', o->out);
     if (!o->verbose) return;
     fflush(o->out);

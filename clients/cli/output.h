@@ -13,6 +13,7 @@ struct output {
     FILE *err;
     bool json;
     bool verbose;
+    bool escape;      /* values: control bytes, and what is no text, as \xNN */
     bool newline;     /* end values with a line end if they have none: for people */
     bool interactive; /* at the prompt: no advice about the command line */
 };

@@ -198,6 +198,7 @@ enum exit_code repl_run(const struct options *options, struct sluice *s)
         .output = {.out = stdout,
                    .err = stderr,
                    .json = options->json,
+                   .escape = !options->raw,
                    .verbose = true,
                    .newline = true,
                    .interactive = true},

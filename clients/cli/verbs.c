@@ -15,15 +15,15 @@ struct row {
 static const struct row rows[VERB_COUNT] = {
     [VERB_NONE] = {"", "", 0, "a prompt on a terminal; else lines of the protocol in, replies out"},
     [VERB_GET] = {"get", "KEY", 1, "write the session's value, byte for byte"},
-    [VERB_PUT] = {"put", "KEY VALUE", 2, "store a session; VALUE - reads standard input; see --ttl, --if"},
+    [VERB_PUT] = {"put", "KEY [TTL] VALUE", 2, "store a session; VALUE - reads standard input; TTL: or --ttl"},
     [VERB_DELETE] = {"delete", "KEY", 1, "delete a session"},
     [VERB_TOUCH] = {"touch", "KEY TTL", 2, "set a session's lifetime: 30m, 12h, 500ms, never, or - (default)"},
     [VERB_LEN] = {"len", "", 0, "the number of unexpired sessions"},
     [VERB_PING] = {"ping", "", 0, "is the server there?"},
     [VERB_STATS] = {"stats", "", 0, "what the server counts, as JSON"},
     [VERB_CONFIG] = {"config", "", 0, "the server's settings in force, as JSON"},
-    [VERB_CONFIG_SET] = {"config-set", "KEY VALUE", 2,
-                         "change a setting while the server runs: config-set queue.bound 64"},
+    [VERB_CONFIG_SET] = {"config set", "KEY VALUE", 2,
+                         "change a setting while the server runs: config set queue.bound 64"},
     [VERB_HELP] = {"help", "", 0, "the verbs of the protocol, as the server lists them"},
     [VERB_VERSION] = {"version", "", 0, "the server's version (this program's: --version)"},
     [VERB_WATCH] = {"watch", "", 0, "the server's statistics, live; see --interval, --count"},
@@ -60,7 +60,7 @@ enum verb verb_find(struct slice name)
 void verbs_print(FILE *out)
 {
     for (int v = VERB_GET; v < VERB_COUNT; v++) {
-        fprintf(out, "  %-10s %-12s %s\n", rows[v].name, rows[v].arguments, rows[v].help);
+        fprintf(out, "  %-10s %-15s %s\n", rows[v].name, rows[v].arguments, rows[v].help);
     }
-    fprintf(out, "  %-10s %-12s %s\n", "(none)", "", rows[VERB_NONE].help);
+    fprintf(out, "  %-10s %-15s %s\n", "(none)", "", rows[VERB_NONE].help);
 }

@@ -26,7 +26,7 @@ enum verb {
 /* In lower case, as typed; "" for VERB_NONE. */
 const char *verb_name(enum verb verb);
 
-/* The arguments in words ("KEY TTL"), and how many there are. */
+/* The arguments in words ("KEY TTL"), and how many there must be. */
 const char *verb_arguments(enum verb verb);
 int verb_argument_count(enum verb verb);
 

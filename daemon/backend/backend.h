@@ -20,7 +20,6 @@
 #include "daemon/base/siphash.h"
 #include "daemon/base/thread.h"
 #include "daemon/store/observer.h"
-#include "proto/facts.h"
 
 struct backend_options {
     const struct clock *clock;
@@ -80,8 +79,6 @@ struct backend_design {
     bool (*start)(struct backend *b, const char **error);
     /* Which station a task is for, where there are several. */
     uint32_t (*station_of)(const struct backend *b, const struct task *task);
-    /* Any thread: fills in what the backend knows of its sessions. */
-    void (*add_facts)(const struct backend *b, struct facts *f);
     bool (*register_metrics)(struct backend *b, struct metrics *m);
     /* Executes and completes everything queued, ends the threads, frees all. No submit may be under way. */
     void (*stop)(struct backend *b);

@@ -22,23 +22,13 @@ bool execute_reads_only(const struct call *call)
 
 /* ---- time ---- */
 
-/*
- * Remembered, so that a time of day set on a session is exactly the one read back; taken anew only when the clock
- * was set, or the machine slept.
- */
-static uint64_t wall_offset(struct execute_rules *rules)
-{
-    uint64_t fresh = clock_wall_us(rules->clock) / 1000 - clock_ms(rules->clock);
-    uint64_t known = atomic_load_explicit(&rules->wall_offset_ms, memory_order_relaxed);
-    if (fresh - known + 100 <= 200) return known;
-    atomic_store_explicit(&rules->wall_offset_ms, fresh, memory_order_relaxed);
-    return fresh;
-}
-
 uint64_t execute_ms_left(struct execute_rules *rules, struct lifetime lifetime, uint64_t now_ms)
 {
-    uint64_t passed = lifetime.kind == TTL_ABSOLUTE ? wall_offset(rules) + now_ms : 0;
-    uint64_t left = lifetime.ms > passed ? lifetime.ms - passed : 0;
+    uint64_t left = lifetime.ms;
+    if (lifetime.kind == TTL_ABSOLUTE) {
+        uint64_t until = clock_from_wall_ms(&rules->wall, lifetime.ms);
+        left = until > now_ms ? until - now_ms : 0;
+    }
     return left < FAR_MS ? left : FAR_MS;
 }
 
@@ -99,7 +89,7 @@ bool step_condition_holds(const struct step *s, const struct entry *e)
 
 /* ---- replies ---- */
 
-static void reply_session(const struct step *s, const struct entry *e)
+static inline void reply_session(const struct step *s, const struct entry *e)
 {
     struct reply *reply = &s->call->reply;
     uint64_t deadline = entry_deadline(e);
@@ -162,11 +152,10 @@ static void answer(const struct step *s, struct entry *e)
         return;
     }
     struct reply *reply = &s->call->reply;
-    uint64_t deadline = entry_deadline(e);
     reply->kind = REPLY_META;
     reply_session(s, e);
     reply->size = entry_value_len(e);
-    reply->expires_unix_ms = deadline == TABLE_NEVER ? UINT64_MAX : deadline + wall_offset(s->rules);
+    reply->expires_unix_ms = clock_to_wall_ms(&s->rules->wall, entry_deadline(e));
 }
 
 /* ---- storing ---- */
@@ -187,6 +176,8 @@ static void store_nothing(struct step *s)
     s->call->reply.version = s->table ? table_version(s->table) : 0;
 }
 
+_Static_assert(VERSION_SET_MAX == TABLE_SET_MAX, "what a client may set can be stored");
+
 bool step_store(struct step *s, struct table_item *item, struct entry **stored)
 {
     const struct request *r = &s->call->request;
@@ -199,6 +190,7 @@ bool step_store(struct step *s, struct table_item *item, struct entry **stored)
         return true;
     }
     if (!s->table) s->table = databases_make(s->databases, r->database, s->now_ms);
+    databases_make_room(s->databases, s->table, item);
     if (!s->table || table_store(s->table, s->hash, item, s->now_ms, stored) != TABLE_OK) {
         out_of_memory(s, item);
         return false;

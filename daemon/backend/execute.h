@@ -19,8 +19,7 @@ struct execute_rules {
     uint64_t ttl_default_ms;      /* UINT64_MAX: never */
     uint64_t ttl_max_lifetime_ms; /* UINT64_MAX: no cap */
     uint64_t value_max;           /* longest value that APPEND and PREPEND may make; 0: any */
-    const struct clock *clock;
-    _Atomic uint64_t wall_offset_ms; /* the time of day less the monotonic time; kept by execute */
+    struct clock_wall wall;       /* with the clock that all times here are of */
 };
 
 /* The shard, of `count`, that a key's hash belongs to: by bits that buckets and tags use least. */

@@ -121,7 +121,7 @@ static void scan(const struct wide *w, struct call *call)
 
 static void random_key(const struct wide *w, struct call *call)
 {
-    uint64_t dice = clock_ns(w->rules->clock) * UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t dice = clock_ns(w->rules->wall.clock) * UINT64_C(0x9e3779b97f4a7c15);
     dice ^= dice >> 29;
     call->reply.kind = REPLY_NOT_FOUND;
     for (uint32_t i = 0; i < w->count; i++) {
@@ -166,6 +166,7 @@ static void rename_session(const struct wide *w, struct call *call)
                               .flags = entry_flags(e),
                               .stale = entry_stale(e)};
     struct entry *stored;
+    databases_make_room(to, target, &item);
     entry_hold(e); /* whatever is done to make room, its value stays */
     bool done = target && table_store(target, to_hash, &item, w->now_ms, &stored) == TABLE_OK;
     if (done && table_find(source, from_hash, r->key.ptr, r->key.len, w->now_ms) == e)
@@ -208,6 +209,8 @@ static bool memory_suffices(const struct wide *w, struct call *call)
             .key_len = part->request.key.len, .value_len = part->request.value.len, .flags = part->request.flags};
         if (!old || item.value_len > entry_value_len(old)) more += table_price(s.table, &item, before++);
     }
+    for (struct call *part = call->parts; part && more > 0; part = part->part_next)
+        if (op_has_one_key(part->request.op)) databases_work_off(step_of(w, part).databases, more);
     return more == 0 || budget_used(budget) + more <= budget->limit;
 }
 

@@ -161,11 +161,6 @@ static uint32_t pool_station_of(const struct backend *b, const struct task *task
     return (uint32_t)(((uint64_t)slot * p->lane_count + task->lane) % b->station_count);
 }
 
-static void pool_add_facts(const struct backend *b, struct facts *f)
-{
-    shards_add_facts(&((const struct pool *)b)->stripes, f);
-}
-
 static bool pool_register_metrics(struct backend *b, struct metrics *m)
 {
     struct pool *p = (struct pool *)b;
@@ -182,7 +177,6 @@ const struct backend_design backend_mutex = {
     .make = pool_make,
     .start = pool_start,
     .station_of = pool_station_of,
-    .add_facts = pool_add_facts,
     .register_metrics = pool_register_metrics,
     .stop = pool_stop,
 };

@@ -160,11 +160,6 @@ static uint32_t owners_station_of(const struct backend *b, const struct task *ta
 
 /* ---- what they count ---- */
 
-static void owners_add_facts(const struct backend *b, struct facts *f)
-{
-    shards_add_facts(&owners_in(b)->shards, f);
-}
-
 static uint64_t read_depth(void *ctx)
 {
     return ring_depth(((const struct owner *)ctx)->station->ring);
@@ -203,7 +198,6 @@ const struct backend_design backend_owner = {
     .make = owners_make,
     .start = owners_start,
     .station_of = owners_station_of,
-    .add_facts = owners_add_facts,
     .register_metrics = owners_register_metrics,
     .stop = owners_stop,
 };

@@ -13,7 +13,7 @@ bool shards_init(struct shards *s, const struct backend_options *options, uint32
     s->rules.ttl_default_ms = options->ttl_default_ms;
     s->rules.ttl_max_lifetime_ms = options->ttl_max_lifetime_ms;
     s->rules.value_max = options->value_max;
-    s->rules.clock = options->clock;
+    s->rules.wall.clock = options->clock;
     s->clock = options->clock;
     s->sweep_interval_ms = options->sweep_interval_ms;
     s->leaves_sessions = options->leaves_sessions;
@@ -135,12 +135,6 @@ bool shards_execute(struct shards *s, struct call *call, uint64_t now_ms, struct
 }
 
 /* ---- what they count ---- */
-
-void shards_add_facts(const struct shards *s, struct facts *f)
-{
-    for (uint32_t i = 0; i < s->count; i++)
-        sweep_add_facts(s->databases[i], f);
-}
 
 bool shards_register_metrics(struct shards *s, struct metrics *m)
 {

@@ -87,7 +87,6 @@ bool shards_execute(struct shards *s, struct call *call, uint64_t now_ms, struct
 
 /* ---- what they count ---- */
 
-void shards_add_facts(const struct shards *s, struct facts *f);
 bool shards_register_metrics(struct shards *s, struct metrics *m);
 
 #endif

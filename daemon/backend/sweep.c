@@ -1,5 +1,7 @@
 #include "daemon/backend/sweep.h"
 
+#include <stdio.h>
+
 #include "daemon/base/clock.h"
 #include "daemon/store/buckets.h"
 
@@ -19,16 +21,6 @@ uint64_t sweep_slice(struct databases *d, uint64_t now_ms, uint64_t interval_ms)
     return due > now_ms + interval_ms ? due : now_ms + interval_ms;
 }
 
-void sweep_add_facts(const struct databases *d, struct facts *f)
-{
-    for (unsigned i = 0; i < DATABASES; i++) {
-        const struct table_counters *c = &d->counters[i];
-        f->sessions[i] += counter_get(&c->sessions);
-        f->expired += counter_get(&c->expired);
-        f->memory_sessions += counter_get(&c->slab_bytes) + counter_get(&c->bucket_bytes);
-    }
-}
-
 static uint64_t read_waste(void *ctx)
 {
     const struct table_counters *c = ctx;
@@ -36,9 +28,12 @@ static uint64_t read_waste(void *ctx)
     return held > used ? held - used : 0; /* they do not change at once */
 }
 
-static bool register_table(struct table_counters *c, struct metrics *m)
+static bool register_table(struct table_counters *c, unsigned database, struct metrics *m)
 {
+    char of_database[32];
+    snprintf(of_database, sizeof of_database, "databases.%u.sessions", database);
     return metrics_gauge(m, "sessions.stored", &c->sessions) &&
+           metrics_gauge_sparse(m, of_database, &c->sessions) &&
            metrics_counter(m, "sessions.expired", &c->expired) &&
            metrics_gauge(m, "memory.sessions", &c->entry_bytes) &&
            metrics_gauge(m, "memory.slabs", &c->slab_bytes) &&
@@ -55,6 +50,6 @@ bool sweep_register_metrics(struct databases *d, struct metrics *m)
 {
     bool ok = longest_register(&d->slice, m, "sweep.longest");
     for (unsigned i = 0; i < DATABASES; i++)
-        ok = ok && register_table(&d->counters[i], m);
+        ok = ok && register_table(&d->counters[i], i, m);
     return ok;
 }

@@ -5,7 +5,6 @@
 #include <stdint.h>
 
 #include "daemon/store/databases.h"
-#include "proto/facts.h"
 
 #define SWEEP_PIECE    16    /* entries moved or freed per database between two looks at the clock */
 #define SWEEP_PIECES   4     /* a slice: 64 entries, some tens of microseconds */
@@ -15,10 +14,7 @@
  * `interval_ms` from now, or UINT64_MAX (no session has a deadline). The caller guards the databases. */
 uint64_t sweep_slice(struct databases *d, uint64_t now_ms, uint64_t interval_ms);
 
-/* Any thread: adds what the databases' counters say. */
-void sweep_add_facts(const struct databases *d, struct facts *f);
-
-/* Registers what the databases' counters say under "sessions.", "memory.", "table." and "sweep.". */
+/* Registers what the databases' counters say under "sessions.", "databases.", "memory.", "table." and "sweep.". */
 bool sweep_register_metrics(struct databases *d, struct metrics *m);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * The registry: an array of metrics in the order of first registration, each with an array of the instances
- * registered under its name. Both only grow while starting; afterwards nothing here changes, which is what makes
- * visiting safe from any thread without a lock.
+ * The registry: an array of metrics, those of a group side by side, each with an array of the instances registered
+ * under its name. Both only grow while starting; afterwards nothing here changes, which is what makes reading safe
+ * from any thread without a lock.
  */
 #include "daemon/base/metrics.h"
 
@@ -18,9 +18,10 @@ struct source {
     void *ctx; /* read */
 };
 
-struct entry {
+struct metrics_entry {
     char *name;
     enum metric_kind kind;
+    bool sparse;   /* gauge: not visited while it is 0 */
     double factor; /* ratio only */
     char *text;    /* text only: what it is, or how to ask for it */
     const char *(*read_text)(void *ctx);
@@ -30,7 +31,7 @@ struct entry {
 };
 
 struct metrics {
-    struct entry *entries;
+    struct metrics_entry *entries;
     size_t count;
 };
 
@@ -51,29 +52,61 @@ void metrics_destroy(struct metrics *m)
     free(m);
 }
 
-/* The entry of that name, made if need be; NULL when memory is out. */
-static struct entry *entry_for(struct metrics *m, const char *name, enum metric_kind kind)
+static size_t index_of(const struct metrics *m, const char *name)
 {
+    size_t i = 0;
+    while (i < m->count && strcmp(m->entries[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+/* Bytes of the groups that both names are in, their dots included: 4 of "a.b.c" and "a.b.d". */
+static size_t common_groups(const char *a, const char *b)
+{
+    size_t groups = 0;
+    for (size_t i = 0; a[i] == b[i] && a[i]; i++)
+        if (a[i] == '.') groups = i + 1;
+    return groups;
+}
+
+/* The place of a new name: behind all that are in its innermost group that there is already. */
+static size_t place_for(const struct metrics *m, const char *name)
+{
+    size_t place = m->count, most = 0;
     for (size_t i = 0; i < m->count; i++) {
-        if (strcmp(m->entries[i].name, name) == 0) {
-            assert(m->entries[i].kind == kind); /* one name, one kind */
-            return &m->entries[i];
-        }
+        size_t groups = common_groups(m->entries[i].name, name);
+        if (groups == 0 || groups < most) continue;
+        most = groups;
+        place = i + 1;
+    }
+    return place;
+}
+
+/* The entry of that name, made if need be; NULL when memory is out. */
+static struct metrics_entry *entry_for(struct metrics *m, const char *name, enum metric_kind kind)
+{
+    size_t at = index_of(m, name);
+    if (at < m->count) {
+        assert(m->entries[at].kind == kind); /* one name, one kind */
+        return &m->entries[at];
     }
 
-    struct entry *grown = realloc(m->entries, (m->count + 1) * sizeof *grown);
+    struct metrics_entry *grown = realloc(m->entries, (m->count + 1) * sizeof *grown);
     if (!grown) return NULL;
     m->entries = grown;
 
     char *copy = strdup(name);
     if (!copy) return NULL;
-    grown[m->count] = (struct entry){.name = copy, .kind = kind};
-    return &grown[m->count++];
+    at = place_for(m, name);
+    memmove(&grown[at + 1], &grown[at], (m->count - at) * sizeof *grown);
+    grown[at] = (struct metrics_entry){.name = copy, .kind = kind};
+    m->count++;
+    return &grown[at];
 }
 
 static bool add_source(struct metrics *m, const char *name, enum metric_kind kind, struct source source)
 {
-    struct entry *e = entry_for(m, name, kind);
+    struct metrics_entry *e = entry_for(m, name, kind);
     if (!e) return false;
 
     struct source *grown = realloc(e->sources, (e->source_count + 1) * sizeof *grown);
@@ -108,9 +141,16 @@ bool metrics_gauge_read(struct metrics *m, const char *name, uint64_t (*read)(vo
     return add_source(m, name, METRIC_GAUGE, (struct source){.read = read, .ctx = ctx});
 }
 
+bool metrics_gauge_sparse(struct metrics *m, const char *name, const counter *source)
+{
+    if (!metrics_gauge(m, name, source)) return false;
+    m->entries[index_of(m, name)].sparse = true;
+    return true;
+}
+
 bool metrics_ratio(struct metrics *m, const char *name, const counter *part, const counter *whole, double factor)
 {
-    struct entry *e = entry_for(m, name, METRIC_RATIO);
+    struct metrics_entry *e = entry_for(m, name, METRIC_RATIO);
     if (!e) return false;
     if (e->source_count == 0) e->factor = factor;
     return add_source(m, name, METRIC_RATIO, (struct source){.number = part, .whole = whole});
@@ -124,7 +164,7 @@ bool metrics_histogram(struct metrics *m, const char *name, const struct histogr
 bool metrics_text(struct metrics *m, const char *name, const char *text)
 {
     char *copy = strdup(text);
-    struct entry *e = copy ? entry_for(m, name, METRIC_TEXT) : NULL;
+    struct metrics_entry *e = copy ? entry_for(m, name, METRIC_TEXT) : NULL;
 
     if (!e) {
         free(copy);
@@ -137,19 +177,19 @@ bool metrics_text(struct metrics *m, const char *name, const char *text)
 
 bool metrics_text_read(struct metrics *m, const char *name, const char *(*read)(void *ctx), void *ctx)
 {
-    struct entry *e = entry_for(m, name, METRIC_TEXT);
+    struct metrics_entry *e = entry_for(m, name, METRIC_TEXT);
     if (!e) return false;
     e->read_text = read;
     e->text_ctx = ctx;
     return true;
 }
 
-static const char *text_of(const struct entry *e)
+static const char *text_of(const struct metrics_entry *e)
 {
     return e->read_text ? e->read_text(e->text_ctx) : e->text;
 }
 
-static uint64_t merged_number(const struct entry *e)
+static uint64_t merged_number(const struct metrics_entry *e)
 {
     uint64_t result = 0;
 
@@ -165,7 +205,7 @@ static uint64_t merged_number(const struct entry *e)
     return result;
 }
 
-static uint64_t merged_ratio(const struct entry *e)
+static uint64_t merged_ratio(const struct metrics_entry *e)
 {
     uint64_t part = 0, whole = 0;
 
@@ -176,9 +216,22 @@ static uint64_t merged_ratio(const struct entry *e)
     return whole ? (uint64_t)((double)part * e->factor / (double)whole) : 0;
 }
 
+const struct metrics_entry *metrics_find(const struct metrics *m, const char *name)
+{
+    size_t at = index_of(m, name);
+    return at < m->count ? &m->entries[at] : NULL;
+}
+
+uint64_t metrics_value(const struct metrics_entry *e)
+{
+    assert(e->kind <= METRIC_RATIO);
+    return e->kind == METRIC_RATIO ? merged_ratio(e) : merged_number(e);
+}
+
 /* Apart, so that only histograms take this much stack. Merging even a single instance gives the visitor one
  * state to look at, instead of a histogram that changes between two of its questions. */
-static void visit_histogram(const struct entry *e, void (*visit)(void *ctx, const struct metric *), void *ctx)
+static void visit_histogram(const struct metrics_entry *e, void (*visit)(void *ctx, const struct metric *),
+                            void *ctx)
 {
     struct histogram merged = {0};
 
@@ -191,18 +244,21 @@ static void visit_histogram(const struct entry *e, void (*visit)(void *ctx, cons
 void metrics_visit(struct metrics *m, void (*visit)(void *ctx, const struct metric *metric), void *ctx)
 {
     for (size_t i = 0; i < m->count; i++) {
-        const struct entry *e = &m->entries[i];
+        const struct metrics_entry *e = &m->entries[i];
+        struct metric metric = {.name = e->name, .kind = e->kind};
         switch (e->kind) {
         case METRIC_COUNTER:
         case METRIC_GAUGE:
         case METRIC_MAXIMUM:
-            visit(ctx, &(struct metric){.name = e->name, .kind = e->kind, .value = merged_number(e)});
-            break;
         case METRIC_RATIO:
-            visit(ctx, &(struct metric){.name = e->name, .kind = e->kind, .value = merged_ratio(e)});
+            metric.value = metrics_value(e);
+            if (metric.value > 0 || !e->sparse) visit(ctx, &metric);
             break;
         case METRIC_HISTOGRAM: visit_histogram(e, visit, ctx); break;
-        case METRIC_TEXT: visit(ctx, &(struct metric){.name = e->name, .kind = e->kind, .text = text_of(e)}); break;
+        case METRIC_TEXT:
+            metric.text = text_of(e);
+            visit(ctx, &metric);
+            break;
         }
     }
 }

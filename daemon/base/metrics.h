@@ -1,13 +1,14 @@
 /*
  * The registry of everything the daemon counts. A room keeps its numbers in its own structs, one instance per
- * thread that writes them, and registers where they are; readers (STATS, later the admin page) visit the
- * registry and never know the rooms.
+ * thread that writes them, and registers where they are; readers (STATS, INFO) ask the registry and
+ * never know the rooms.
  *
- * Names are dotted paths: "connections.open", "operations.get.ok". Several registrations under one name are one
+ * Names are dotted paths: "connections.open", "operations.get.ok"; no name is the beginning of another, dot and
+ * all ("queue" beside "queue.depth"). Several registrations under one name are one
  * metric: counters and gauges add up, maxima take the larger, histograms merge, of texts the last one stays, ratios
  * are of the sums. One name has one kind.
  *
- * Register while starting, before other threads read. Visiting is safe from any thread at any time after that;
+ * Register while starting, before other threads read. Reading is safe from any thread at any time after that;
  * the registered memory must outlive the registry.
  */
 #ifndef BASE_METRICS_H
@@ -63,6 +64,8 @@ bool metrics_gauge(struct metrics *m, const char *name, const counter *source);
 bool metrics_maximum(struct metrics *m, const char *name, const counter *source);
 bool metrics_maximum_read(struct metrics *m, const char *name, uint64_t (*read)(void *ctx), void *ctx);
 bool metrics_gauge_read(struct metrics *m, const char *name, uint64_t (*read)(void *ctx), void *ctx);
+/* A gauge that is left out of visits while it is 0. */
+bool metrics_gauge_sparse(struct metrics *m, const char *name, const counter *source);
 /* All parts over all wholes, times `factor` (of the first registration), rounded down; 0 when there is no whole.
  * NULL: this instance has none. */
 bool metrics_ratio(struct metrics *m, const char *name, const counter *part, const counter *whole, double factor);
@@ -80,7 +83,14 @@ struct metric {
     const struct histogram *histogram; /* histogram; valid during the visit */
 };
 
-/* Calls `visit` for every metric, in the order of first registration. */
+/* Calls `visit` for every metric: in the order of first registration, but those of a group ("queue.") stand
+ * together, where its first one is. */
 void metrics_visit(struct metrics *m, void (*visit)(void *ctx, const struct metric *metric), void *ctx);
+
+/* One metric for those who read it often; NULL: there is none of that name. Until the next registration. */
+struct metrics_entry;
+const struct metrics_entry *metrics_find(const struct metrics *m, const char *name);
+/* Its value now, instances merged; of a counter, gauge, maximum or ratio. */
+uint64_t metrics_value(const struct metrics_entry *e);
 
 #endif

@@ -32,7 +32,7 @@ struct conn *conn_open(struct io *io, const struct conn_socket *socket)
     return c;
 }
 
-/* Frees what the connection still holds. Tasks that the backend has are freed when they come back. */
+/* Frees what the connection still holds. Tasks that other threads have are freed when they come back. */
 static void drop_tasks(struct conn *c)
 {
     if (c->receiving) io_task_free(c->io, c->receiving);
@@ -41,7 +41,7 @@ static void drop_tasks(struct conn *c)
     while (c->first) {
         struct task *task = c->first;
         c->first = task->pipe_next;
-        if (task->answered || !op_needs_table(task->call.request.op)) io_task_free(c->io, task);
+        if (task->answered) io_task_free(c->io, task);
     }
     c->last = NULL;
 }
@@ -81,7 +81,7 @@ void conn_free(struct conn *c)
 
 static bool all_sent(const struct conn *c)
 {
-    return !c->first && !c->held && !c->receiving && c->out.len == 0;
+    return !c->first && !c->held && !c->receiving && c->out.len == 0 && !(c->pauses & PAUSE_CONTROL);
 }
 
 /* The input has ended and all that was received whole is decoded. While the connection is paused that is not so
@@ -102,14 +102,24 @@ static void begin_lingering(struct conn *c)
     conn_read(c); /* the peer's end may be there already */
 }
 
-static void go_on(struct conn *c)
+/* What was written may end what it waits for. */
+static void end_pauses(struct conn *c)
 {
-    conn_write(c);
-    if (c->state == CONN_DOOMED) return;
     if ((c->pauses & PAUSE_OUTPUT) && conn_eased(c)) {
         c->pauses = (uint8_t)((c->pauses & ~PAUSE_OUTPUT) | PAUSE_TURN);
         io_list_add(c->io, LIST_READY, c); /* goes on with what is left over */
     }
+    if (!(c->pauses & PAUSE_CONTROL) || !c->held || c->first) return;
+    struct task *task = c->held; /* all before it are answered */
+    c->held = NULL;
+    c->io->options.ask(c->io->options.control_ctx, task);
+}
+
+static void go_on(struct conn *c)
+{
+    conn_write(c);
+    if (c->state == CONN_DOOMED) return;
+    if (c->pauses) end_pauses(c);
     if (conn_over_hard(c)) io_set_deadline(c->io, c, c->active_ms + STALLED_MS);
     if (c->state == CONN_OPEN && c->ended && !c->pauses) finish_input(c);
     if (c->state == CONN_FINISHING && all_sent(c)) begin_lingering(c);
@@ -124,7 +134,7 @@ void conn_settle(struct conn *c)
 int conn_events(const struct conn *c)
 {
     int events = 0;
-    bool reads = c->state == CONN_OPEN && !c->ended && !(c->pauses & (PAUSE_HELD | PAUSE_OUTPUT));
+    bool reads = c->state == CONN_OPEN && !c->ended && !(c->pauses & (PAUSE_HELD | PAUSE_OUTPUT | PAUSE_CONTROL));
     if (reads || c->state == CONN_LINGERING) events |= UV_READABLE;
     if (c->out.len > 0 || c->transport.wants_write) events |= UV_WRITABLE;
     return events;
@@ -164,7 +174,7 @@ static uint64_t due_ms(const struct conn *c, uint64_t now_ms)
     const struct loop_options *o = &c->io->options;
     if (c->state == CONN_LINGERING) return c->request_ms + LINGER_MS;
     uint64_t due = request_due_ms(c, now_ms);
-    bool waits_for_us = c->first || c->held || (c->pauses & PAUSE_TURN);
+    bool waits_for_us = c->first || c->held || (c->pauses & (PAUSE_TURN | PAUSE_CONTROL));
     uint64_t idle_since_ms = waits_for_us && c->out.len == 0 ? now_ms : c->active_ms;
     if (o->idle_timeout_ms) sooner(&due, idle_since_ms + o->idle_timeout_ms);
     if (conn_over_hard(c)) sooner(&due, c->active_ms + STALLED_MS);

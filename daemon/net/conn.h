@@ -1,8 +1,9 @@
 /*
  * A connection: bytes in, tasks out, replies back in order. Inside the network room; I/O thread only.
  *
- *     OPEN      reads and decodes. Three things may pause it: a task that found no room (PAUSE_HELD), too many
- *               bytes held for it (PAUSE_OUTPUT), its share of this turn used up (PAUSE_TURN).
+ *     OPEN      reads and decodes. Four things may pause it: a task that found no room (PAUSE_HELD), too many
+ *               bytes held for it (PAUSE_OUTPUT), its share of this turn used up (PAUSE_TURN), a task that the
+ *               control thread answers (PAUSE_CONTROL).
  *     FINISHING takes no more requests (end of file, QUIT, a fatal error, shutdown); answers what it accepted.
  *     LINGERING all is written and our side is shut; input is dropped until the peer closes too, so that unread
  *               bytes do not reset the connection under the last replies.
@@ -28,7 +29,7 @@
 
 enum conn_state { CONN_OPEN, CONN_FINISHING, CONN_LINGERING, CONN_DOOMED, CONN_CLOSED };
 
-enum { PAUSE_HELD = 1, PAUSE_OUTPUT = 2, PAUSE_TURN = 4 };
+enum { PAUSE_HELD = 1, PAUSE_OUTPUT = 2, PAUSE_TURN = 4, PAUSE_CONTROL = 8 };
 
 struct conn {
     uv_poll_t poll; /* the loop's */
@@ -51,7 +52,7 @@ struct conn {
     struct task *receiving; /* its value is on the way */
     size_t body_left;       /* bytes of that value still to come */
     size_t drain_left;      /* io->draining: bytes that had arrived when that began, and are not read yet */
-    struct task *held;      /* found no room; not in the pipeline yet */
+    struct task *held;      /* found no room, or waits to be asked of the control thread; not in the pipeline yet */
     struct task *first; /* the pipeline: tasks not yet encoded, in request order behind refusals that overtake */
     struct task *last;
 
@@ -105,7 +106,8 @@ void task_back(struct io *io, struct task *task);
 bool conn_read(struct conn *c);
 void conn_resume(struct conn *c);     /* goes on with what was left over in an earlier turn */
 void conn_retry_held(struct conn *c); /* tries the held task again; c->held says whether there still is no room */
-void conn_end_input(struct conn *c);  /* what was received whole is answered, then the connection is closed */
+void conn_told(struct conn *c, struct task *task); /* the control thread has answered it, or what it had to */
+void conn_end_input(struct conn *c); /* what was received whole is answered, then the connection is closed */
 
 /* ---- conn.c ---- */
 

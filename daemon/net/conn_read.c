@@ -13,6 +13,7 @@
 
 #define TURN_REQUESTS 256
 #define TURN_BODY     (256 * 1024) /* bytes of a large value read in one turn */
+#define TURN_ANSWERS  (64 * 1024)  /* bytes of replies by the codec itself, such as COMMAND, in one turn */
 #define TURN_DROPS    4            /* reads of a lingering connection */
 
 /* Puts a task into the pipeline that borrows from the input: it must own its bytes there. */
@@ -80,19 +81,22 @@ static bool conn_may(const struct conn *c, struct task *task)
     return !denied;
 }
 
+/* It waits for all before it; what is behind it waits for it, undecoded. */
+static void wait_for_control(struct conn *c, struct task *task)
+{
+    c->held = task;
+    pause_for(c, PAUSE_CONTROL);
+    if (!call_own(&task->call)) conn_doom(c, CLOSE_ERROR);
+}
+
 /* Gives a whole request to the service, or keeps it when there is no room. */
 static void submit(struct conn *c, struct task *task)
 {
     struct io *io = c->io;
-    bool local = !op_needs_table(task->call.request.op);
-    if (local && c->first) { /* answered when all before it are (conn_write.c) */
-        enqueue_owned(c, task);
-        return;
-    }
     switch (io->options.service.submit(io->options.service.ctx, task, io_now_ns(io))) {
     case SERVICE_ANSWERED:
     case SERVICE_ADMITTED:
-        io->submitted = io->submitted || !local;
+        io->submitted = io->submitted || op_needs_table(task->call.request.op);
         take_reply(c, task);
         return;
     case SERVICE_QUEUED:
@@ -114,6 +118,7 @@ static void submit(struct conn *c, struct task *task)
         pause_for(c, PAUSE_HELD);
         io_list_add(io, LIST_HELD, c);
         return;
+    case SERVICE_CONTROL: wait_for_control(c, task); return;
     }
 }
 
@@ -214,6 +219,9 @@ static size_t step(struct conn *c, const char *in, size_t len, bool *go_on)
     case DECODE_ANSWERED:
         c->request_ms = 0;
         take_reply(c, task);
+        if (io->output.len < TURN_ANSWERS) break;
+        take_turns(c);
+        *go_on = false;
         break;
     case DECODE_CLOSE: answer_and_end(c, task, CLOSE_PROTOCOL); break;
     }
@@ -425,4 +433,15 @@ void conn_retry_held(struct conn *c)
     /* The rest waits for its turn: every held connection gets its place before anybody's second request. */
     if (c->state != CONN_OPEN || c->in.len == 0) return;
     take_turns(c);
+}
+
+void conn_told(struct conn *c, struct task *task)
+{
+    c->pauses &= (uint8_t)~PAUSE_CONTROL;
+    if (task->call.reply.kind == REPLY_NONE)
+        submit(c, task); /* the rest of a batch */
+    else
+        take_reply(c, task);
+    io_list_add(c->io, LIST_CHANGED, c);
+    if (c->state == CONN_OPEN) take_turns(c);
 }

@@ -166,12 +166,6 @@ void conn_reply_now(struct conn *c, struct task *task)
     io_list_add(c->io, LIST_CHANGED, c);
 }
 
-/* Answered, or answered as soon as all before it are. */
-static bool is_answerable(const struct task *task)
-{
-    return task->answered || !op_needs_table(task->call.request.op);
-}
-
 /* What is answered and cannot be encoded yet stays for longer than the input from which it may borrow. */
 static void keep_rest(struct conn *c)
 {
@@ -190,12 +184,9 @@ void conn_encode(struct conn *c)
 {
     struct io *io = c->io;
     /* Until enough is unsent. */
-    while (c->first && is_answerable(c->first) && unsent(c) < io->options.output_soft) {
+    while (c->first && c->first->answered && unsent(c) < io->options.output_soft) {
         struct task *task = c->first;
-        if (task->answered)
-            c->answered -= task->charge;
-        else
-            io->options.service.submit(io->options.service.ctx, task, io_now_ns(io)); /* it needs no table */
+        c->answered -= task->charge;
         c->first = task->pipe_next;
         if (!c->first) c->last = NULL;
         c->charge -= task->charge;
@@ -276,5 +267,5 @@ void conn_write(struct conn *c)
 {
     do
         conn_encode(c);
-    while (c->state != CONN_DOOMED && send_output(c) && c->first && is_answerable(c->first));
+    while (c->state != CONN_DOOMED && send_output(c) && c->first && c->first->answered);
 }

@@ -177,10 +177,9 @@ static void log_tcp(int fd, const char *name)
 static bool open_tcp(uv_loop_t *uv, const struct listener_options *options, struct listener **list, char *error,
                      size_t error_size)
 {
-    const struct server_address *address = options->address;
-    char where[300], port[8];
-    bool v6 = strchr(address->host, ':') != NULL;
-    snprintf(where, sizeof where, v6 ? "[%s]:%u" : "%s:%u", address->host, address->port);
+    const struct address *address = options->address;
+    const char *where = address->text;
+    char port[8];
     snprintf(port, sizeof port, "%u", address->port);
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *infos;
     int failed = getaddrinfo(address->host, port, &hints, &infos);

@@ -23,7 +23,7 @@ struct listener_limit {
 /* All of it borrowed, until listener_close_all. */
 struct listener_options {
     const char *name; /* for the log: "text" */
-    const struct server_address *address;
+    const struct address *address;
     const struct codec *codec;
     const struct transport_ops *transport;
     struct loop **loops; /* that get its connections, in turn */

@@ -58,6 +58,12 @@ void loop_push(struct loop *loop, struct task *task)
     post(loop, &task->mail);
 }
 
+void loop_answer(struct loop *loop, struct task *task)
+{
+    task->mail.deliver = turn_answer;
+    post(loop, &task->mail);
+}
+
 void loop_adopt(struct loop *loop, const struct conn_socket *socket)
 {
     struct arrival *arrival = malloc(sizeof *arrival);
@@ -78,6 +84,11 @@ static void order(struct loop *loop, uint32_t what)
 void loop_room(struct loop *loop)
 {
     order(loop, ORDER_ROOM);
+}
+
+void loop_settings_changed(struct loop *loop)
+{
+    order(loop, ORDER_SETTINGS);
 }
 
 void loop_drain(struct loop *loop)
@@ -117,9 +128,4 @@ void loop_free(struct loop *loop)
 bool loop_register_metrics(struct loop *loop, struct metrics *m)
 {
     return loop_stats_register(loop->io.stats, m);
-}
-
-void loop_add_facts(const struct loop *loop, struct facts *f)
-{
-    loop_stats_add_facts(loop->io.stats, f);
 }

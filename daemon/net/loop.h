@@ -14,7 +14,6 @@
 #include "daemon/base/metrics.h"
 #include "daemon/net/options.h"
 #include "daemon/queue/mailbox.h"
-#include "proto/facts.h"
 
 struct loop;
 struct conn_socket;
@@ -36,6 +35,12 @@ void loop_push(struct loop *loop, struct task *task);
 /* Any thread: calls that are held (SERVICE_HOLD) may find room. */
 void loop_room(struct loop *loop);
 
+/* Any thread: the service's rules have changed. */
+void loop_settings_changed(struct loop *loop);
+
+/* The control thread: gives back a task that this loop asked of it (options.ask). */
+void loop_answer(struct loop *loop, struct task *task);
+
 /* Any thread: there is something to `serve`. */
 void loop_wake(struct loop *loop);
 
@@ -53,8 +58,5 @@ void loop_join(struct loop *loop);
 void loop_free(struct loop *loop);
 
 bool loop_register_metrics(struct loop *loop, struct metrics *m);
-
-/* Any thread: adds what this loop counted. */
-void loop_add_facts(const struct loop *loop, struct facts *f);
 
 #endif

@@ -68,20 +68,6 @@ void loop_stats_batch(struct loop_stats *s, uint64_t now_ns)
     s->batch_arrived_ns = 0;
 }
 
-void loop_stats_add_facts(const struct loop_stats *s, struct facts *f)
-{
-    f->connections_total += counter_get(&s->connections_accepted);
-    f->bytes_in += counter_get(&s->bytes_in);
-    f->bytes_out += counter_get(&s->bytes_out);
-    f->hits += counter_get(&s->operations[OP_GET][OUTCOME_OK]);
-    f->misses += counter_get(&s->operations[OP_GET][OUTCOME_NOT_FOUND]);
-    for (int op = 0; op <= OP_TABLE_LAST; op++) {
-        f->overloaded += counter_get(&s->operations[op][OUTCOME_OVERLOADED]);
-        for (int outcome = OUTCOME_OK; outcome <= OUTCOME_CONFLICT; outcome++)
-            f->operations[op] += counter_get(&s->operations[op][outcome]);
-    }
-}
-
 static bool register_operation(struct loop_stats *s, struct metrics *m, enum op op)
 {
     static const char *const outcomes[OUTCOME_COUNT] = {"ok",         "not_found", "conflict",

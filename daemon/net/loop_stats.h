@@ -5,7 +5,6 @@
 #include "daemon/base/longest.h"
 #include "daemon/base/metrics.h"
 #include "daemon/queue/task.h"
-#include "proto/facts.h"
 
 /* How an operation ended, as STATS names it. */
 enum outcome {
@@ -57,8 +56,5 @@ bool loop_stats_register(struct loop_stats *s, struct metrics *m);
  * read serves all replies of a batch that was read at once. Latencies become visible then, too. */
 void loop_stats_reply(struct loop_stats *s, const struct task *task, uint64_t now_ns);
 void loop_stats_batch(struct loop_stats *s, uint64_t now_ns);
-
-/* Any thread: adds what was counted. */
-void loop_stats_add_facts(const struct loop_stats *s, struct facts *f);
 
 #endif

@@ -25,7 +25,9 @@ struct loop_options {
     _Atomic uint32_t *open;            /* connections open on all loops; the listener adds, the loop subtracts */
     struct thread_cpus cpus;           /* where the thread may run */
     void (*drained)(void *ctx);        /* on the thread, after loop_drain: its last connection is gone */
-    void *drained_ctx;
+    /* On the thread: brings a task to the control thread, which answers it and gives it back (loop_answer). */
+    void (*ask)(void *ctx, struct task *task);
+    void *control_ctx;
 };
 
 #endif

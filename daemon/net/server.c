@@ -22,7 +22,9 @@ struct server {
     struct signals signals;
     uv_timer_t grace;
     uv_poll_t bell_poll;
-    struct bell bell; /* rung by loops that have drained */
+    struct bell bell; /* rung by loops that have drained, or ask something */
+    struct mailbox asked;
+    struct mail *questions; /* taken out of it, oldest first */
     _Atomic uint32_t drained;
     _Atomic uint64_t largest_value;
     _Atomic uint64_t last_connection;
@@ -53,6 +55,43 @@ void server_wake(void *server, uint32_t lane)
     loop_wake(((struct server *)server)->loops[lane]);
 }
 
+void server_settings_changed(struct server *s)
+{
+    for (uint32_t i = 0; i < s->loop_count; i++)
+        loop_settings_changed(s->loops[i]);
+}
+
+/* ---- what loops ask of the control thread: at most one task per connection ---- */
+
+/* On a loop's thread. */
+static void ask(void *ctx, struct task *task)
+{
+    struct server *s = ctx;
+    struct mail_batch batch = {0};
+    mail_batch_add(&batch, &task->mail);
+    mailbox_post(&s->asked, &batch);
+    bell_ring(&s->bell);
+}
+
+static struct task *next_question(struct server *s)
+{
+    if (!s->questions) s->questions = mailbox_take(&s->asked);
+    struct mail *mail = s->questions;
+    if (mail) s->questions = mail->next;
+    return mail ? task_of_mail(mail) : NULL;
+}
+
+/* One, which may take milliseconds. */
+static void answer_next(struct server *s)
+{
+    struct task *task = next_question(s);
+    if (!task) return;
+    s->options.answer(s->options.control_ctx, &task->call);
+    loop_answer(s->loops[task->lane], task);
+    if (!s->questions) s->questions = mailbox_take(&s->asked); /* who came before the bell was armed rang in vain */
+    if (s->questions) bell_ring(&s->bell);
+}
+
 /* ---- shutdown ---- */
 
 static void on_grace_over(uv_timer_t *timer)
@@ -77,7 +116,7 @@ static void on_signal(void *ctx, int number)
 {
     struct server *s = ctx;
     if (number == SIGHUP) {
-        s->options.hangup(s->options.hangup_ctx);
+        s->options.hangup(s->options.control_ctx);
         return;
     }
     if (s->stopping) _exit(1);
@@ -100,6 +139,7 @@ static void on_bell(uv_poll_t *poll, int status, int events)
     (void)status, (void)events;
     bell_drain(&s->bell);
     bell_arm(&s->bell);
+    answer_next(s);
     if (atomic_load(&s->drained) < s->loop_count) return;
     for (uint32_t i = 0; i < s->loop_count; i++) /* not earlier: loops may have work for each other */
         loop_end(s->loops[i]);
@@ -148,7 +188,8 @@ struct server *server_create(const struct server_options *options, const char **
         loop_options.largest_value = &s->largest_value;
         loop_options.last_connection = &s->last_connection;
         loop_options.drained = on_loop_drained;
-        loop_options.drained_ctx = s;
+        loop_options.ask = ask;
+        loop_options.control_ctx = s;
         s->loops[i] = loop_start(&loop_options, error);
         if (!s->loops[i]) {
             end_loops(s);
@@ -159,8 +200,8 @@ struct server *server_create(const struct server_options *options, const char **
     return s;
 }
 
-bool server_listen(struct server *s, const char *name, const struct server_address *address,
-                   const struct codec *codec, const struct transport_ops *transport, char *error, size_t error_size)
+bool server_listen(struct server *s, const char *name, const struct address *address, const struct codec *codec,
+                   const struct transport_ops *transport, char *error, size_t error_size)
 {
     struct listener_options options = {
         .name = name,
@@ -200,6 +241,8 @@ void server_free(struct server *s)
     uv_run(&s->uv, UV_RUN_DEFAULT);
     uv_loop_close(&s->uv);
     signals_close(&s->signals);
+    for (struct task *task; (task = next_question(s)) != NULL;)
+        loop_answer(s->loops[task->lane], task); /* whose connections were cut off */
     for (uint32_t i = 0; i < s->loop_count; i++)
         loop_free(s->loops[i]);
     bell_close(&s->bell);
@@ -213,18 +256,6 @@ bool server_register_metrics(struct server *s, struct metrics *m)
     for (uint32_t i = 0; i < s->loop_count; i++)
         ok = ok && loop_register_metrics(s->loops[i], m);
     return ok;
-}
-
-void server_add_facts(const struct server *s, struct facts *f)
-{
-    f->threads = s->loop_count;
-    f->connections = atomic_load(&s->limit.open);
-    f->connections_max = s->options.loop.connections;
-    f->connections_refused = counter_get(&s->limit.refused);
-    f->idle_timeout_s = s->options.loop.idle_timeout_ms / 1000;
-    f->value_max = s->options.loop.limits.value;
-    for (uint32_t i = 0; i < s->loop_count; i++)
-        loop_add_facts(s->loops[i], f);
 }
 
 bool server_raise_file_limit(uint32_t connections, uint32_t threads, char *error, size_t error_size)

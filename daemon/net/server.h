@@ -11,17 +11,9 @@
 #include "daemon/base/metrics.h"
 #include "daemon/net/options.h"
 #include "daemon/net/transport.h"
-#include "proto/facts.h"
+#include "proto/address.h"
 
 struct server;
-
-struct server_address {
-    bool is_unix;
-    const char *host; /* TCP: an address or a name */
-    uint16_t port;    /* TCP; 0: any free one */
-    const char *path; /* Unix */
-    uint32_t mode;    /* Unix: permission bits of the socket file */
-};
 
 struct server_options {
     uint32_t threads;         /* I/O loops, 1 to 64 */
@@ -29,8 +21,13 @@ struct server_options {
     uint64_t grace_ms;        /* how long a shutdown waits for slow readers */
     int receive_buffer; /* of the kernel, per connection, in bytes: what arrived and waits there unread waits out
                          * of our sight; 0: as the system has it */
-    void (*hangup)(void *ctx); /* on SIGHUP, on the control thread */
-    void *hangup_ctx;
+    /* On the control thread: SIGHUP has come; a call is to be answered that the service leaves to it
+     * (SERVICE_CONTROL), with what of its parts concerns it. Between two calls listeners and signals get their
+     * turn.
+     */
+    void (*hangup)(void *ctx);
+    void (*answer)(void *ctx, struct call *call);
+    void *control_ctx;
 };
 
 /* NULL on failure, with a text for people in *error (static). */
@@ -38,9 +35,8 @@ struct server *server_create(const struct server_options *options, const char **
 
 /* Opens a listener; nothing is accepted before server_run. False: `error` says why. Logs where it listens. All but
  * the address must outlive the server. */
-bool server_listen(struct server *s, const char *name, const struct server_address *address,
-                   const struct codec *codec, const struct transport_ops *transport, char *error,
-                   size_t error_size);
+bool server_listen(struct server *s, const char *name, const struct address *address, const struct codec *codec,
+                   const struct transport_ops *transport, char *error, size_t error_size);
 
 /*
  * Accepts until SIGTERM or SIGINT, then drains: listeners close, what was received is answered, connections are
@@ -62,10 +58,10 @@ void server_push(void *server, uint32_t lane, struct task *task); /* loop_push *
 void server_room(void *server, uint32_t lane);
 void server_wake(void *server, uint32_t lane);
 
-bool server_register_metrics(struct server *s, struct metrics *m);
+/* Any thread: the service's rules have changed; each loop tells it so at the end of its turn (service.flush). */
+void server_settings_changed(struct server *s);
 
-/* Any thread: fills in what the network room knows. */
-void server_add_facts(const struct server *s, struct facts *f);
+bool server_register_metrics(struct server *s, struct metrics *m);
 
 /* Raises the limit on open files to what `connections` on `threads` loops need. False: `error` says what is
  * missing. */

@@ -16,6 +16,8 @@ enum service_verdict {
     SERVICE_HERE,     /* it executes on this thread: give it to `run`, with others that came at the same time */
     SERVICE_QUEUED,   /* it will come back: through loop_complete, or from flush */
     SERVICE_HOLD,     /* no room: keep the call, read no more from its connection, try again later */
+    SERVICE_CONTROL,  /* the control thread answers it, or parts of it: it is to go there when all before it on its
+                       * connection are answered. If it comes back without a reply, submit it again */
     SERVICE_ADMITTED, /* (admit only) nothing speaks against it now */
 };
 

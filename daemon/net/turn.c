@@ -32,7 +32,7 @@ static void note_drained(struct loop *loop)
     struct io *io = &loop->io;
     if (!io->draining || loop->drained || io->conn_count > 0 || loop->arrivals) return;
     loop->drained = true;
-    io->options.drained(io->options.drained_ctx);
+    io->options.drained(io->options.control_ctx);
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -181,6 +181,20 @@ void turn_arrival(struct mail *mail, void *to)
     loop->arrivals_end = &mail->next;
 }
 
+void turn_answer(struct mail *mail, void *to)
+{
+    struct io *io = &((struct loop *)to)->io;
+    struct task *task = task_of_mail(mail);
+    struct conn *c = io_find(io, task->conn);
+    mail->deliver = NULL;
+    if (!c) {
+        io_task_free(io, task);
+        return;
+    }
+    conn_told(c, task);
+    if (io->writer) settle_one(c);
+}
+
 void turn_push(struct mail *mail, void *to)
 {
     struct io *io = &((struct loop *)to)->io;
@@ -248,10 +262,8 @@ static void abort_one(struct conn *c)
 static void obey(struct loop *loop, uint32_t orders)
 {
     struct io *io = &loop->io;
-    if (orders & ORDER_ROOM) {
-        io->submitted = true; /* the service's rules may have changed */
-        retry_held(io);
-    }
+    if (orders & (ORDER_ROOM | ORDER_SETTINGS)) io->submitted = true; /* the service looks at its rules */
+    if (orders & ORDER_ROOM) retry_held(io);
     if (orders & ORDER_DRAIN) {
         while (loop->arrivals)
             adopt_some(loop); /* no socket comes after them */

@@ -12,7 +12,7 @@
 #include "daemon/queue/mailbox.h"
 
 /* What other threads tell the loop, once or again and again: bits of loop->orders. */
-enum { ORDER_ROOM = 1, ORDER_DRAIN = 2, ORDER_ABORT = 4, ORDER_END = 8 };
+enum { ORDER_ROOM = 1, ORDER_SETTINGS = 2, ORDER_DRAIN = 4, ORDER_ABORT = 8, ORDER_END = 16 };
 
 struct loop {
     struct io io;
@@ -54,6 +54,9 @@ void turn_arrival(struct mail *mail, void *to);
 
 /* Delivers a task that is a message nobody asked for. */
 void turn_push(struct mail *mail, void *to);
+
+/* Delivers a task that the control thread has answered. */
+void turn_answer(struct mail *mail, void *to);
 
 /* Closes a socket that becomes no connection. */
 void turn_forget_socket(struct loop *loop, const struct conn_socket *socket);

@@ -68,11 +68,9 @@ struct found {
 
 bool buckets_init(struct buckets *b, const struct siphash_key *key, const struct slab *slab, struct budget *budget,
                   struct table_counters *counters);
-/* Frees the buckets and calls `drop` for every entry in them, about `budget` entries at a time; *at, 0 before the
- * first time, remembers how far it came. True when all is gone. Nothing else may be called in between.
- */
-bool buckets_dismantle(struct buckets *b, size_t *at, size_t budget, void (*drop)(void *ctx, uint32_t handle),
-                       void *ctx);
+/* Frees the buckets, `budget` at a time; *at, 0 before the first time, remembers how far it came. True when all are
+ * gone. Nothing else may be called in between. */
+bool buckets_dismantle(struct buckets *b, size_t *at, size_t budget);
 
 /* Calls `visit` for the entries of bucket number i, which must leave them where they are. */
 void buckets_visit(const struct buckets *b, size_t i, void (*visit)(void *ctx, struct entry *e), void *ctx);

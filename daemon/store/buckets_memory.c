@@ -87,34 +87,14 @@ bool buckets_init(struct buckets *b, const struct siphash_key *key, const struct
     return true;
 }
 
-/* Drops what is in one bucket; returns how many entries that were. */
-static size_t empty_chain(struct buckets *b, struct bucket *first, void (*drop)(void *ctx, uint32_t handle),
-                          void *ctx)
+bool buckets_dismantle(struct buckets *b, size_t *at, size_t budget)
 {
-    size_t dropped = 0;
-    buckets_prefetch_chain(b, first);
-    for (struct bucket *at = first, *next; at != NULL; at = next) {
-        next = at->next;
-        for (unsigned s = 0; s < at->used; s++, dropped++)
-            drop(ctx, at->slot[s]);
-        if (at != first) buckets_free(b, at);
-    }
-    return dropped;
-}
-
-bool buckets_dismantle(struct buckets *b, size_t *at, size_t budget, void (*drop)(void *ctx, uint32_t handle),
-                       void *ctx)
-{
-    for (size_t done = 0; *at < b->count; (*at)++) {
-        if (done >= budget) return false;
-        size_t dropped = empty_chain(b, bucket_number(b, *at), drop, ctx);
-        b->entries -= dropped;
-        done += dropped + 1;
-        /* A segment goes when its last bucket is empty, so the memory comes back as it gets on. */
-        if ((*at + 1) % BUCKETS_SEGMENT == 0 || *at + 1 == b->count) {
+    for (; *at < b->count; ++*at) {
+        if (budget-- == 0) return false;
+        buckets_free_chain(b, bucket_number(b, *at)->next);
+        /* A segment goes with its last bucket. */
+        if ((*at + 1) % BUCKETS_SEGMENT == 0 || *at + 1 == b->count)
             buckets_free(b, b->segments[*at / BUCKETS_SEGMENT]);
-            b->segments[*at / BUCKETS_SEGMENT] = NULL;
-        }
     }
     if (b->segments != NULL) count_out(b, b->segments);
     free(b->segments);

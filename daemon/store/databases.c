@@ -3,6 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/store/slab.h"
+
+#define ROOM_SLICE 64                                       /* sessions that go between two looks at the budget */
+#define ROOM_SPAN  (SLAB_SPAN / SLAB_SLOT_MIN / ROOM_SLICE) /* such slices that empty a span, whatever is in it */
+
 void databases_init(struct databases *d, const struct siphash_key *key, struct budget *budget,
                     const struct observer *observer, void *observer_ctx)
 {
@@ -97,6 +102,14 @@ void databases_flush_due(struct databases *d, uint64_t now_ms)
 }
 
 /* ---- housekeeping ---- */
+
+void databases_work_off(struct databases *d, size_t bytes)
+{
+    const struct budget *b = d->budget;
+    size_t spans = 2 + bytes / SLAB_SPAN; /* the one that is begun, and so many as are wanted */
+    for (size_t slices = spans * ROOM_SPAN; slices > 0; slices--)
+        if (b->limit == 0 || budget_used(b) + bytes <= b->limit || dismantle(d, ROOM_SLICE)) return;
+}
 
 bool databases_sweep(struct databases *d, uint64_t now_ms, size_t budget)
 {

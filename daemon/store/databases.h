@@ -56,6 +56,16 @@ struct table *databases_make(struct databases *d, unsigned number, uint64_t now_
  * comes back by and by (databases_sweep). */
 void databases_flush(struct databases *d, unsigned number, uint64_t at_ms, uint64_t now_ms);
 
+/*
+ * Before something is stored: what was flushed goes first, until so many bytes fit into the budget, but no more of
+ * it than a fixed number of sessions and those that held about as many bytes.
+ */
+void databases_work_off(struct databases *d, size_t bytes);
+static inline void databases_make_room(struct databases *d, const struct table *t, const struct table_item *item)
+{
+    if (__builtin_expect(d->leaving != NULL, 0)) databases_work_off(d, table_price(t, item, 0));
+}
+
 /* Does the flushes whose time has come. Before anything is executed at now_ms. */
 void databases_flush_due(struct databases *d, uint64_t now_ms);
 static inline void databases_catch_up(struct databases *d, uint64_t now_ms)

@@ -4,21 +4,15 @@
 #include <malloc.h>
 #include <stdlib.h>
 
-#include "daemon/store/entry_impl.h"
+#include "daemon/store/entry_tail.h"
 
 #define SHORT_KEY_MAX UINT8_MAX
-#define FLAGS_BYTES   sizeof(uint32_t)
 
 /* ---- making ---- */
 
-static size_t flags_bytes(const struct table_item *item)
-{
-    return item->flags != 0 ? FLAGS_BYTES : 0;
-}
-
 static size_t short_bytes(const struct table_item *item)
 {
-    return sizeof(struct entry) + item->key_len + item->value_len + item->more_len + flags_bytes(item);
+    return sizeof(struct entry) + item->key_len + item->value_len + item->more_len + tail_bytes_of_item(item);
 }
 
 static bool is_short(const struct table_item *item)
@@ -28,7 +22,7 @@ static bool is_short(const struct table_item *item)
 
 static size_t long_bytes(const struct table_item *item)
 {
-    return sizeof(struct entry) + sizeof(struct entry_long) + item->key_len + flags_bytes(item);
+    return sizeof(struct entry) + sizeof(struct entry_long) + item->key_len + tail_bytes_of_item(item);
 }
 
 size_t entry_wants(const struct table_item *item, size_t *block)
@@ -48,11 +42,10 @@ static char *put_value(char *at, const struct table_item *item)
     return put_bytes(put_bytes(at, item->value, item->value_len), item->more, item->more_len);
 }
 
-/* The flags, if there are any, and the marks. */
-static void put_flags(struct entry *e, char *at, const struct table_item *item)
+/* What else the item says, once the entry knows its lengths. */
+static void put_rest(struct entry *e, const struct table_item *item)
 {
-    e->has_flags = item->flags != 0;
-    if (e->has_flags) put_bytes(at, &item->flags, FLAGS_BYTES);
+    tail_put(e, item);
     e->stale = item->stale;
     e->leased = item->leased;
 }
@@ -101,7 +94,8 @@ static uint32_t create_long(struct slab *slab, struct budget *budget, const stru
     l->value_len = (uint32_t)value_len;
     l->key_len = (uint32_t)item->key_len;
     if (block != NULL) put_value(block, item);
-    put_flags(e, put_bytes((char *)(l + 1), item->key, item->key_len), item);
+    put_bytes((char *)(l + 1), item->key, item->key_len);
+    put_rest(e, item);
     return handle;
 }
 
@@ -114,7 +108,8 @@ uint32_t entry_create(struct slab *slab, struct budget *budget, const struct tab
     struct entry *e = clear(entry_at(slab, handle));
     e->key_len = (uint8_t)item->key_len;
     e->value_len = (item->value_len + item->more_len) & 0x7fff;
-    put_flags(e, put_value(put_bytes(e->bytes, item->key, item->key_len), item), item);
+    put_value(put_bytes(e->bytes, item->key, item->key_len), item);
+    put_rest(e, item);
     return handle;
 }
 
@@ -131,7 +126,8 @@ bool entry_overwrite(struct entry *e, const struct table_item *item)
     if (lies_in(item->value, item->value_len, e, size) || lies_in(item->more, item->more_len, e, size))
         return false;
     e->value_len = (item->value_len + item->more_len) & 0x7fff;
-    put_flags(e, put_value(e->bytes + e->key_len, item), item);
+    put_value(e->bytes + e->key_len, item);
+    put_rest(e, item);
     return true;
 }
 
@@ -140,7 +136,7 @@ bool entry_overwrite(struct entry *e, const struct table_item *item)
 size_t entry_slot_bytes(const struct entry *e)
 {
     size_t more = e->is_long ? sizeof(struct entry_long) : e->value_len;
-    return sizeof *e + more + key_len_of(e) + (e->has_flags ? FLAGS_BYTES : 0);
+    return sizeof *e + more + key_len_of(e) + tail_bytes_of(e);
 }
 
 size_t entry_bytes(const struct entry *e)
@@ -178,8 +174,9 @@ size_t entry_key_len(const struct entry *e)
 uint32_t entry_flags(const struct entry *e)
 {
     uint32_t flags = 0;
-    if (!e->has_flags) return 0;
-    memcpy(&flags, key_of(e) + key_len_of(e) + e->value_len, sizeof flags); /* value_len: 0 in a long one */
+    if (!e->has_tail) return 0;
+    const char *at = tail_find(e, TAIL_FLAGS);
+    if (at != NULL) memcpy(&flags, at, sizeof flags);
     return flags;
 }
 

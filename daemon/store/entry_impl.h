@@ -1,14 +1,14 @@
 /*
  * What a session looks like in memory, for the files of this room only.
  *
- *     | next, prev | deadline, marks, refs, key_len | version, value_len | key ... | value ... | flags |
+ *     | next, prev | deadline, marks, refs, key_len | version, value_len | key ... | value ... | tail |
  *     |- 8 bytes --|------------- 8 bytes ----------|------ 8 bytes -----|
  *
  * Every byte of the header is paid once per session. Four facts keep it at 24: links are slab handles. Times are
  * milliseconds since the machine started, below 2^40 (34 years). A version of 48 bits lasts 8 years at a million
- * changes a second, without a pause. And what is rare lives elsewhere: flags that are not zero are four more bytes
- * at the end; a value that would not fit a slot has a block of its own, and with it go a longer key and a larger
- * reference count (struct entry_long).
+ * changes a second, without a pause. And what is rare lives elsewhere: flags that are not zero are in a tail
+ * (entry_tail.h); a value that would not fit a slot has a block of its own, and with it go a longer key and a
+ * larger reference count (struct entry_long).
  *
  * Who may touch what: version, lengths and bytes change only while the table's is the only reference. Links,
  * deadline and marks are the table thread's, and share no memory location with anything that is read without the
@@ -39,15 +39,15 @@ struct entry {
     uint32_t next, prev; /* handles */
     uint32_t due_low;    /* the deadline in milliseconds */
     uint8_t due_high;
-    uint8_t level : 3, has_flags : 1, stale : 1, leased : 1, linked : 1; /* linked: the table's */
-    _Atomic uint8_t refs;                                                /* of a short one */
-    uint8_t key_len;                                                     /* of a short one */
+    uint8_t level : 3, has_tail : 1, stale : 1, leased : 1, linked : 1; /* linked: the table's */
+    _Atomic uint8_t refs;                                               /* of a short one */
+    uint8_t key_len;                                                    /* of a short one */
     uint64_t version : 48, value_len : 15, is_long : 1;
-    char bytes[]; /* short: the key, the value, the flags if there are any; long: see below */
+    char bytes[]; /* short: the key, the value, a tail if there is one; long: see below */
 };
 _Static_assert(sizeof(struct entry) == 24, "the entry header has grown");
 
-/* What the bytes of a long entry begin with; then come the key, and the flags if there are any. */
+/* What the bytes of a long entry begin with; then come the key, and a tail if there is one. */
 struct entry_long {
     char *value; /* a block of its own; NULL when it is empty */
     _Atomic uint32_t refs;
@@ -62,13 +62,13 @@ struct entry_long {
 uint32_t entry_create(struct slab *slab, struct budget *budget, const struct table_item *item, bool over_budget);
 /* Bytes that entry_create will ask the slab for, and in *block those for a block of its own. */
 size_t entry_wants(const struct table_item *item, size_t *block);
-/* Gives the entry the item's value, flags and marks, in place: true if that was possible. Key, deadline and version
- * stay as they are. */
+/* Gives the entry the item's value, marks and what else it has, in place: true if that was possible. Key, deadline
+ * and version stay as they are. */
 bool entry_overwrite(struct entry *e, const struct table_item *item);
 /* Drops the table's reference. The table's thread only; it has given the entry's bytes back (entry_block_bytes). */
 void entry_drop(struct slab *slab, uint32_t handle);
 
-/* Bytes of its header, key, value and flags. */
+/* Bytes of its header, key, value and tail. */
 size_t entry_bytes(const struct entry *e);
 /* Bytes of that in the slab. */
 size_t entry_slot_bytes(const struct entry *e);

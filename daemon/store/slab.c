@@ -139,6 +139,30 @@ size_t slab_vacant(const struct slab *s, size_t bytes)
     return c->vacant + (c->fresh->touched - SLAB_HEAD) / size - c->fresh->used;
 }
 
+/* The first slot in use from `slot` on; `slots` of the span: there is none. */
+static unsigned next_used_of(const struct span *span, unsigned slot)
+{
+    while (slot < span->slots) {
+        uint64_t used = span->bits[BITS_WORD(slot)] >> slot % 64;
+        if (used != 0) return slot + (unsigned)__builtin_ctzll(used);
+        slot = (slot | 63) + 1;
+    }
+    return span->slots;
+}
+
+uint32_t slab_next_used(const struct slab *s, uint32_t handle)
+{
+    uint32_t number = handle >> SLAB_SLOT_BITS;
+    unsigned slot = handle & ((1U << SLAB_SLOT_BITS) - 1);
+    for (; number <= s->count; number++, slot = 0) {
+        if (number == 0 || !(s->place[number] & (SLAB_SPAN - 1))) continue; /* not in use */
+        const struct span *span = s->spans[number].span;
+        slot = next_used_of(span, slot);
+        if (slot < span->slots) return number << SLAB_SLOT_BITS | slot;
+    }
+    return SLAB_NONE;
+}
+
 /* ---- freeing ---- */
 
 static void emptied(struct slab *s, struct size_class *c, struct span *span)

@@ -62,6 +62,10 @@ size_t slab_collect(struct slab *s, size_t limit);
 /* Free slots for requests of so many bytes: touched before, so that they cost the budget nothing. */
 size_t slab_vacant(const struct slab *s, size_t bytes);
 
+/* The first slot in use at or behind this handle (0: the first of all), given ones that were not collected
+ * included; SLAB_NONE: there is no more. */
+uint32_t slab_next_used(const struct slab *s, uint32_t handle);
+
 /* The size of the slots that a request for so many bytes gets. */
 size_t slab_slot_size(size_t bytes);
 

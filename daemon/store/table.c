@@ -142,21 +142,25 @@ struct entry *table_random(const struct table *t, uint64_t dice, uint64_t now_ms
     return d.drawn;
 }
 
-static void drop_dismantled(void *ctx, uint32_t handle)
-{
-    table_let_go(ctx, handle);
-}
-
 void table_retire(struct table *t)
 {
     counter_sub(&t->counters->sessions, t->buckets.entries);
 }
 
+/* Slot by slot and not bucket by bucket, so that span after span is empty and goes back to the system. */
 bool table_dismantle(struct table *t, size_t budget)
 {
-    bool dropped = buckets_dismantle(&t->buckets, &t->dismantled, budget, drop_dismantled, t);
-    if (!dropped) (void)slab_trim(t->slab, budget / SLAB_TRIM_COST + 1);
-    if (!dropped || !slab_destroy(t->slab)) return false;
+    size_t trims = budget / SLAB_TRIM_COST + 1;
+    uint32_t handle;
+    for (; (handle = slab_next_used(t->slab, t->dismantled)) != SLAB_NONE && budget > 0; budget--) {
+        t->dismantled = handle + 1;
+        if (entry_at(t->slab, handle)->linked) table_let_go(t, handle);
+    }
+    (void)slab_trim(t->slab, trims);
+    if (handle != SLAB_NONE) return false;
+    t->dismantled = UINT32_MAX;
+    if (!buckets_dismantle(&t->buckets, &t->emptied, budget)) return false;
+    if (!slab_destroy(t->slab)) return false;
     free(t);
     return true;
 }

@@ -70,6 +70,10 @@ struct entry *table_find(const struct table *t, uint64_t hash, const void *key, 
 
 enum table_status { TABLE_OK, TABLE_NO_MEMORY };
 
+/* The highest version that may be set: behind it the table has as many of its own, 4 years at a million changes a
+ * second. */
+#define TABLE_SET_MAX ((UINT64_C(1) << 47) - 1)
+
 /* What is to be stored. */
 struct table_item {
     const void *key;
@@ -79,7 +83,7 @@ struct table_item {
     const void *more; /* bytes behind the value, so that a value can be put together as it is stored */
     size_t more_len;
     uint64_t deadline_ms;
-    uint64_t version; /* 0: the next one of the table; else this, whatever is there now */
+    uint64_t version; /* 0: the next one of the table; else this (TABLE_SET_MAX at most), whatever is there now */
     uint32_t flags;
     bool stale, leased; /* its marks, see entry.h */
 };
@@ -115,7 +119,7 @@ uint64_t table_scan(const struct table *t, uint64_t cursor, uint64_t now_ms,
 struct entry *table_random(const struct table *t, uint64_t dice, uint64_t now_ms);
 
 /* table_destroy in slices, for a table that nobody uses any more: first its sessions count no longer, then they go,
- * about `budget` at a time: true when the table is gone. */
+ * `budget` at a time, and what memory they filled comes back as they go: true when the table is gone. */
 void table_retire(struct table *t);
 bool table_dismantle(struct table *t, size_t budget);
 

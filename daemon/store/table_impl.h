@@ -14,7 +14,8 @@ struct table {
     struct table_counters *counters;
     struct table_counters own_counters; /* when nobody lent any */
     size_t entry_bytes;
-    size_t dismantled;               /* buckets emptied by table_dismantle */
+    uint32_t dismantled;             /* the slot that table_dismantle looks at next */
+    size_t emptied;                  /* buckets that it has freed */
     const struct observer *observer; /* NULL: nobody is told */
     void *observer_ctx;
     unsigned database;

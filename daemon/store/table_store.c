@@ -94,7 +94,8 @@ enum table_status table_store(struct table *t, uint64_t hash, const struct table
     struct entry *e = old.entry;
     if (e == NULL || !overwrite(t, old, item)) e = store_new(t, hash, item, &old, now_ms);
     if (e == NULL) return TABLE_NO_MEMORY;
-    uint64_t version = item->version != 0 ? item->version & ENTRY_VERSION_MAX : t->version + 1;
+    uint64_t version = item->version != 0 ? item->version : t->version + 1;
+    assert(item->version <= TABLE_SET_MAX && version <= ENTRY_VERSION_MAX); /* none comes twice */
     e->version = version & ENTRY_VERSION_MAX;
     if (version > t->version) t->version = version;
     if (table_is_observed(t)) t->observer->stored(t->observer_ctx, t->database, e);

@@ -39,7 +39,7 @@ static const char *take_valued(struct meta *m, char flag, struct slice token)
     case 'N': m->vivifies = true; return take_seconds(token, &m->vivify_ttl);
     case 'R': m->age_first = !m->has_ttl; return take_number(token, INT32_MAX, &m->recache_s);
     case 'C': m->has_cas = true; return take_number(token, UINT64_MAX, &m->cas);
-    case 'E': m->has_new_cas = true; return take_number(token, UINT64_MAX, &m->new_cas);
+    case 'E': m->has_new_cas = true; return take_number(token, VERSION_SET_MAX, &m->new_cas);
     case 'F': return take_number(token, UINT32_MAX, &m->flags) ? MC_BAD_FORMAT : NULL;
     case 'D': return take_number(token, UINT64_MAX, &m->delta) ? "CLIENT_ERROR invalid numeric delta value" : NULL;
     case 'J':

@@ -65,8 +65,8 @@ static void put_server(struct buffer *out, const struct facts *f)
 
 static void put_clients(struct buffer *out, const struct facts *f)
 {
-    print(out, "# Clients\r\nconnected_clients:%u\r\nmaxclients:%llu\r\nblocked_clients:0\r\n", f->connections,
-          (ull)f->connections_max);
+    print(out, "# Clients\r\nconnected_clients:%llu\r\nmaxclients:%llu\r\nblocked_clients:0\r\n",
+          (ull)f->connections, (ull)f->connections_max);
 }
 
 static void put_memory(struct buffer *out, const struct facts *f)

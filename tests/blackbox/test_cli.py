@@ -323,9 +323,9 @@ def test_options_replace_parts_of_sluice_url(tmp_path):
     for url, args, words in (("unix:/nowhere", ["--port", "1"], "SLUICE_URL is unix:/nowhere, which has no host"),
                              ("unix:/nowhere", ["--host", "h"], "SLUICE_URL is unix:/nowhere, which has no port"),
                              ("127.0.0.1:7811", ["--port", "1"], "SLUICE_URL: expected sluice://"),
-                             ("sluice://h:x", ["--host", "h"], "SLUICE_URL, its host replaced by --host: expected"),
+                             ("sluice://h:x", ["--host", "h"], "SLUICE_URL: bad port, expected 0 to 65535: 'sluice://h:x'"),
                              ("sluice://", ["--port", "1"], "the URL names no host"),
-                             ("sluice://" + "h" * 400, ["--port", "1"], "1 to 255 bytes")):
+                             ("sluice://" + "h" * 400, ["--port", "1"], "SLUICE_URL: host name too long")):
         cli = Cli(tmp_path, url)
         cli("ping", *args, code=USAGE)
         assert words in cli.err
@@ -357,8 +357,12 @@ def test_cannot_connect(tmp_path):
     (["frobnicate"], "unknown verb 'frobnicate'"),
     (["get"], "usage: sluice get KEY"),
     (["get", "a", "b"], "quote"),
-    (["put", "a"], "usage: sluice put KEY VALUE"),
-    (["put", "a", "b", "c"], "quote"),
+    (["put", "a"], "usage: sluice put KEY [TTL] VALUE, or with --ttl TTL\n"),
+    (["put", "a", "b", "c"], "got 'b' (quote a value that contains spaces)"),
+    (["put", "a", "5m", "c", "--ttl", "6m"], "the lifetime is given twice"),
+    (["put", "a", "5m", "c", "d"], "quote"),
+    (["config", "get", "x"], "usage: sluice config (it takes no arguments)"),
+    (["config", "set", "x"], "usage: sluice config set KEY VALUE"),
     (["get", "a b"], "a key is"),
     (["get", "a\nDELETE b"], "a key is"),
     (["get", ""], "a key is"),
@@ -617,6 +621,10 @@ def test_prompt(cli):
                          ("watch 3", "watch takes no arguments here"), ("len 5", "LEN takes no arguments\r\n"),
                          ("@tag=q get alice", "@tag=q {"), ("@tag=q-1 get bob", "@tag=q-1 sluice: no session bob"),
                          ("@tag=q len", "@tag=q 1\r\n"), ("?", "TOUCH"),
+                         ("put bare hello", "OK 2\r\n"), ("get bare", "hello\r\nversion 2, expires in "),
+                         ("put bare never mind this", "OK 3\r\n"), ("get bare", "mind this\r\nversion 3, never expires"),
+                         ("delete bare", "OK\r\n"), ("config set queue.bound 77", "OK\r\n"),
+                         ("CONFIG SET queue.bound 78", "OK\r\n"), ("config set threads 2", "threads cannot be changed"),
                          ("PUT a - $5", "counted values"), ("PUT a soon x", "bad-ttl"), ("", ""),
                          ("config", "\"limits\""), ("delete alice", "OK\r\n")):
         terminal.send(line.encode() + b"\n")
@@ -626,6 +634,37 @@ def test_prompt(cli):
     terminal.send(b"quit\n")
     terminal.end()
     assert cli("len") == b"0\n"
+
+
+def test_config_set(cli):
+    cli("config", "set", "queue.bound", "99")
+    assert json.loads(cli("config"))["queue"]["bound"] == 99
+
+
+def test_lifetime_of_a_put(cli):
+    for args in (("a", "5m", "x"), ("a", "x", "--ttl", "5m")):
+        cli("put", *args)
+        assert 290_000 < json.loads(cli("get", "a", "--json"))["ttl_ms"] <= 300_000
+    cli("put", "a", "x")
+    assert json.loads(cli("get", "a", "--json"))["ttl_ms"] > 1_700_000
+
+
+def test_values_do_not_control_a_terminal(cli):
+    value = b"a\x1b[31m\xff \xc3\xa4\tb\nc\r\x00"
+    cli("put", "v", "-", input=value)
+    assert cli("get", "v") == value
+    terminal = prompt(cli)
+    terminal.send(b"get v\n")
+    terminal.expect(b"a\\x1b[31m\\xff \xc3\xa4\tb\r\nc\\x0d\\x00\r\n")
+    terminal.expect(PROMPT)
+    terminal.send(b"quit\n")
+    terminal.end()
+    terminal = prompt(cli, "--raw")
+    terminal.send(b"get v\n")
+    terminal.expect(b"a\x1b[31m\xff")
+    terminal.expect(PROMPT)
+    terminal.send(b"quit\n")
+    terminal.end()
 
 
 def test_prompt_json(cli):
@@ -659,6 +698,9 @@ def test_prompt_completes(cli):
     terminal.expect(b"put  ping")
     terminal.send(b"in\t\n")
     terminal.expect(b"PONG")
+    terminal.expect(PROMPT)
+    terminal.send(b"config s\tqueue.bound 50\n")
+    terminal.expect(b"OK\r\n")
     terminal.expect(PROMPT)
     terminal.send(b"\x04")
     terminal.end()

@@ -20,17 +20,18 @@ static uint64_t now_ns(void *ctx)
     return now;
 }
 
-/* The time of day goes along with the other one. */
+/* The time of day goes along with the other one, unless it is set. */
 static uint64_t wall_us(void *ctx)
 {
     struct fake_clock *c = ctx;
-    return FAKE_CLOCK_WALL_MS * 1000U + atomic_load(&c->ns) / 1000U;
+    return atomic_load(&c->wall_ms) * 1000U + atomic_load(&c->ns) / 1000U;
 }
 
 void fake_clock_init(struct fake_clock *c)
 {
     c->clock = (struct clock){now_ns, c, wall_us};
     atomic_init(&c->ns, FAKE_CLOCK_START_MS * 1000000U);
+    atomic_init(&c->wall_ms, FAKE_CLOCK_WALL_MS);
     atomic_init(&c->gated, false);
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->changed, NULL);
@@ -46,6 +47,11 @@ void fake_clock_destroy(struct fake_clock *c)
 uint64_t fake_clock_ms(struct fake_clock *c)
 {
     return atomic_load(&c->ns) / 1000000U;
+}
+
+void fake_clock_set_wall_ms(struct fake_clock *c, uint64_t at_zero_ms)
+{
+    atomic_store(&c->wall_ms, at_zero_ms);
 }
 
 void fake_clock_advance_ms(struct fake_clock *c, uint64_t ms)

@@ -87,6 +87,13 @@ static enum service_verdict stick(struct net *n, struct task *task)
     return SERVICE_ANSWERED;
 }
 
+/* First the control thread's, then queued. */
+static enum service_verdict config(struct net *n, struct task *task)
+{
+    n->config_asked = !n->config_asked;
+    return n->config_asked ? SERVICE_CONTROL : queue(n, task);
+}
+
 static enum service_verdict submit(void *ctx, struct task *task, uint64_t now_ns)
 {
     struct net *n = ctx;
@@ -96,10 +103,12 @@ static enum service_verdict submit(void *ctx, struct task *task, uint64_t now_ns
         task->call.reply.kind = REPLY_PONG;
         return verdict;
     }
+    if (task->call.request.op == OP_STATS) return SERVICE_CONTROL;
     pthread_mutex_lock(&n->lock);
     n->submits++;
     n->judged += task->judged;
-    switch (letter_of(task)) {
+    switch (task->call.request.op == OP_CONFIG ? 'c' : letter_of(task)) {
+    case 'c': verdict = config(n, task); break;
     case 'q': verdict = queue(n, task); break;
     case 'h': verdict = hold(n, task); break;
     case 's': verdict = stick(n, task); break;
@@ -131,6 +140,23 @@ static size_t run(void *ctx, struct task **tasks, size_t count, uint64_t now_ns)
     pthread_cond_broadcast(&n->changed);
     pthread_mutex_unlock(&n->lock);
     return done;
+}
+
+/* On the control thread. */
+static void answer_control(void *ctx, struct call *call)
+{
+    struct net *n = ctx;
+    pthread_mutex_lock(&n->lock);
+    n->asked++;
+    pthread_cond_broadcast(&n->changed);
+    while (n->control_sticks && n->control_passes == 0)
+        pthread_cond_wait(&n->changed, &n->lock);
+    if (n->control_sticks) n->control_passes--;
+    if (call->request.op == OP_STATS) {
+        call->reply.kind = REPLY_LEN;
+        call->reply.number = n->completed;
+    }
+    pthread_mutex_unlock(&n->lock);
 }
 
 static enum service_verdict admit(void *ctx, struct task *task, uint64_t now_ns)
@@ -185,6 +211,8 @@ static bool start(struct net *n)
     struct server_options options = {
         .threads = o->threads ? o->threads : 1,
         .grace_ms = o->grace_ms ? o->grace_ms : 60000,
+        .answer = answer_control,
+        .control_ctx = n,
         .loop =
             {
                 .clock = &n->clock.clock,
@@ -198,7 +226,12 @@ static bool start(struct net *n)
                 .request_timeout_ms = o->request_ms,
             },
     };
-    struct server_address address = {o->on_unix, "127.0.0.1", 0, n->path, 0600};
+    struct address address;
+    if (o->on_unix)
+        address_set_unix(&address, slice_text(n->path));
+    else
+        address_set_tcp(&address, slice_text("127.0.0.1"), 0);
+    address.mode = 0600;
     n->server = server_create(&options, &n->failure);
     if (!n->server) return false;
     n->failure = error;
@@ -362,6 +395,38 @@ void net_set_full(struct net *n, bool full)
         server_room(n->server, i);
 }
 
+void net_set_control_sticks(struct net *n, bool sticks)
+{
+    pthread_mutex_lock(&n->lock);
+    n->control_sticks = sticks;
+    pthread_cond_broadcast(&n->changed);
+    pthread_mutex_unlock(&n->lock);
+}
+
+void net_pass_control(struct net *n)
+{
+    pthread_mutex_lock(&n->lock);
+    n->control_passes++;
+    pthread_cond_broadcast(&n->changed);
+    pthread_mutex_unlock(&n->lock);
+}
+
+void net_await_asked(struct net *n, unsigned count)
+{
+    pthread_mutex_lock(&n->lock);
+    while (n->asked < count)
+        pthread_cond_wait(&n->changed, &n->lock);
+    pthread_mutex_unlock(&n->lock);
+}
+
+unsigned net_asked(struct net *n)
+{
+    pthread_mutex_lock(&n->lock);
+    unsigned asked = n->asked;
+    pthread_mutex_unlock(&n->lock);
+    return asked;
+}
+
 void net_set_refuses(struct net *n, bool refuses)
 {
     pthread_mutex_lock(&n->lock);
@@ -386,6 +451,7 @@ static void give_back(struct net *n, enum reply_kind kind, const int *numbers, s
         if (!task) abort();
         n->queued[numbers[i]] = NULL;
         n->queued_count--;
+        n->completed++;
         if (kind == REPLY_NONE)
             answer(n, task, (uint64_t)numbers[i]);
         else

@@ -12,8 +12,9 @@
  *     b<n>  executes on the I/O thread, with others of its turn
  *     p<n>  the same, but is parked when it executes; the test completes it, as number n
  *     s...  stands still on the I/O thread until net_unstick, then answers
- * Stored replies have n (0 without one) for their version, so "OK n" tells which request was answered; a GET is
- * answered with `value_size` bytes.
+ * STATS is left to the control thread, which says LEN and how many were completed by then; of CONFIG, that is the
+ * first half, and then it queues as q0. Stored replies have n (0 without one) for their version, so "OK n" tells
+ * which request was answered; a GET is answered with `value_size` bytes.
  */
 #ifndef TESTS_NET_FIXTURE_H
 #define TESTS_NET_FIXTURE_H
@@ -62,6 +63,11 @@ struct net {
     unsigned judged;  /* of these, admitted at their headers */
     unsigned holds;
     unsigned stuck;
+    unsigned completed;
+    unsigned asked; /* calls that the control thread was to answer */
+    bool control_sticks;
+    unsigned control_passes;
+    bool config_asked;
     bool full, sticks, refuses;
     char order[256]; /* keys in the order in which they were queued, each with a blank behind it */
     size_t value_size;
@@ -88,6 +94,16 @@ void net_unstick(struct net *n);
 void net_set_sticks(struct net *n);          /* the next one stands still again */
 void net_set_full(struct net *n, bool full); /* with false, also says so to the loops */
 void net_set_refuses(struct net *n, bool refuses);
+
+/* ---- the control thread ---- */
+
+/* Whether it stands still when it is to answer. */
+void net_set_control_sticks(struct net *n, bool sticks);
+/* Lets it answer one call though it sticks. */
+void net_pass_control(struct net *n);
+/* Waits until it was to answer `count` calls, one it stands still with included. */
+void net_await_asked(struct net *n, unsigned count);
+unsigned net_asked(struct net *n);
 void net_set_value_size(struct net *n, size_t size);
 /* Completes these calls, in this order, as one batch. */
 void net_complete(struct net *n, const int *numbers, size_t count);

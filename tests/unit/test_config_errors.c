@@ -119,7 +119,17 @@ static void units(void **state)
     EXPECT_FILE("limits: {idle_timeout: 1.5h}\n",
                 "f.yaml:1:24: limits.idle_timeout is \"1.5h\": not a whole number, expected off or 1ms to 30d");
     EXPECT_FILE("limits: {idle_timeout: false}\n",
-                "f.yaml:1:24: limits.idle_timeout is \"false\": not a duration, expected off or 1ms to 30d");
+                "f.yaml:1:24: limits.idle_timeout is \"false\": not a duration, expected off or 1ms to 30d; did "
+                "you mean \"off\"?");
+    EXPECT_FILE("listen: {resp: no}\n",
+                "f.yaml:1:16: listen.resp is \"no\": no port, expected host:port, [v6]:port or "
+                "unix:/path; did you mean \"off\"?");
+    EXPECT_FILE(
+        "limits: {memory: None, request_timeout: ~}\n",
+        "f.yaml:1:18: limits.memory is \"None\": not a size, expected auto, off or 1MiB to 16384GiB; did you "
+        "mean \"off\"?",
+        "f.yaml:1:41: limits.request_timeout is \"~\": not a duration, expected off or 1ms to 30d; did you "
+        "mean \"off\"?");
     EXPECT_FILE("limits: {value: 7B, idle_timeout: 99s, request_timeout: 1500ms}\n", NOTHING);
 }
 

@@ -109,6 +109,13 @@ static void accept_value(const struct row *row, const char *value)
     expect_key(&s, row->key, value);
 }
 
+/* Digits alone, for a duration. */
+static bool is_bare(const struct row *row, const char *value)
+{
+    const char *last = row->expected + strlen(row->expected) - 1;
+    return strchr("dhs", *last) && strspn(value, "0123456789") == strlen(value);
+}
+
 static void refuse_value(const struct row *row, const char *value, const char *what)
 {
     char assignment[128], error[256], line[256], text[128];
@@ -132,8 +139,13 @@ static void bounds(void **state)
     for (size_t i = 0; i < ROWS; i++) {
         accept_value(&rows[i], rows[i].low);
         accept_value(&rows[i], rows[i].high);
-        refuse_value(&rows[i], rows[i].below, rows[i].below[0] == '-' ? "negative" : "too small");
-        refuse_value(&rows[i], rows[i].beyond, "too large");
+        refuse_value(&rows[i], rows[i].below,
+                     rows[i].below[0] == '-'            ? "negative"
+                     : is_bare(&rows[i], rows[i].below) ? "too small (a number without unit is seconds)"
+                                                        : "too small");
+        refuse_value(&rows[i], rows[i].beyond,
+                     is_bare(&rows[i], rows[i].beyond) ? "too large (a number without unit is seconds)"
+                                                       : "too large");
     }
 }
 
@@ -168,7 +180,7 @@ static void defaults_as_fields(void **state)
     memset(&s, 0xaa, sizeof s);
     config_defaults(&s);
     assert_int_equal(s.listen.text.count, 1);
-    assert_int_equal(s.listen.text.at[0].kind, ADDRESS_TCP);
+    assert_false(s.listen.text.at[0].is_unix);
     assert_string_equal(s.listen.text.at[0].host, "127.0.0.1");
     assert_int_equal(s.listen.text.at[0].port, 7811);
     assert_int_equal(s.threads, 0);

@@ -83,7 +83,7 @@ static void addresses(void **state)
     assert_string_equal(s.listen.text.at[0].host, "fe80::1%eth0");
 
     set_ok(&s, "listen.text=unix:/tmp/x");
-    assert_int_equal(s.listen.text.at[0].kind, ADDRESS_UNIX);
+    assert_true(s.listen.text.at[0].is_unix);
     assert_int_equal(s.listen.text.at[0].mode, 0660);
     set_ok(&s, "listen.text=unix:/tmp/x?mode=0600");
     assert_int_equal(s.listen.text.at[0].mode, 0600);
@@ -163,7 +163,7 @@ static void address_limits(void **state)
     memset(path + 1, 'p', 107);
     char address[300];
     snprintf(address, sizeof address, "unix:%s", path);
-    expect_address_error(address, "path of 108 bytes is too long for a socket, expected at most 107");
+    expect_address_error(address, "path too long for a socket, expected at most 107 bytes");
     memset(address, 'h', 256);
     strcpy(address + 256, ":1");
     struct settings s;
@@ -221,6 +221,30 @@ static void check(const char *a, const char *b, const char *c, const char *const
     expect_errors(found, errors);
 }
 
+/* What contradicts each other in a file is told with the line of the one that is wrong, or of the other. */
+static void cross_checks_name_lines(void **state)
+{
+    (void)state;
+    static const char text[] = "limits:\n  output_hard: 2MiB\n  line: 512\n  output_soft: 3MiB\n"
+                               "ttl: {max_lifetime: 1m}\nlisten: {text: \"h:1\",\n  resp: \"h:1\"}\n";
+    static const char *const expected[] = {
+        "f.yaml:7: listen.text and listen.resp both listen on h:1, expected each address once",
+        "f.yaml:5: ttl.default is 30m, but ttl.max_lifetime is 1m, expected default to be at most max_lifetime",
+        "f.yaml:4: limits.output_hard is 2MiB, but limits.output_soft is 3MiB, expected output_hard to be at least "
+        "output_soft",
+        "f.yaml:3: limits.line is 512, but limits.key is 512, expected line to be at least 768 (a key and what "
+        "stands "
+        "around it)",
+        NULL};
+    struct settings s;
+    struct config_errors *found = config_errors_create();
+    config_defaults(&s);
+    assert_true(config_load_text(&s, "f.yaml", text, sizeof text - 1, found));
+    assert_true(config_set(&s, "limits.output_hard=2MiB", found)); /* it is no longer the file's */
+    assert_false(config_validate(&s, "f.yaml", found));
+    expect_errors(found, expected);
+}
+
 #define CHECK(a_, b_, c_, ...) check(a_, b_, c_, (const char *const[]){__VA_ARGS__, NULL})
 
 static void cross_checks(void **state)
@@ -275,10 +299,11 @@ static void listener_checks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(overrides),      cmocka_unit_test(override_errors),
-        cmocka_unit_test(addresses),      cmocka_unit_test(address_errors),
-        cmocka_unit_test(address_limits), cmocka_unit_test(errors_change_nothing),
-        cmocka_unit_test(cross_checks),   cmocka_unit_test(listener_checks),
+        cmocka_unit_test(overrides),       cmocka_unit_test(override_errors),
+        cmocka_unit_test(addresses),       cmocka_unit_test(address_errors),
+        cmocka_unit_test(address_limits),  cmocka_unit_test(errors_change_nothing),
+        cmocka_unit_test(cross_checks),    cmocka_unit_test(cross_checks_name_lines),
+        cmocka_unit_test(listener_checks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

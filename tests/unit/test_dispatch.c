@@ -6,7 +6,6 @@
 
 #include <cmocka.h>
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,23 +88,7 @@ struct fixture {
     struct task tasks[CALLS];
     size_t call_count;
     uint64_t now_ns;
-    bool config_fails;
-    const char *set_error;
 };
-
-static bool write_config(void *ctx, struct buffer *out)
-{
-    if (((struct fixture *)ctx)->config_fails) return false;
-    buffer_append_text(out, "{\"threads\":2}");
-    return true;
-}
-
-static const char *set_config(void *ctx, struct slice key, struct slice value, char error[LOCAL_ERROR_MAX])
-{
-    assert_true(slice_equal(key, slice_text("queue.bound")) && slice_equal(value, slice_text("5")));
-    if (!((struct fixture *)ctx)->set_error) return NULL;
-    return strcpy(error, ((struct fixture *)ctx)->set_error);
-}
 
 static void open_dispatch(struct fixture *f, bool queues)
 {
@@ -124,11 +107,6 @@ static void open_dispatch(struct fixture *f, bool queues)
                     [OP_CLASS_DELETE] = PRIORITY_CRITICAL,
                     [OP_CLASS_TOUCH] = PRIORITY_NORMAL,
                     [OP_CLASS_OTHER] = PRIORITY_NORMAL},
-        .local = {.clock = &f->clock.clock,
-                  .metrics = f->metrics,
-                  .ctx = f,
-                  .write_config = write_config,
-                  .set_config = set_config},
     };
     f->dispatch = dispatch_create(&options);
     assert_non_null(f->dispatch);
@@ -511,49 +489,67 @@ static void local_operations_are_answered_at_once(void **state)
     assert_true(slice_equal(latest(f)->call.reply.body, text_help()));
 }
 
-static void stats_is_json(void **state)
+/* The metrics of dispatch, by name. */
+static void its_metrics_say_what_is_in_force(void **state)
 {
     struct fixture *f = *state;
-    static counter answers;
-    counter_set(&answers, 42);
-    assert_true(metrics_counter(f->metrics, "test.answers", &answers));
     assert_true(dispatch_register_metrics(f->dispatch, f->metrics));
-    assert_int_equal(submit(f, OP_STATS), SERVICE_ANSWERED);
-    assert_int_equal(latest(f)->call.reply.kind, REPLY_JSON);
-    json_t *stats = json_loadb(latest(f)->call.reply.body.ptr, latest(f)->call.reply.body.len, 0, NULL);
-    assert_non_null(stats);
-    json_t *queue = json_object_get(stats, "queue");
-    assert_int_equal(json_integer_value(json_object_get(json_object_get(stats, "test"), "answers")), 42);
-    assert_string_equal(json_string_value(json_object_get(queue, "policy")), "reject");
-    assert_int_equal(json_integer_value(json_object_get(queue, "bound")), 4);
-    json_decref(stats);
+    assert_int_equal(metrics_value(metrics_find(f->metrics, "queue.bound")), 4);
+    atomic_store(&f->tuning.bound, 5);
+    assert_int_equal(metrics_value(metrics_find(f->metrics, "queue.bound")), 5);
+    submit(f, OP_GET);
+    assert_int_equal(metrics_value(metrics_find(f->metrics, "queue.depth")), 1);
 }
 
-static void config_is_what_is_written(void **state)
-{
-    struct fixture *f = *state;
-    assert_int_equal(submit(f, OP_CONFIG), SERVICE_ANSWERED);
-    assert_int_equal(latest(f)->call.reply.kind, REPLY_JSON);
-    assert_true(slice_equal(latest(f)->call.reply.body, slice_text("{\"threads\":2}")));
-    f->config_fails = true;
-    assert_int_equal(submit(f, OP_CONFIG), SERVICE_ANSWERED);
-    assert_int_equal(latest(f)->call.reply.kind, REPLY_ERROR);
-    assert_int_equal(latest(f)->call.reply.error, ERR_INTERNAL);
-}
+/* ---- operations of the control thread ---- */
 
-static void config_set_says_what_is_wrong(void **state)
+static void what_is_for_the_control_thread_is_not_touched(void **state)
 {
     struct fixture *f = *state;
-    static const char *const errors[] = {NULL, "no such thing"};
-    for (int i = 0; i < 2; i++) {
-        struct task *task = call_of(f, OP_CONFIG_SET);
-        task->call.request.key = slice_text("queue.bound");
-        task->call.request.value = slice_text("5");
-        f->set_error = errors[i];
-        assert_int_equal(submit_call(f, task), SERVICE_ANSWERED);
-        assert_int_equal(task->call.reply.kind, i == 0 ? REPLY_OK : REPLY_ERROR);
-        if (i == 1) assert_true(slice_equal(task->call.reply.body, slice_text(errors[1])));
+    static const enum op ops[] = {OP_STATS, OP_CONFIG, OP_CONFIG_SET, OP_FACTS};
+    for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
+        assert_int_equal(submit(f, ops[i]), SERVICE_CONTROL);
+        assert_int_equal(latest(f)->call.reply.kind, REPLY_NONE);
     }
+    assert_int_equal(given_count(&f->fake), 0);
+}
+
+static struct call *add_part(struct call *batch, enum op op)
+{
+    struct call *part = call_add_part(batch);
+    part->request.op = op;
+    part->request.key = slice_text("k");
+    return part;
+}
+
+/* Parts are answered here, then by the control thread, then by the backend. */
+static void a_batch_goes_to_the_control_thread_first(void **state)
+{
+    struct fixture *f = *state;
+    struct task *task = call_of(f, OP_BATCH);
+    struct call *get = add_part(&task->call, OP_GET), *nested = add_part(&task->call, OP_BATCH);
+    struct call *stats = add_part(nested, OP_STATS), *ping = add_part(&task->call, OP_PING);
+    assert_int_equal(submit_call(f, task), SERVICE_CONTROL);
+    assert_int_equal(ping->reply.kind, REPLY_PONG);
+    assert_int_equal(stats->reply.kind, REPLY_NONE);
+    assert_int_equal(given_count(&f->fake), 0);
+    stats->reply.kind = REPLY_JSON;
+    assert_int_equal(submit_call(f, task), SERVICE_QUEUED);
+    assert_int_equal(nested->reply.kind, REPLY_PARTS);
+    assert_int_equal(get->reply.kind, REPLY_NONE);
+    assert_int_equal(given_count(&f->fake), 1);
+}
+
+static void a_batch_of_the_control_thread_alone_is_answered_then(void **state)
+{
+    struct fixture *f = *state;
+    struct task *task = call_of(f, OP_BATCH);
+    struct call *stats = add_part(&task->call, OP_STATS);
+    assert_int_equal(submit_call(f, task), SERVICE_CONTROL);
+    stats->reply.kind = REPLY_JSON;
+    assert_int_equal(submit_call(f, task), SERVICE_ANSWERED);
+    assert_int_equal(task->call.reply.kind, REPLY_PARTS);
+    assert_int_equal(given_count(&f->fake), 0);
 }
 
 /* QUIT is the connection's own affair; here it must not crash or be taken for something else. */
@@ -585,9 +581,10 @@ int main(void)
         TEST(parked_out_of_the_line),
         TEST(no_memory_for_the_request),
         TEST(local_operations_are_answered_at_once),
-        TEST(stats_is_json),
-        TEST(config_is_what_is_written),
-        TEST(config_set_says_what_is_wrong),
+        TEST(its_metrics_say_what_is_in_force),
+        TEST(what_is_for_the_control_thread_is_not_touched),
+        TEST(a_batch_goes_to_the_control_thread_first),
+        TEST(a_batch_of_the_control_thread_alone_is_answered_then),
         TEST(quit_is_no_operation_here),
     };
     return cmocka_run_group_tests_name("dispatch", tests, NULL, NULL);

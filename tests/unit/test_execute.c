@@ -34,7 +34,7 @@ static int setup(void **state)
     databases_init(&f->databases, &key, &f->budget, NULL, NULL);
     fake_clock_init(&f->clock);
     f->rules = (struct execute_rules){
-        .ttl_default_ms = 60000, .ttl_max_lifetime_ms = UINT64_MAX, .clock = &f->clock.clock};
+        .ttl_default_ms = 60000, .ttl_max_lifetime_ms = UINT64_MAX, .wall = {.clock = &f->clock.clock}};
     call_init(&f->call);
     *state = f;
     return 0;
@@ -244,6 +244,31 @@ static void no_memory_is_an_error_and_no_change(void **state)
     assert_true(slice_equal(reply->body, slice_text("old")));
 }
 
+static uint64_t put_version(struct fixture *f, const char *key, uint64_t version)
+{
+    struct request *r = request(f, OP_PUT, key);
+    r->value = slice_text("value");
+    r->effects = EFFECT_SET_VERSION;
+    r->set_version = version;
+    return run(f, NOW)->version;
+}
+
+static void a_version_that_was_set_never_takes_the_others_back(void **state)
+{
+    struct fixture *f = *state;
+    struct databases *shard = &f->databases;
+    put(f, "a", "value", 5, NOW);
+    assert_int_equal(put_version(f, "b", VERSION_SET_MAX), VERSION_SET_MAX);
+    assert_int_equal(put(f, "a", "value", 5, NOW), VERSION_SET_MAX + 1);
+    assert_int_equal(put_version(f, "b", 7), 7);
+    assert_int_equal(put_version(f, "b", 0), VERSION_SET_MAX + 2); /* none was asked for */
+    assert_int_equal(put_version(f, "b", VERSION_SET_MAX), VERSION_SET_MAX);
+    assert_int_equal(put(f, "b", "value", 5, NOW), VERSION_SET_MAX + 3);
+    request(f, OP_FLUSH, "");
+    execute_wide(&f->rules, &shard, 1, &f->call, NOW);
+    assert_int_equal(put(f, "b", "value", 5, NOW), VERSION_SET_MAX + 4);
+}
+
 static const char *const batch_keys[] = {"x", "y", "z"};
 
 static const struct reply *put_batch(struct fixture *f, const char *value, size_t len)
@@ -297,6 +322,82 @@ static void a_batch_is_stored_whole_or_not_at_all(void **state)
     }
 }
 
+/* ---- room behind a flush ---- */
+
+#define ROOM       (8U << 20)
+#define SPAN_MOST  8192U /* sessions that fit one span of a slab, at most */
+#define VALUE_MOST 200000U
+
+static uint64_t bytes_in_entries(const struct fixture *f)
+{
+    return counter_get(&f->databases.counters[0].entry_bytes);
+}
+
+/* Stores sessions of this size until there is no room, and returns how many that were. Those flushed before were of
+ * another size; not many of them go at a time. */
+static unsigned fill(struct fixture *f, const char *prefix, size_t len, size_t flushed_len)
+{
+    static char value[VALUE_MOST];
+    char key[32];
+    for (unsigned i = 0;; i++) {
+        snprintf(key, sizeof key, "%s%u", prefix, i);
+        struct request *r = request(f, OP_PUT, key);
+        r->value = slice_of(value, len);
+        uint64_t before = bytes_in_entries(f);
+        const struct reply *reply = run(f, NOW);
+        assert_true(budget_used(&f->budget) <= f->budget.limit + 65536); /* buckets are not refused */
+        uint64_t after = bytes_in_entries(f), gone = before > after ? (before - after) / (24 + flushed_len) : 0;
+        assert_true(gone <= (2 + len / (256 << 10)) * SPAN_MOST);
+        if (reply->kind == REPLY_ERROR) return i;
+    }
+}
+
+static void flush_all(struct fixture *f)
+{
+    struct databases *shard = &f->databases;
+    request(f, OP_FLUSH, "");
+    execute_wide(&f->rules, &shard, 1, &f->call, NOW);
+}
+
+static void there_is_room_as_soon_as_all_was_flushed(void **state)
+{
+    struct fixture *f = *state;
+    static const size_t sizes[] = {10, 300, 9000, VALUE_MOST, 300};
+    unsigned alone[5];
+    f->budget.limit = ROOM;
+    for (int i = 0; i < 5; i++) { /* how many fit where nothing was before */
+        alone[i] = fill(f, "alone", sizes[i], 0);
+        flush_all(f);
+        while (!databases_sweep(&f->databases, NOW, 1000)) {
+        }
+    }
+    for (int before = 0; before < 5; before++)
+        for (int i = 0; i < 5; i++) {
+            fill(f, "before", sizes[before], 0);
+            flush_all(f);
+            assert_in_range(fill(f, "after", sizes[i], sizes[before]), alone[i] - alone[i] / 16,
+                            alone[i] + alone[i] / 16);
+            flush_all(f);
+            while (!databases_sweep(&f->databases, NOW, 1000)) {
+            }
+        }
+}
+
+static void a_batch_finds_room_where_something_was_flushed(void **state)
+{
+    struct fixture *f = *state;
+    f->budget.limit = ROOM;
+    fill(f, "k", 300, 0);
+    flush_all(f);
+    static char value[VALUE_MOST];
+    assert_int_equal(put_batch(f, value, sizeof value)->kind, REPLY_PARTS);
+    assert_int_equal(f->call.parts->reply.kind, REPLY_STORED);
+    fill(f, "l", 300, 0);
+    flush_all(f);
+    request(f, OP_PUT, "from");
+    assert_int_equal(run(f, NOW)->kind, REPLY_STORED);
+}
+
 static const struct reply *get_with_lease(struct fixture *f)
 {
     request(f, OP_GET, "a")->effects = EFFECT_LEASE;
@@ -339,7 +440,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_tag_is_still_there, setup, teardown),
         cmocka_unit_test_setup_teardown(more_readers_than_can_be_counted_get_copies, setup, teardown),
         cmocka_unit_test_setup_teardown(no_memory_is_an_error_and_no_change, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_version_that_was_set_never_takes_the_others_back, setup, teardown),
         cmocka_unit_test_setup_teardown(a_batch_is_stored_whole_or_not_at_all, setup, teardown),
+        cmocka_unit_test_setup_teardown(there_is_room_as_soon_as_all_was_flushed, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_batch_finds_room_where_something_was_flushed, setup, teardown),
     };
     return cmocka_run_group_tests_name("execute", tests, NULL, NULL);
 }

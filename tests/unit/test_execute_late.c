@@ -85,7 +85,7 @@ static void begin(struct fixture *f, size_t len)
     budget_init(&f->budget, 0);
     fake_clock_init(&f->clock);
     f->rules = (struct execute_rules){
-        .ttl_default_ms = UINT64_MAX, .ttl_max_lifetime_ms = UINT64_MAX, .clock = &f->clock.clock};
+        .ttl_default_ms = UINT64_MAX, .ttl_max_lifetime_ms = UINT64_MAX, .wall = {.clock = &f->clock.clock}};
     for (unsigned i = 0; i < SHARDS; i++) {
         databases_init(&f->databases[i], &key, &f->budget, NULL, NULL);
         f->shards[i] = &f->databases[i];

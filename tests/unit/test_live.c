@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "config/config.h"
+#include "daemon/admin/live.h"
 #include "daemon/base/log.h"
-#include "daemon/live.h"
 #include "tests/unit/config_helper.h"
 
 #define PATIENT 60000
@@ -45,9 +45,10 @@ static int teardown(void **state)
     return 0;
 }
 
+/* NULL, or what is wrong. */
 static const char *set(struct fixture *f, const char *key, const char *value)
 {
-    return live_set(f->live, slice_text(key), slice_text(value), f->error, sizeof f->error);
+    return live_set(f->live, slice_text(key), slice_text(value), f->error, sizeof f->error) ? NULL : f->error;
 }
 
 static bool changed(struct fixture *f)
@@ -121,22 +122,37 @@ static void what_is_wrong_is_said_and_changes_nothing(void **state)
 static void odd_bytes_are_refused(void **state)
 {
     struct fixture *f = *state;
-    static const char long_value[300] = {'1'};
+    static char long_value[300];
     static const struct slice zero = {"5\0 6", 4};
     struct slice key = slice_text("queue.bound");
-    assert_non_null(live_set(f->live, key, (struct slice){long_value, sizeof long_value}, f->error, 256));
-    assert_non_null(live_set(f->live, key, zero, f->error, 256));
-    assert_non_null(live_set(f->live, zero, key, f->error, 256));
+    memset(long_value, '1', sizeof long_value);
+    struct slice longest = slice_of(long_value, sizeof long_value);
+    assert_false(live_set(f->live, key, longest, f->error, sizeof f->error));
+    assert_false(live_set(f->live, longest, key, f->error, sizeof f->error));
+    assert_false(live_set(f->live, key, zero, f->error, sizeof f->error));
+    assert_false(live_set(f->live, zero, key, f->error, sizeof f->error));
     assert_false(changed(f));
-    assert_null(live_set(f->live, key, slice_text("5"), f->error, 256));
+    assert_true(live_set(f->live, key, slice_of("5x", 1), f->error, sizeof f->error)); /* no NUL is looked for */
+    assert_int_equal(atomic_load(&f->tuning->bound), 5);
+}
+
+/* The value is the scalar: what YAML would see in it is none of it. */
+static void a_value_is_no_yaml(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const values[] = {"5 # few", "\"5\"", "'5'",     " 5",   "5 ",
+                                         "[5]",     "5\n6",  "!!int 5", "&a 5", ""};
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
+        assert_non_null(set(f, "queue.bound", values[i]));
+    assert_false(changed(f));
 }
 
 static void an_error_is_cut_to_the_room_there_is(void **state)
 {
     struct fixture *f = *state;
     char small[8];
-    const char *error = live_set(f->live, slice_text("threads"), slice_text("2"), small, sizeof small);
-    assert_string_equal(error, "threads");
+    assert_false(live_set(f->live, slice_text("threads"), slice_text("2"), small, sizeof small));
+    assert_string_equal(small, "threads");
 }
 
 /* ---- reading the file again ---- */
@@ -220,6 +236,7 @@ int main(void)
         TEST(what_may_change_changes_at_once),
         TEST(what_is_wrong_is_said_and_changes_nothing),
         TEST(odd_bytes_are_refused),
+        TEST(a_value_is_no_yaml),
         TEST(an_error_is_cut_to_the_room_there_is),
         TEST(a_reload_takes_over_what_may_change),
         TEST(a_reload_of_the_same_says_nothing),

@@ -16,6 +16,8 @@ GOLDEN_EVENTS(memcached_events, codec_memcached)
 
 #define ERROR      "answered ERROR\\x0d\\x0a\n"
 #define BAD_FORMAT "answered CLIENT_ERROR\\x20bad\\x20command\\x20line\\x20format\\x0d\\x0a\n"
+#define BAD_TOKEN  "answered CLIENT_ERROR\\x20bad\\x20token\\x20in\\x20command\\x20line\\x20format\\x0d\\x0a\n"
+#define BAD_FLAG   "answered CLIENT_ERROR\\x20invalid\\x20or\\x20duplicate\\x20flag\\x0d\\x0a\n"
 #define BAD_CHUNK  "answered CLIENT_ERROR\\x20bad\\x20data\\x20chunk\\x0d\\x0a\n"
 #define TOO_LARGE  "answered SERVER_ERROR\\x20object\\x20too\\x20large\\x20for\\x20cache\\x0d\\x0a\n"
 #define SILENCE    "answered \n"
@@ -162,6 +164,11 @@ static void meta_commands(void **state)
         GOLDEN("ms a 1 T5 F3 C7 I E9\r\nx\r\n", "put key=a value=x ttl=5000 if=version:7 effects=272 flags=3 "
                                                 "version=9 tag=a\\x201\\x20T5\\x20F3\\x20C7\\x20I\\x20E9\n"),
         GOLDEN("ms a 1 ME C7\r\nx\r\n", "put key=a value=x ttl=never if=absent tag=a\\x201\\x20ME\\x20C7\n"),
+        GOLDEN(
+            "ms a 1 E140737488355327\r\nx\r\n",
+            "put key=a value=x ttl=never effects=256 version=140737488355327 tag=a\\x201\\x20E140737488355327\n"),
+        GOLDEN("ms a 1 E140737488355328\r\nx\r\nma a E281474976710656\r\nmd a I E18446744073709551615\r\n",
+               BAD_TOKEN BAD_FLAG BAD_FLAG),
         GOLDEN("md QUE= b q\r\n", "delete key=AA tag=QUE=\\x20b\\x20q\n"),
         GOLDEN("ma a D5 MD\r\n", "add key=a if=present effects=32 number=-5 tag=a\\x20D5\\x20MD\n"),
         GOLDEN("mn\r\nmx\r\nmg\r\n", "answered MN\\x0d\\x0a\n" ERROR ERROR));

@@ -117,6 +117,66 @@ static void a_ratio_is_of_the_sums(void **state)
     metrics_destroy(m);
 }
 
+/* Those of a group stand together where its first one is, however deep. */
+static void groups_stand_together(void **state)
+{
+    static const char *const registered[] = {"a.b.x", "c", "d.e", "a.z", "a.b.y", "c2", "d.f.g", "d.e2", "a.b.y"};
+    static const char *const visited[] = {"a.b.x", "a.b.y", "a.z", "c", "d.e", "d.f.g", "d.e2", "c2"};
+    counter one = 1;
+    struct metrics *m = metrics_create();
+    struct seen s = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof registered / sizeof registered[0]; i++)
+        assert_true(metrics_counter(m, registered[i], &one));
+    metrics_visit(m, note, &s);
+    assert_int_equal(s.count, sizeof visited / sizeof visited[0]);
+    for (size_t i = 0; i < s.count; i++)
+        assert_string_equal(s.metrics[i].name, visited[i]);
+    assert_int_equal(s.metrics[1].value, 2);
+    metrics_destroy(m);
+}
+
+static void one_metric_is_found_by_name(void **state)
+{
+    counter small = 2, large = 8;
+    struct metrics *m = metrics_create();
+
+    (void)state;
+    assert_true(metrics_counter(m, "a.count", &small));
+    assert_true(metrics_counter(m, "a.count", &large));
+    assert_true(metrics_maximum(m, "a.most", &small));
+    assert_true(metrics_maximum(m, "a.most", &large));
+    assert_true(metrics_ratio(m, "a.share", &small, &large, 100));
+    const struct metrics_entry *count = metrics_find(m, "a.count");
+    assert_int_equal(metrics_value(count), 10);
+    counter_add(&small, 1);
+    assert_int_equal(metrics_value(count), 11);
+    assert_int_equal(metrics_value(metrics_find(m, "a.most")), 8);
+    assert_int_equal(metrics_value(metrics_find(m, "a.share")), 37);
+    assert_null(metrics_find(m, "a"));
+    assert_null(metrics_find(m, "a.counts"));
+    metrics_destroy(m);
+}
+
+static void a_sparse_gauge_is_left_out_while_it_is_zero(void **state)
+{
+    counter first = 0, second = 0;
+    struct metrics *m = metrics_create();
+    struct seen before = {0}, after = {0};
+
+    (void)state;
+    assert_true(metrics_gauge_sparse(m, "a", &first));
+    assert_true(metrics_gauge_sparse(m, "a", &second));
+    metrics_visit(m, note, &before);
+    assert_int_equal(before.count, 0);
+    counter_set(&second, 3);
+    metrics_visit(m, note, &after);
+    assert_int_equal(after.count, 1);
+    assert_int_equal(after.metrics[0].value, 3);
+    metrics_destroy(m);
+}
+
 static void visits_read_the_sources_anew(void **state)
 {
     counter c = 1;
@@ -248,6 +308,9 @@ int main(void)
         cmocka_unit_test(empty_registry_visits_nothing),
         cmocka_unit_test(instances_merge_in_order_of_first_registration),
         cmocka_unit_test(a_ratio_is_of_the_sums),
+        cmocka_unit_test(groups_stand_together),
+        cmocka_unit_test(one_metric_is_found_by_name),
+        cmocka_unit_test(a_sparse_gauge_is_left_out_while_it_is_zero),
         cmocka_unit_test(visits_read_the_sources_anew),
         cmocka_unit_test(counters_count),
         cmocka_unit_test(many_metrics_fit),

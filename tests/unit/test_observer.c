@@ -242,7 +242,7 @@ static void start(struct world *w, size_t limit, uint64_t seed)
     w->rules = (struct execute_rules){.ttl_default_ms = UINT64_MAX,
                                       .ttl_max_lifetime_ms = UINT64_MAX,
                                       .value_max = VALUE_MAX,
-                                      .clock = &w->clock.clock};
+                                      .wall = {.clock = &w->clock.clock}};
 }
 
 static void finish(struct world *w)

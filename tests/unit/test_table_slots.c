@@ -159,6 +159,35 @@ static void keys_and_values_of_every_length(void **state)
     assert_int_equal(budget_used(&budget), 0);
 }
 
+/* What few sessions have costs those nothing that do not have it. */
+static void flags_come_and_go_with_updates(void **state)
+{
+    (void)state;
+    struct table *t = new_table(0);
+    static const uint32_t flags[] = {0, 77, UINT32_MAX, 0, 0, 1};
+    static const size_t lengths[] = {5, 98, 98, 102, 8200, 8200}; /* in one slot, in another's place, in a block */
+    char value[8200];
+    memset(value, 'v', sizeof value);
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        struct table_item item = {.key = "k",
+                                  .key_len = 1,
+                                  .value = value,
+                                  .value_len = lengths[i],
+                                  .flags = flags[i],
+                                  .deadline_ms = TABLE_NEVER};
+        struct entry *e;
+        assert_int_equal(table_store(t, table_hash(t, "k", 1), &item, 1000, &e), TABLE_OK);
+        assert_int_equal(entry_flags(e), flags[i]);
+        assert_int_equal(entry_value_len(e), lengths[i]);
+        assert_memory_equal(entry_value(e), value, lengths[i]);
+        size_t header = lengths[i] > 8000 ? 24 + 24 : 24;
+        assert_int_equal(counter_get(&table_counters(t)->entry_bytes),
+                         header + 1 + lengths[i] + (flags[i] != 0 ? 5 : 0));
+    }
+    table_destroy(t);
+    assert_int_equal(budget_used(&budget), 0);
+}
+
 /* ---- memory that comes back ---- */
 
 #define CROWD 30000
@@ -305,6 +334,7 @@ int main(void)
         cmocka_unit_test(what_is_read_is_not_overwritten),
         cmocka_unit_test(readers_of_small_sessions_are_counted_up_to_a_limit),
         cmocka_unit_test(keys_and_values_of_every_length),
+        cmocka_unit_test(flags_come_and_go_with_updates),
         cmocka_unit_test(memory_comes_back_from_between_the_survivors),
         cmocka_unit_test(what_replies_hold_is_not_moved),
         cmocka_unit_test(a_short_budget_moves_sessions_for_room),

@@ -1,7 +1,7 @@
 /*
- * Tells which functions a request walks: linked into a daemon built with -finstrument-functions, it puts the address of
- * every function that is entered into the file that WALK_FILE names, in order, eight bytes each; the first eight say
- * how many. The file is mapped, so that this takes next to no time. Read by walk.py.
+ * Tells which functions a request walks: linked into a daemon built with -finstrument-functions, it puts the
+ * address of every function that is entered into the file that WALK_FILE names, in order, eight bytes each; the
+ * first eight say how many. The file is mapped, so that this takes next to no time. Read by walk.py.
  */
 #include <fcntl.h>
 #include <stdatomic.h>
