@@ -211,7 +211,6 @@ static void work_off(const struct dispatch *d, struct lane *lane, uint64_t now_n
 {
     struct gate *g = &lane->here->gate;
     struct task *task, *first = NULL, **end = &first;
-    gate_begin_turn(g);
     while (g->line.count > 0 && (task = gate_next(g, now_ns)) != NULL) {
         if (run_here(d, lane, &task, 1, now_ns) == 0) continue;
         if (task->done_ns > now_ns) now_ns = task->done_ns;
@@ -253,17 +252,6 @@ static void serve(const struct dispatch *d, struct lane *lane, struct door *door
     batch->more = batch->more || gate_has_more(g);
 }
 
-/* The end of a batch of submits at one door. */
-static void end_batch(const struct dispatch *d, struct lane *lane, struct door *door, uint64_t now_ns,
-                      struct service_batch *batch)
-{
-    serve(d, lane, door, now_ns, batch);
-    if (d->options.lanes > 1) tell_starved(d, &door->gate, batch);
-    gate_publish(&door->gate);
-    if (door->sent) station_wake(door->station);
-    door->sent = false;
-}
-
 static void keep_house(struct station *s, uint64_t now_ms, struct service_batch *batch)
 {
     if (station_is_due(s, now_ms)) station_keep_house(s, now_ms);
@@ -279,8 +267,15 @@ static struct service_batch flush(void *ctx, uint32_t index, uint64_t now_ns)
     if (lane->generation != atomic_load(&d->options.tuning->generation)) tune(d, lane);
     batch.room = lane->room;
     lane->room = false;
-    for (uint32_t i = 0; i < lane->door_count; i++)
-        end_batch(d, lane, &lane->doors[i], now_ns, &batch);
+    for (uint32_t i = 0; i < lane->door_count; i++) {
+        struct door *door = &lane->doors[i];
+        if (door == lane->here) gate_begin_turn(&door->gate);
+        if (door->gate.line.count > 0 || door->gate.first_answered) serve(d, lane, door, now_ns, &batch);
+        if (d->options.lanes > 1) tell_starved(d, &door->gate, &batch);
+        gate_publish(&door->gate);
+        if (door->sent) station_wake(door->station);
+        door->sent = false;
+    }
     if (lane->here) keep_house(lane->here->station, now_ns / 1000000U, &batch);
     return batch;
 }

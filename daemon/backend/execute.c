@@ -50,6 +50,12 @@ uint64_t step_deadline(const struct step *s, struct lifetime lifetime, const str
 
 /* ---- conditions ---- */
 
+struct entry *step_find(const struct step *s)
+{
+    struct slice key = s->call->request.key;
+    return s->table ? table_find(s->table, s->hash, key.ptr, key.len, s->now_ms) : NULL;
+}
+
 static bool version_fits(const struct request *r, const struct entry *e)
 {
     if (entry_version(e) == r->if_version) return true;
@@ -313,4 +319,13 @@ void execute(struct execute_rules *rules, struct databases *d, uint64_t hash, st
     case OP_ADD: step_add(&s); break;
     default: on_session(&s); break;
     }
+}
+
+void execute_alone(struct execute_rules *rules, struct databases *d, struct call *call, uint64_t now_ms)
+{
+    struct slice key = call->request.key;
+    if (op_has_one_key(call->request.op))
+        execute(rules, d, databases_hash(d, key.ptr, key.len), call, now_ms);
+    else
+        execute_wide(rules, &d, 1, call, now_ms);
 }

@@ -38,6 +38,9 @@ bool execute_reads_only(const struct call *call);
  */
 void execute(struct execute_rules *rules, struct databases *d, uint64_t hash, struct call *call, uint64_t now_ms);
 
+/* Executes one call that has no reply yet, whatever its operation, on the one shard there is. */
+void execute_alone(struct execute_rules *rules, struct databases *d, struct call *call, uint64_t now_ms);
+
 /* Executes calls that have no reply yet, in order, on the one shard there is, each with its work: what they need of
  * the table is asked of the cache for all of them before the first one runs. At most EXECUTE_BATCH_MAX. */
 #define EXECUTE_BATCH_MAX 64

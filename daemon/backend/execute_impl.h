@@ -15,11 +15,7 @@ struct step {
 };
 
 /* The session that the step is about, or NULL. */
-static inline struct entry *step_find(const struct step *s)
-{
-    struct slice key = s->call->request.key;
-    return s->table ? table_find(s->table, s->hash, key.ptr, key.len, s->now_ms) : NULL;
-}
+struct entry *step_find(const struct step *s);
 
 /* True when the operation may go on; otherwise the reply says CONFLICT. */
 bool step_condition_holds(const struct step *s, const struct entry *e);

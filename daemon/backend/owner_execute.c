@@ -68,7 +68,10 @@ void owner_run(void *owner, struct task **tasks, size_t count, uint64_t now_ms)
     struct owner *own = owner;
     struct shards *s = &own->all->shards;
     if (s->count == 1) {
-        execute_batch(&s->rules, s->databases[0], tasks, count, now_ms);
+        if (count > 1)
+            execute_batch(&s->rules, s->databases[0], tasks, count, now_ms);
+        else
+            execute_alone(&s->rules, s->databases[0], &tasks[0]->call, now_ms);
         return;
     }
     counter_add(&own->executed, count);

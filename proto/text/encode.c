@@ -1,22 +1,18 @@
 /* Replies, server side: each is written straight into one reservation. */
+#include <string.h>
+
 #include "proto/number.h"
 #include "proto/text/grammar.h"
 
 /* More than everything of a reply but its tag and its body: words, three numbers, line ends. */
 #define FRAME_MAX 96
 
-/* Copies a literal without its NUL. */
-#define PUT_TEXT(at, literal) put_bytes(at, literal, sizeof(literal) - 1)
-
-static inline char *put_bytes(char *at, const char *bytes, size_t len)
-{
-    memcpy(at, bytes, len);
-    return at + len;
-}
+/* Copies a literal without its NUL; where the next byte goes. */
+#define PUT_TEXT(at, literal) ((char *)mempcpy(at, literal, sizeof(literal) - 1))
 
 static inline char *put_slice(char *at, struct slice s)
 {
-    return s.len > 0 ? put_bytes(at, s.ptr, s.len) : at;
+    return s.len > 0 ? mempcpy(at, s.ptr, s.len) : at;
 }
 
 /* " $<n>" CRLF, the bytes; the caller ends the line. */
