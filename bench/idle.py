@@ -15,13 +15,11 @@ import resource
 import sys
 import tempfile
 import time
-from pathlib import Path
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from experiments.lib.context import Context  # noqa: E402
-from experiments.lib.daemon import Daemon  # noqa: E402
+from experiments.lib.servers import Daemon  # noqa: E402
 
 SIZE = 100_000
 SPARE_FILES = 256
@@ -33,34 +31,25 @@ PROTOCOLS = {
 }
 
 
-def settle(daemon):
-    time.sleep(SETTLE_S)
-    return daemon.resident()
-
-
-def take(link, size):
-    while size > 0:
-        size -= len(link.recv(1 << 17))
-
-
 def measure(ctx, protocol, count):
     put, get = PROTOCOLS[protocol]
+
+    def take(links):
+        for link in links:
+            link.sendall(get)
+            left = SIZE
+            while left > 0:
+                left -= len(link.recv(1 << 17))
+        time.sleep(SETTLE_S)
+        return daemon.resident()
     settings = {"listen.text": "off", f"listen.{protocol}": "127.0.0.1:0", "limits.connections": count + 8}
     with Daemon(ctx, settings) as daemon:
         first = daemon.connect()
         first.sendall(put % (SIZE, b"x" * SIZE))
         first.recv(100)
-        first.sendall(get)
-        take(first, SIZE)
-        before = settle(daemon)
+        before = take([first])
         links = [daemon.connect() for _ in range(count)]
-        fresh = settle(daemon)
-        for link in links:
-            link.sendall(get)
-            take(link, SIZE)
-        used = settle(daemon)
-        for link in [first, *links]:
-            link.close()
+        fresh, used = take([]), take(links)
     print(f"{protocol}: {(fresh - before) / count:,.0f} bytes a connection that did nothing yet, "
           f"{(used - before) / count:,.0f} after a GET of {SIZE:,} bytes", flush=True)
 
@@ -74,9 +63,8 @@ def main():
         sys.exit(f"{count:,} connections need {count + SPARE_FILES:,} open files; ulimit -Hn says {hard:,}")
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, count + SPARE_FILES), hard))
     with tempfile.TemporaryDirectory(prefix="sluice-bench-") as folder:
-        ctx = Context(os.environ.get("BUILD_DIR", "build"), False, folder)
         for protocol in PROTOCOLS:
-            measure(ctx, protocol, count)
+            measure(Context(os.environ.get("BUILD_DIR", "build"), False, folder), protocol, count)
 
 
 if __name__ == "__main__":

@@ -25,33 +25,11 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "bench"))
 
-from experiments.lib import place, text  # noqa: E402
+from experiments.lib import place, plot, text  # noqa: E402
 from experiments.lib.context import QUIET, Context, Failed, disturbed_by  # noqa: E402
 
-EXPERIMENTS = {
-    1: "e1_workers",
-    2: "e2_overload",
-    3: "e3_littles_law",
-    4: "e4_slow_requests",
-    5: "e5_queue_bound",
-    6: "e6_readers",
-    7: "e7_expiry",
-    8: "e8_policies",
-    9: "e9_one_core",
-    10: "e10_refusal",
-    11: "e11_burst",
-    12: "e12_greedy",
-    13: "e13_classes",
-    14: "e14_deadlines",
-    15: "e15_slower_service",
-    16: "e16_retries",
-    17: "e17_soak",
-    18: "e18_honest_time",
-    19: "e19_simulation",
-    20: "e20_no_stalls",
-}
+EXPERIMENTS = {int(path.stem[1:].split("_")[0]): path.stem for path in (ROOT / "bench/experiments").glob("e*_*.py")}
 
 
 def load(number):
@@ -62,63 +40,70 @@ def stem(number):
     return EXPERIMENTS[number].replace("e", "", 1).replace("_", "-")
 
 
-def command_of(mode, number):
-    return f"bench/run.py {mode} --only {number}"
+def path_of(number, out):
+    return out / f"{stem(number)}.json"
 
 
 def plots_of(module, data, number, out):
-    return module.draw(data, out, stem(number)) if hasattr(module, "draw") else []
+    """Draws them. An experiment's draw() returns the panels of its plot, or of several, by the ends of their names."""
+    figures = module.draw(data) if hasattr(module, "draw") else {}
+    figures = figures if isinstance(figures, dict) else {"": figures}
+    paths = {out / f"{stem(number)}{end}.svg": panels for end, panels in figures.items()}
+    return [path for path, panels in paths.items() if plot.draw(path, module.TITLE, panels)]
+
+
+def table_of(module, data):
+    return module.table(data) if hasattr(module, "table") else text.table(data["rows"], *module.TABLE)
 
 
 def draw(number, out):
     """Plots and table from the JSON in `out`."""
-    module, path = load(number), out / f"{stem(number)}.json"
-    record = json.loads(path.read_text())
+    module, record = load(number), json.loads(path_of(number, out).read_text())
     plots = plots_of(module, record["data"], number, out)
     lines = [f"# {number}. {module.TITLE}\n", module.__doc__.strip() + "\n"]
     lines += [f"![{module.TITLE}]({plot.name})\n" for plot in plots]
-    lines.append(module.table(record["data"]))
+    lines.append(table_of(module, record["data"]))
     if record.get("goals"):
         lines.append(goals_table(record["goals"], module))
-    lines.append(f"`{command_of(record['mode'], number)}`, {record['date']}, {record['machine_text']}; "
+    lines.append(f"`{record['command']}`, {record['date']}, {record['machine_text']}; "
                  f"{record['placement']}.")
     lines.append(record.get("quiet", ""))
     (out / f"{stem(number)}.md").write_text("\n".join(lines) + "\n")
     return plots
 
 
-def quiet_text(runs, load):
+def quiet_text(runs, load_average):
     """What must be known of the machine to judge the figures."""
     noise = sorted(disturbed_by(r) for r in runs) or [0.0]
     void = sum(bool(r["results"]["generator"]["reasons"]) for r in runs if "generator" in r["results"])
     high = " **The machine was not quiet.**" if noise[len(noise) // 2] > QUIET else ""
-    return (f"Load average before it: {load:.2f}; others used {noise[len(noise) // 2]:.2f} cores in the median run, "
+    return (f"Load average before it: {load_average:.2f}; others used {noise[len(noise) // 2]:.2f} cores in the median run, "
             f"{noise[-1]:.2f} at most.{high} {void} of {len(runs)} runs are void by the rule for the load generator "
             f"(p99 of its send lag over 50 µs, or over 70 % of a core).")
 
 
-def measure(number, mode, build, out, args, shared):
-    module, started = load(number), time.monotonic()
-    info, load_average = place.machine(), os.getloadavg()[0]
+def measure(number, build, args, shared):
+    module, started, load_average = load(number), time.monotonic(), os.getloadavg()[0]
+    info, mode = place.machine(), args.mode
     print(f"{number}. {module.TITLE}", flush=True)
-    kept = out / f"{stem(number)}.{mode}.part"
+    kept = args.out / f"{stem(number)}.{mode}.part"
     if not args.resume:
         kept.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix="sluice-bench-") as folder:
         ctx = Context(build, mode == "full", folder, soak=args.soak, kept=kept, shared=shared)
         data = module.measure(ctx)
+    seconds = round(time.monotonic() - started, 1)
+    simulated = "A simulation: the same figures on every machine."
     record = {
         "experiment": number, "title": module.TITLE, "question": module.__doc__.strip(), "mode": mode,
-        "command": command_of(mode, number), "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "machine": info, "machine_text": place.machine_text(info), "placement": str(ctx.places),
-        "seconds": round(time.monotonic() - started, 1), "data": data, "goals": ctx.goals,
-        "load_average_before": load_average, "quiet": quiet_text(ctx.runs, load_average), "runs": ctx.runs,
+        "command": f"bench/run.py {mode} --only {number}", "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "machine": info, "machine_text": place.machine_text(info), "placement": str(ctx.places), "seconds": seconds,
+        "data": data, "goals": ctx.goals, "load_average_before": load_average,
+        "quiet": simulated if is_simulated(module) else quiet_text(ctx.runs, load_average), "runs": ctx.runs,
     }
-    if is_simulated(module):
-        record["quiet"] = "A simulation: the same figures on every machine."
-    (out / f"{stem(number)}.json").write_text(json.dumps(record, indent=1) + "\n")
+    path_of(number, args.out).write_text(json.dumps(record, indent=1) + "\n")
     kept.unlink(missing_ok=True)
-    return record["seconds"]
+    print(f"    {seconds:.0f} s", flush=True)
 
 
 def fill_in(page, number, text_lines):
@@ -132,7 +117,7 @@ def fill_in(page, number, text_lines):
 
 def publish(number, out):
     """Puts results into docs/overload.md, docs/performance.md and README.md, and their plots into docs/img."""
-    module, record = load(number), json.loads((out / f"{stem(number)}.json").read_text())
+    module, record = load(number), json.loads(path_of(number, out).read_text())
     if "goals" not in record or not record["goals"]:
         return
     names = [plot.name.split("-", 1)[1] for plot in plots_of(module, record["data"], number, out)]
@@ -141,7 +126,7 @@ def publish(number, out):
     where = "" if is_simulated(module) else f", {record['date'][:10]}, {record['machine_text']}"
     caption = f"*`{record['command']}`{where}. {record['quiet']}*\n"
     lines = [module.__doc__.strip() + "\n"] + [f"![{module.TITLE}](img/{name})\n" for name in names] + [caption]
-    lines += [getattr(module, "summary", module.table)(record["data"]), goals_table(record["goals"], module)]
+    lines += [module.summary(record["data"]) if hasattr(module, "summary") else table_of(module, record["data"]), goals_table(record["goals"], module)]
     for page in ("overload.md", "performance.md"):
         fill_in(ROOT / "docs" / page, number, lines)
     if hasattr(module, "headline"):
@@ -155,11 +140,11 @@ def is_simulated(module):
 
 def goals_table(goals, module):
     how = "simulated" if is_simulated(module) else "measured"
-    return text.table(["", "", how, "goal"], [(g["verdict"], g["what"], g["value"], g["goal"]) for g in goals])
+    return text.grid(["", "", how, "goal"], [(g["verdict"], g["what"], g["value"], g["goal"]) for g in goals])
 
 
 def write_index(out):
-    there = [n for n in EXPERIMENTS if (out / f"{stem(n)}.md").exists()]
+    there = [n for n in sorted(EXPERIMENTS) if (out / f"{stem(n)}.md").exists()]
     lines = ["# Results\n"] + [f"{n}. [{load(n).TITLE}]({stem(n)}.md)" for n in there]
     (out / "index.md").write_text("\n".join(lines) + "\n")
 
@@ -178,16 +163,11 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     build = os.environ.get("BUILD_DIR", "build")
     parser.add_argument("mode", choices=("short", "full", "plot", "publish"))
-    parser.add_argument("--only", metavar="N[-N][,N...]", type=numbers, default=list(EXPERIMENTS))
+    parser.add_argument("--only", metavar="N[-N][,N...]", type=numbers, default=sorted(EXPERIMENTS))
     parser.add_argument("--resume", action="store_true", help="leave out what was measured before")
     parser.add_argument("--soak", metavar="SECONDS", type=int, help="length of the long run, experiment 17")
     parser.add_argument("--out", metavar="DIR", type=Path, default=Path(build) / "bench-results")
     return parser.parse_args(), Path(build)
-
-
-def is_measured(number, mode, out):
-    path = out / f"{stem(number)}.json"
-    return path.exists() and json.loads(path.read_text())["mode"] == mode
 
 
 def main():
@@ -197,19 +177,14 @@ def main():
     if not shutil.which("gnuplot"):
         print("gnuplot is not there: results are written without plots", file=sys.stderr)
     for number in args.only:
+        path = path_of(number, args.out)
+        there, kept = path.exists(), args.resume and path.exists() and json.loads(path.read_text())["mode"] == args.mode
         try:
-            if args.resume and is_measured(number, args.mode, args.out):
-                continue
-            if args.mode == "publish":
-                if (args.out / f"{stem(number)}.json").exists():
-                    publish(number, args.out)
-                continue
-            if args.mode != "plot":
-                seconds = measure(number, args.mode, build, args.out, args, shared)
-                print(f"    {seconds:.0f} s", flush=True)
-            elif not (args.out / f"{stem(number)}.json").exists():
-                continue
-            draw(number, args.out)
+            if args.mode in ("short", "full") and not kept:
+                measure(number, build, args, shared)
+                draw(number, args.out)
+            elif args.mode in ("plot", "publish") and there:
+                {"plot": draw, "publish": publish}[args.mode](number, args.out)
         except (Failed, RuntimeError, OSError) as error:
             failed.append(number)
             print(f"    failed: {error}", file=sys.stderr, flush=True)

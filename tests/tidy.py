@@ -50,7 +50,7 @@ ACYCLIC = ("config", "daemon/base", "daemon/queue", "daemon/net", "daemon/admin"
 
 # Which rooms may include the headers of a library.
 LIBRARIES = {
-    "uv.h": ("daemon/net", "daemon", "bench", "tests"),
+    "uv.h": ("daemon/net", "daemon", "tests"),
     "yaml.h": ("config",),
     "jansson.h": ("clients", "bench", "tests"),
     "jemalloc/": ("daemon/store", "daemon", "bench"),

@@ -1,8 +1,7 @@
-#include "bench/common/arrivals.h"
+#include "bench/common/workload.h"
 
 #include <assert.h>
 #include <math.h>
-#include <string.h>
 
 #define NS_PER_S 1e9
 
@@ -10,7 +9,6 @@
 static void advance(struct arrivals *a, double amount)
 {
     const struct arrival_plan *plan = a->plan;
-
     for (;;) {
         double per_ns = plan->steps[a->step].rate * a->share / NS_PER_S;
         double at = per_ns > 0 ? a->at + amount / per_ns : INFINITY;
@@ -49,13 +47,4 @@ uint64_t arrivals_peek(const struct arrivals *a)
 void arrivals_pop(struct arrivals *a)
 {
     advance(a, a->plan->law == ARRIVALS_CONSTANT ? 1.0 : rng_exponential(&a->rng));
-}
-
-bool arrivals_parse_law(const char *text, enum arrival_law *out)
-{
-    bool poisson = strcmp(text, "poisson") == 0;
-
-    if (!poisson && strcmp(text, "constant") != 0) return false;
-    *out = poisson ? ARRIVALS_POISSON : ARRIVALS_CONSTANT;
-    return true;
 }

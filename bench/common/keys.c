@@ -7,7 +7,7 @@
  *     H(x)                  its integral from 1, so that H(1) = 0
  *     u in (H(n + 1/2), H(3/2) - h(1)]  ->  x = H^-1(u)  ->  k = x rounded, kept if u >= H(k + 1/2) - h(k)
  */
-#include "bench/common/keys.h"
+#include "bench/common/workload.h"
 
 #include <assert.h>
 #include <math.h>
@@ -18,7 +18,7 @@
 #define PREFIX "session:"
 #define DIGITS 9
 
-_Static_assert(sizeof(PREFIX) - 1 + DIGITS == KEYS_SIZE_MIN, "the shortest key holds the largest number");
+_Static_assert(sizeof PREFIX - 1 + DIGITS == KEYS_SIZE_MIN, "the shortest key holds the largest number");
 
 /* (exp(x) - 1) / x and log(1 + x) / x, also near 0, where theta = 1 leads. */
 static double expm1_over(double x)
@@ -39,14 +39,12 @@ static double weight(double theta, double x)
 static double integral(double theta, double x)
 {
     double l = log(x);
-
     return expm1_over((1 - theta) * l) * l;
 }
 
 static double integral_inverse(double theta, double y)
 {
     double t = y * (1 - theta);
-
     if (t < -1) t = -1; /* only by rounding */
     return exp(log1p_over(t) * y);
 }
@@ -65,22 +63,13 @@ void keys_init(struct keys *k, uint64_t count, enum key_law law, double theta, s
 
 bool keys_parse_law(const char *text, enum key_law *law, double *theta)
 {
-    if (strcmp(text, "uniform") == 0) {
-        *law = KEYS_UNIFORM;
-        return true;
-    }
-    if (strncmp(text, "zipf", 4) != 0) return false;
-
     double given = KEYS_ZIPF_THETA;
-    if (text[4] == ':') {
-        if (!options_real(text + 5, &given)) return false;
-    } else if (text[4] != '\0') {
+    *law = strcmp(text, "uniform") == 0 ? KEYS_UNIFORM : KEYS_ZIPF;
+    if (*law == KEYS_UNIFORM) return true;
+    if (strcmp(text, "zipf") != 0 && (strncmp(text, "zipf:", 5) != 0 || !options_real(text + 5, &given)))
         return false;
-    }
-    if (!(given > 0) || given > 10) return false;
-    *law = KEYS_ZIPF;
     *theta = given;
-    return true;
+    return given > 0 && given <= 10;
 }
 
 static uint64_t pick_zipf(const struct keys *k, struct rng *r)
@@ -92,9 +81,8 @@ static uint64_t pick_zipf(const struct keys *k, struct rng *r)
 
         if (rank < 1) rank = 1;
         if (rank > (double)k->count) rank = (double)k->count;
-        if (rank - x <= k->shortcut || u >= integral(k->theta, rank + 0.5) - weight(k->theta, rank)) {
+        if (rank - x <= k->shortcut || u >= integral(k->theta, rank + 0.5) - weight(k->theta, rank))
             return (uint64_t)rank - 1;
-        }
     }
 }
 
@@ -106,8 +94,8 @@ uint64_t keys_pick(const struct keys *k, struct rng *r)
 void keys_format(const struct keys *k, char *out, uint64_t index)
 {
     assert(index < k->count);
-    memcpy(out, PREFIX, sizeof(PREFIX) - 1);
-    for (size_t at = k->size; at > sizeof(PREFIX) - 1; at--) {
+    memcpy(out, PREFIX, sizeof PREFIX - 1);
+    for (size_t at = k->size; at > sizeof PREFIX - 1; at--) {
         out[at - 1] = (char)('0' + index % 10);
         index /= 10;
     }

@@ -4,18 +4,15 @@
 #include <ctype.h>
 #include <math.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "proto/units.h"
 
-#define HELP_COLUMN 28
-#define HELP_WIDTH  110
-
 bool options_complain(const char *command, const char *format, ...)
 {
     va_list args;
-
     fprintf(stderr, "sluice-bench %s: ", command);
     va_start(args, format);
     vfprintf(stderr, format, args);
@@ -27,11 +24,12 @@ bool options_complain(const char *command, const char *format, ...)
 bool options_real(const char *text, double *out)
 {
     char *end = NULL;
-
+    uint64_t n = 0;
     if (!isdigit((unsigned char)*text) && *text != '.') return false;
-    double n = strtod(text, &end);
-    if (*end != '\0' || !isfinite(n)) return false;
-    *out = n;
+    *out = strtod(text, &end);
+    if (*end == '\0' && isfinite(*out)) return true;
+    if (!options_count(text, &n)) return false;
+    *out = (double)n;
     return true;
 }
 
@@ -52,118 +50,120 @@ bool options_duration(const char *text, uint64_t *out_ns)
     return with_unit(units_nanoseconds, text, out_ns);
 }
 
-static bool store_number(const struct option_spec *spec, uint64_t n, void *target)
+bool options_item(const char **text, char *item, size_t size)
 {
-    if (n < spec->min || (spec->max && n > spec->max)) return false;
-    memcpy(target, &n, sizeof(n));
+    size_t len = *text ? strcspn(*text, ",") : size;
+    if (len >= size) return false;
+    memcpy(item, *text, len);
+    item[len] = '\0';
+    *text = (*text)[len] == ',' ? *text + len + 1 : NULL;
     return true;
 }
 
-static bool store(const struct option_spec *spec, const char *text, void *into)
+static json_t *store_number(const struct option_spec *spec, const char *text, void *target)
 {
-    void *target = (char *)into + spec->offset;
     uint64_t n = 0;
-    double real = 0;
-
-    switch (spec->kind) {
-    case OPTION_FLAG: memcpy(target, &(bool){true}, sizeof(bool)); return true;
-    case OPTION_TEXT: memcpy(target, &text, sizeof(text)); return true;
-    case OPTION_COUNT: return options_count(text, &n) && store_number(spec, n, target);
-    case OPTION_DURATION: return options_duration(text, &n) && store_number(spec, n, target);
-    case OPTION_REAL:
-        if (!options_real(text, &real)) return false;
-        memcpy(target, &real, sizeof(real));
-        return true;
-    case OPTION_CUSTOM: return spec->take(into, text);
-    }
-    return false;
+    bool count = spec->kind == OPTION_COUNT;
+    if (!(count ? options_count(text, &n) : options_duration(text, &n))) return NULL;
+    if (n < spec->min || (spec->max && n > spec->max)) return NULL;
+    memcpy(target, &n, sizeof n);
+    return count ? json_integer((json_int_t)n) : json_real((double)n / 1e9);
 }
 
-static const struct option_spec *find(const struct option_spec *specs, size_t count, const char *name, size_t len)
+static json_t *text_json(const char *text)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (strlen(specs[i].name) == len && memcmp(specs[i].name, name, len) == 0) return &specs[i];
+    json_t *json = json_string(text);
+    return json ? json : json_string("(not UTF-8)");
+}
+
+/* Stores the value and returns it as JSON; NULL when it is malformed. */
+static json_t *store(const struct option_spec *spec, const char *text, void *into)
+{
+    void *target = (char *)into + spec->offset;
+    double real = 0;
+    switch (spec->kind) {
+    case OPTION_FLAG: memcpy(target, &(bool){true}, sizeof(bool)); return json_true();
+    case OPTION_TEXT: memcpy(target, &text, sizeof text); return text_json(text);
+    case OPTION_COUNT:
+    case OPTION_DURATION: return store_number(spec, text, target);
+    case OPTION_REAL:
+        if (!options_real(text, &real)) return NULL;
+        memcpy(target, &real, sizeof real);
+        return json_real(real);
+    case OPTION_CUSTOM: return spec->take(into, text) ? text_json(text) : NULL;
+    }
+    return NULL;
+}
+
+/* Sets the option's member of `found`; takes over `value`. */
+static void tell(json_t *found, const struct option_spec *spec, json_t *value)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s%s", spec->name, spec->kind == OPTION_DURATION ? "_s" : "");
+    for (char *dash = name; (dash = strchr(dash, '-'));)
+        *dash = '_';
+    json_object_set_new(found, name, value);
+}
+
+static const struct option_spec *find(const struct option_table *table, const char *name, size_t len)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        const char *known = table->specs[i].name;
+        if (strlen(known) == len && memcmp(known, name, len) == 0) return &table->specs[i];
     }
     return NULL;
 }
 
 /* Takes argv[i] and perhaps its value after it; returns how many arguments were taken, 0 after a complaint. */
-static int take(const struct option_spec *specs, size_t count, int argc, char **argv, int i, void *into)
+static int take(const struct option_table *table, int argc, char **argv, int i, void *into, json_t *found)
 {
     const char *name = argv[i] + 2;
     size_t len = strncmp(argv[i], "--", 2) == 0 ? strcspn(name, "=") : 0;
-    const struct option_spec *spec = len ? find(specs, count, name, len) : NULL;
-
-    if (!spec) {
-        options_complain(argv[0], "no such option: %s", argv[i]);
-        return 0;
-    }
+    const struct option_spec *spec = len ? find(table, name, len) : NULL;
+    if (!spec) return options_complain(argv[0], "no such option: %s", argv[i]);
     const char *text = name[len] == '=' ? name + len + 1 : NULL;
-    int taken = 1;
-    if (spec->kind == OPTION_FLAG) {
-        if (text) {
-            options_complain(argv[0], "--%s takes no value", spec->name);
-            return 0;
-        }
-    } else if (!text) {
-        if (i + 1 >= argc) {
-            options_complain(argv[0], "--%s lacks its value: %s", spec->name, spec->argument);
-            return 0;
-        }
-        text = argv[i + 1];
-        taken = 2;
-    }
-    if (!store(spec, text, into)) {
-        options_complain(argv[0], "--%s cannot be '%s': %s", spec->name, text, spec->help);
-        return 0;
-    }
-    return taken;
+    bool flag = spec->kind == OPTION_FLAG, next = !text && !flag;
+    if (flag && text) return options_complain(argv[0], "--%s takes no value", spec->name);
+    if (next && i + 1 >= argc)
+        return options_complain(argv[0], "--%s lacks its value: %s", spec->name, spec->argument);
+    if (next) text = argv[i + 1];
+    json_t *value = store(spec, text, into);
+    if (!value) return options_complain(argv[0], "--%s cannot be '%s': %s", spec->name, text, spec->help);
+    tell(found, spec, value);
+    return 1 + next;
 }
 
-bool options_parse(const struct option_spec *specs, size_t count, int argc, char **argv, void *into)
+static void print_help(const struct option_table *table, const char *command)
 {
-    for (int i = 1; i < argc;) {
-        int taken = take(specs, count, argc, argv, i, into);
-        if (!taken) return false;
-        i += taken;
+    printf("usage: sluice-bench %s [options]\n\n%s\n\n", command, table->purpose);
+    for (size_t i = 0; i < table->count; i++) {
+        const struct option_spec *spec = &table->specs[i];
+        char left[64];
+        snprintf(left, sizeof left, "--%s %s", spec->name, spec->argument ? spec->argument : "");
+        printf("  %-25s %s%s%s\n", left, spec->help, spec->preset ? "; default " : "",
+               spec->preset ? spec->preset : "");
     }
-    return true;
 }
 
-bool options_want_help(int argc, char **argv)
+json_t *options_parse(const struct option_table *table, int argc, char **argv, void *into)
 {
+    json_t *found = json_object();
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) return true;
+        if (strcmp(argv[i], "--help") != 0 && strcmp(argv[i], "-h") != 0) continue;
+        print_help(table, argv[0]);
+        exit(0);
     }
-    return false;
-}
-
-static void print_wrapped(FILE *out, const char *text, int column)
-{
-    while (*text) {
-        size_t word = strcspn(text, " ");
-        if (column > HELP_COLUMN && column + 1 + (int)word > HELP_WIDTH) {
-            fprintf(out, "\n%*s", HELP_COLUMN, "");
-            column = HELP_COLUMN;
-        }
-        fprintf(out, "%s%.*s", column > HELP_COLUMN ? " " : "", (int)word, text);
-        column += (int)word + (column > HELP_COLUMN);
-        text += word;
-        text += strspn(text, " ");
+    for (size_t i = 0; i < table->count; i++) {
+        const struct option_spec *spec = &table->specs[i];
+        json_t *value = spec->preset ? store(spec, spec->preset, into) : json_null();
+        assert(value);
+        tell(found, spec, spec->kind == OPTION_FLAG ? json_false() : value);
     }
-    fputc('\n', out);
-}
-
-void options_print_help(FILE *out, const struct option_spec *specs, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        int width = fprintf(out, "  --%s%s%s", specs[i].name, specs[i].argument ? " " : "",
-                            specs[i].argument ? specs[i].argument : "");
-        if (width >= HELP_COLUMN) {
-            fputc('\n', out);
-            width = 0;
-        }
-        fprintf(out, "%*s", HELP_COLUMN - width, "");
-        print_wrapped(out, specs[i].help, HELP_COLUMN);
+    for (int i = 1, taken = 0; i < argc; i += taken) {
+        taken = take(table, argc, argv, i, into, found);
+        if (taken) continue;
+        json_decref(found);
+        return NULL;
     }
+    return found;
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -15,9 +16,8 @@ static void cpu_model(char *out, size_t size)
 {
     FILE *f = fopen("/proc/cpuinfo", "re");
     char line[256];
-
     snprintf(out, size, "unknown");
-    while (f && fgets(line, sizeof(line), f)) {
+    while (f && fgets(line, sizeof line, f)) {
         const char *colon = strchr(line, ':');
         if (strncmp(line, "model name", 10) != 0 || !colon) continue;
         colon += strspn(colon, ": ");
@@ -27,58 +27,63 @@ static void cpu_model(char *out, size_t size)
     if (f) fclose(f);
 }
 
-static double load_average(void)
-{
-    double load = 0;
-
-    return getloadavg(&load, 1) == 1 ? load : 0;
-}
-
 static json_t *machine(void)
 {
     struct utsname u = {0};
     char model[128];
     long page = sysconf(_SC_PAGESIZE), pages = sysconf(_SC_PHYS_PAGES);
-
+    double load = 0;
     (void)uname(&u);
-    cpu_model(model, sizeof(model));
+    (void)getloadavg(&load, 1);
+    cpu_model(model, sizeof model);
     /* The load before the run tells whether others were busy on the machine. */
     return json_pack("{s:i, s:s, s:s, s:s, s:I, s:f}", "cpus", (int)sysconf(_SC_NPROCESSORS_ONLN), "cpu_model",
                      model, "kernel", u.release, "architecture", u.machine, "memory_bytes",
-                     (json_int_t)page * (json_int_t)pages, "load_average_before", load_average());
+                     (json_int_t)page * (json_int_t)pages, "load_average_before", load);
 }
 
 static json_t *must(json_t *json)
 {
-    if (json) return json;
-    fprintf(stderr, "sluice-bench: out of memory\n");
-    exit(1);
+    if (!json) {
+        report_fail("out of memory");
+        exit(1);
+    }
+    return json;
 }
 
-json_t *report_head(const char *kind, int argc, char **argv, uint64_t seed)
+json_t *report_head(const char *kind, int argc, char **argv, json_t *options)
 {
     json_t *command = must(json_array());
     char date[32];
     time_t now = time(NULL);
     struct tm utc;
-
     json_array_append_new(command, must(json_string("sluice-bench")));
     for (int i = 0; i < argc; i++) {
         json_t *word = json_string(argv[i]);
         json_array_append_new(command, word ? word : must(json_string("(not UTF-8)")));
     }
-    strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-    return must(json_pack("{s:s, s:s, s:s, s:o, s:s, s:o, s:I}", "tool", "sluice-bench", "version", SLUICE_VERSION,
-                          "kind", kind, "command", command, "date", date, "machine", must(machine()), "seed",
-                          (json_int_t)seed));
+    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+    return must(json_pack("{s:s, s:s, s:s, s:o, s:s, s:o, s:O, s:o}", "tool", "sluice-bench", "version",
+                          SLUICE_VERSION, "kind", kind, "command", command, "date", date, "machine",
+                          must(machine()), "seed", json_object_get(options, "seed"), "options", options));
 }
 
 /* ---- files ---- */
 
-static bool complain(const char *path)
+bool report_fail(const char *format, ...)
 {
-    fprintf(stderr, "sluice-bench: cannot write %s: %s\n", path, strerror(errno));
+    va_list args;
+    fputs("sluice-bench: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
     return false;
+}
+
+static bool unwritable(const char *path)
+{
+    return report_fail("cannot write %s: %s", path, strerror(errno));
 }
 
 FILE *report_open(const char *path)
@@ -88,86 +93,56 @@ FILE *report_open(const char *path)
     FILE *f = fd < 0 ? NULL : fdopen(fd, "w"); /* which empties nothing */
 
     if (!f) {
-        complain(path);
+        unwritable(path);
         if (fd >= 0) close(fd);
     }
     return f;
 }
 
-void report_begin(FILE *f)
+bool report_write(const json_t *json, FILE *f, const char *path)
 {
     /* A pipe or a device has no length to cut: that is no failure. */
-    if (f != stdout && ftruncate(fileno(f), 0) != 0) errno = 0;
-}
+    bool ok = f == stdout || ftruncate(fileno(f), 0) == 0 || errno == EINVAL;
 
-bool report_end(FILE *f, const char *path)
-{
-    bool ok = !ferror(f);
-
+    ok = json_dumpf(json, f, JSON_INDENT(2) | JSON_REAL_PRECISION(10)) == 0 && fputc('\n', f) != EOF && ok;
     ok = (f == stdout ? fflush(f) : fclose(f)) == 0 && ok;
-    return ok || complain(path);
-}
-
-bool report_write_json(const json_t *json, FILE *f, const char *path)
-{
-    report_begin(f);
-    bool ok = json_dumpf(json, f, JSON_INDENT(2) | JSON_REAL_PRECISION(10)) == 0 && fputc('\n', f) != EOF;
-    return report_end(f, path) && (ok || complain(path));
-}
-
-json_t *report_read_json(const char *option, const char *path, const char *kind)
-{
-    json_error_t error;
-    json_t *json = json_load_file(path, 0, &error);
-    const char *tool = json_string_value(json_object_get(json, "tool"));
-    const char *its_kind = json_string_value(json_object_get(json, "kind"));
-
-    if (tool && its_kind && strcmp(tool, "sluice-bench") == 0 && strcmp(its_kind, kind) == 0) return json;
-    fprintf(stderr, "sluice-bench %s: %s %s: expected what an earlier sluice-bench %s --json wrote (%s)\n", kind,
-            option, path, kind, json ? "it is something else" : error.text);
-    json_decref(json);
-    return NULL;
-}
-
-const json_t *report_number(const json_t *root, const char *path)
-{
-    while (root && *path) {
-        size_t len = strcspn(path, ".");
-        char name[64];
-        if (len >= sizeof(name)) return NULL;
-        memcpy(name, path, len);
-        name[len] = '\0';
-        root = json_object_get(root, name);
-        path += len + (path[len] == '.');
-    }
-    return json_is_number(root) ? root : NULL;
+    return ok || unwritable(path);
 }
 
 /* ---- latencies ---- */
 
-static const struct {
-    const char *name;  /* in JSON */
-    const char *title; /* in tables */
-    double quantile;
-} points[] = {
-    {"p50", "p50", 0.5},       {"p90", "p90", 0.9},          {"p99", "p99", 0.99},
-    {"p99_9", "p99.9", 0.999}, {"p99_99", "p99.99", 0.9999}, {"max", "max", 1},
-};
-#define POINTS (sizeof(points) / sizeof(points[0]))
-
 json_t *report_latency(const struct histogram *h)
 {
+    static const struct {
+        const char *name;
+        double quantile;
+    } points[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p99_9", 0.999}, {"p99_99", 0.9999}, {"max", 1}};
     uint64_t count = histogram_count(h);
     json_t *json = must(json_pack("{s:I}", "count", (json_int_t)count));
 
     json_object_set_new(json, "mean", count ? must(json_real(histogram_mean(h))) : json_null());
-    for (size_t i = 0; i < POINTS; i++) {
+    for (size_t i = 0; i < sizeof points / sizeof points[0]; i++) {
         json_t *value = json_null();
         if (count) value = must(json_integer((json_int_t)histogram_quantile(h, points[i].quantile)));
         json_object_set_new(json, points[i].name, value);
     }
     return json;
 }
+
+json_t *report_distribution(const struct histogram *h)
+{
+    json_t *list = must(json_array());
+    uint64_t max = histogram_max(h);
+    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        uint64_t n = atomic_load_explicit(&h->buckets[i], memory_order_acquire), edge = histogram_bucket_edge(i);
+        if (!n) continue;
+        json_array_append_new(list,
+                              must(json_pack("[I, I]", (json_int_t)(edge < max ? edge : max), (json_int_t)n)));
+    }
+    return list;
+}
+
+/* ---- for people ---- */
 
 const char *report_format_ns(char *out, size_t size, uint64_t ns)
 {
@@ -177,7 +152,7 @@ const char *report_format_ns(char *out, size_t size, uint64_t ns)
         const char *name;
     } scales[] = {{999500000, 1e9, "s"}, {999500, 1e6, "ms"}, {1000, 1e3, "us"}};
 
-    for (size_t i = 0; i < sizeof(scales) / sizeof(scales[0]); i++) {
+    for (size_t i = 0; i < sizeof scales / sizeof scales[0]; i++) {
         if (ns < scales[i].above) continue;
         double n = (double)ns / scales[i].unit;
         snprintf(out, size, "%.*f %s", n < 9.995 ? 2 : n < 99.95 ? 1 : 0, n, scales[i].name);
@@ -190,8 +165,7 @@ const char *report_format_ns(char *out, size_t size, uint64_t ns)
 const char *report_format_count(char *out, size_t size, uint64_t n)
 {
     char digits[24];
-    size_t len = (size_t)snprintf(digits, sizeof(digits), "%llu", (unsigned long long)n), at = 0;
-
+    size_t len = (size_t)snprintf(digits, sizeof digits, "%llu", (unsigned long long)n), at = 0;
     for (size_t i = 0; i < len && at + 2 < size; i++) {
         if (i > 0 && (len - i) % 3 == 0) out[at++] = ',';
         out[at++] = digits[i];
@@ -200,24 +174,51 @@ const char *report_format_count(char *out, size_t size, uint64_t n)
     return out;
 }
 
-void report_latency_head(FILE *out)
+/* A value of a member whose name, or that of an object around it, ends in "_ns" is a duration. */
+static void print_value(FILE *out, const char *name, const json_t *value, bool ns)
 {
-    fprintf(out, "  %-22s %13s", "latency", "count");
-    for (size_t i = 0; i < POINTS; i++) {
-        fprintf(out, " %9s", points[i].title);
-    }
-    fputc('\n', out);
+    char text[32] = "";
+    double n = json_number_value(value);
+    if (json_is_integer(value) || n >= 1000) report_format_count(text, sizeof text, (uint64_t)n);
+    if (json_is_real(value) && n < 1000) snprintf(text, sizeof text, "%.3f", n);
+    if (json_is_number(value) && ns) report_format_ns(text, sizeof text, (uint64_t)n);
+    if (json_is_string(value)) snprintf(text, sizeof text, "%s", json_string_value(value));
+    if (json_is_boolean(value)) snprintf(text, sizeof text, "%s", json_is_true(value) ? "yes" : "no");
+    fprintf(out, " %s %s ", name, *text ? text : "-");
 }
 
-void report_latency_row(FILE *out, const char *name, const struct histogram *h)
+static bool is_ns(const char *name)
 {
-    uint64_t count = histogram_count(h);
-    char text[32];
+    size_t len = strlen(name);
+    return (len >= 3 && strcmp(name + len - 3, "_ns") == 0) || strstr(name, "_ns_per");
+}
 
-    fprintf(out, "  %-22s %13s", name, report_format_count(text, sizeof(text), count));
-    for (size_t i = 0; i < POINTS; i++) {
-        fprintf(out, " %9s",
-                count ? report_format_ns(text, sizeof(text), histogram_quantile(h, points[i].quantile)) : "-");
+static void print_tree(FILE *out, const char *name, const json_t *json, bool ns)
+{
+    const char *member = NULL;
+    json_t *value = NULL;
+    size_t i = 0;
+    char path[128];
+    json_object_foreach((json_t *)json, member, value)
+    {
+        if (json_is_object(value) || json_is_array(value)) continue;
+        if (i++ == 0 && *name) fprintf(out, "%s:", name);
+        print_value(out, member, value, (ns && strcmp(member, "count") != 0) || is_ns(member));
     }
-    fputc('\n', out);
+    if (i > 0) fputc('\n', out);
+    json_object_foreach((json_t *)json, member, value)
+    {
+        snprintf(path, sizeof path, "%s%s%s", name, *name ? "." : "", member);
+        if (json_is_object(value) || json_is_array(value)) print_tree(out, path, value, ns || is_ns(member));
+    }
+    json_array_foreach(json, i, value)
+    {
+        if (json_is_object(value)) print_tree(out, name, value, ns);
+        if (json_is_string(value)) fprintf(out, "%s: %s\n", name, json_string_value(value));
+    }
+}
+
+void report_print(FILE *out, const json_t *results)
+{
+    print_tree(out, "", results, false);
 }

@@ -1,6 +1,7 @@
 /*
  * Results for people and programs: the head of every JSON result (command line, machine, date, version), latencies
- * as JSON and as table rows, whole distributions in the HdrHistogram percentile format. Main thread only.
+ * as JSON, and tables made from JSON. Everything else that is to be drawn or compared is made from the JSON
+ * elsewhere. Main thread only. Functions that make JSON end the process when memory is out.
  */
 #ifndef BENCH_COMMON_REPORT_H
 #define BENCH_COMMON_REPORT_H
@@ -13,44 +14,35 @@
 
 #include "daemon/base/histogram.h"
 
-/* {"tool", "version", "kind", "command": [...], "date", "machine": {"cpus", "cpu_model", "kernel", ...}, "seed"}:
- * the caller adds "options" and "results". Ends the process when memory is out, as all of these do. */
-json_t *report_head(const char *kind, int argc, char **argv, uint64_t seed);
+/* Says on standard error what went wrong, and what to do about it. Always false. */
+bool report_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* {"tool", "version", "kind", "command": [...], "date", "machine": {"cpus", "cpu_model", "kernel", ...}, "seed",
+ * "options"}; the caller adds "results". Takes over `options`, which has the seed. */
+json_t *report_head(const char *kind, int argc, char **argv, json_t *options);
 
 /*
- * A file for results, opened before the work whose results it is to hold. What it held is kept until the first
- * result is written. "-" is standard output. NULL, with a message on standard error, when it cannot be opened.
+ * A file for the results, opened before the work whose results it is to hold. What it held is kept until they are
+ * written. "-" is standard output. NULL, with a message on standard error, when it cannot be opened.
  */
 FILE *report_open(const char *path);
 
 /* Writes and closes `f`, which report_open(path) has opened. False, with a message, when that fails. */
-bool report_write_json(const json_t *json, FILE *f, const char *path);
-
-/* For other writers: empties the file; ends it, false, with a message, when anything could not be written. */
-void report_begin(FILE *f);
-bool report_end(FILE *f, const char *path);
-
-/* Reads an earlier result of `kind` for the option `option`. NULL, with a message, when it is none. */
-json_t *report_read_json(const char *option, const char *path, const char *kind);
-
-/* Follows a path of names, "results.latency_ns.accepted.p99"; NULL: there is no number there. */
-const json_t *report_number(const json_t *root, const char *path);
+bool report_write(const json_t *json, FILE *f, const char *path);
 
 /* {"count", "mean", "p50", "p90", "p99", "p99_9", "p99_99", "max"} in the histogram's unit. Percentiles of an empty
  * one are null. */
 json_t *report_latency(const struct histogram *h);
 
-/* A table: one head, then a row per histogram of ns. */
-void report_latency_head(FILE *out);
-void report_latency_row(FILE *out, const char *name, const struct histogram *h);
+/* The whole distribution: [[value, how many had it], ...], values rising. */
+json_t *report_distribution(const struct histogram *h);
+
+/* Prints results for people: a line per object. */
+void report_print(FILE *out, const json_t *results);
 
 /* "853 ns", "12.3 us", "4.56 ms", "1.23 s" into out; returns out. */
 const char *report_format_ns(char *out, size_t size, uint64_t ns);
 /* "1,234,567" into out; returns out. */
 const char *report_format_count(char *out, size_t size, uint64_t n);
-
-/* HdrHistogram's percentile format, values in microseconds, into what report_open(path) has opened. False, with a
- * message on standard error, when writing fails. */
-bool report_write_hgrm(const struct histogram *h, FILE *f, const char *path);
 
 #endif

@@ -1,17 +1,16 @@
 """What does a refusal cost, and how soon is it there?
 
-CPU: the owner thread is stopped, so that every request is refused; beside it the null server, which reads requests
-without understanding them and answers something short. Closed loop, 50 connections, one request at a time and 16.
+CPU: the owner thread is stopped, so that every request is refused; beside it the null server, in which the daemon's
+network room answers by itself. Closed loop, 50 connections, one request at a time and 16.
 Time: ten times the load over 64, 1,000 and 4,000 connections, by requests that ask for early refusals
 (@tag=...;refuse=early); and, for comparison, by requests that do not. Then answers come in the order of requests, so a
 refusal waits for what was accepted before it on its connection; the more connections, the less often.
 """
 
-import statistics
+from statistics import median
 
-from .lib import admission, overload, peers, plot, stall, text
-from .lib.context import MARGIN, SERVICE_NS
-from .lib.daemon import Daemon
+from .lib import overload, servers, stall, text
+from .lib.context import SERVICE_NS
 
 TITLE = "What a refusal costs"
 DEPTHS = {1: 300, 16: 100}  # ns that a refusal may cost more than an answer of the null server
@@ -30,68 +29,46 @@ def per_answer(result):
 def closed_loop(ctx, server, depth, seconds, label):
     args = ["--connections", "50", "--keys", "1k", "--value", "64", "--mix", "get=50,put=50", "--depth", str(depth),
             "--warmup", "0.2", "--duration", f"{seconds}s", "--drain", "0.1"]
-    return per_answer(ctx.finish_tcp(ctx.start_tcp(server, args, "refusal.json"), seconds + MARGIN, label))
+    return per_answer(ctx.load(server, args, seconds, label))
 
 
 def cpu(ctx, rounds, seconds):
-    rows = []
-    null = peers.Server("null", "text", peers.null_server(ctx.build, 1), ctx.places.work, ctx.work)
-    with Daemon(ctx, admission.settings_of(ctx, **{"queue.bound": 1, "threads_cpus": ctx.places.work})) as daemon:
-        stop = stall.Thread(daemon)
-        stop.start()
-        try:
-            with null as floor:
-                for i in range(rounds):
-                    for depth in DEPTHS:
-                        rows.append({"depth": depth,
-                                     "null_ns": closed_loop(ctx, floor, depth, seconds,
-                                                            f"null server, depth {depth}, round {i + 1}"),
-                                     "refusal_ns": closed_loop(ctx, daemon, depth, seconds,
-                                                               f"refusals, depth {depth}, round {i + 1}")})
-        finally:
-            stop.stop()
-    return rows
+    """{depth: nanoseconds of the null server and of a refusal, and the difference}, medians over the rounds."""
+    rows = {depth: [] for depth in DEPTHS}
+    null = servers.Server("null", "text", servers.null_server(ctx.build, 1), ctx.places.work, ctx.work)
+    with stall.owner_stopped(ctx, {"queue.bound": 1, "threads_cpus": ctx.places.work}) as daemon, null as floor:
+        for i in range(rounds):
+            for depth, found in rows.items():
+                found.append([closed_loop(ctx, server, depth, seconds, f"{name}, depth {depth}, round {i + 1}")
+                              for name, server in (("null server", floor), ("refusals", daemon))])
+    found = {depth: [median(column) for column in zip(*pairs)] for depth, pairs in rows.items()}
+    return [{"depth": depth, "null_ns": null, "refusal_ns": refusal, "more": f"{refusal - null:+,.0f} ns"}
+            for depth, (null, refusal) in found.items()]
 
 
 def measure(ctx):
-    rounds = ctx.once("cpu", lambda: cpu(ctx, ctx.pick(2, 5), ctx.pick(0.6, 1.5)))
-    peak, waits = admission.peak(ctx), []
+    costs = ctx.once("cpu", lambda: cpu(ctx, ctx.pick(2, 5), ctx.pick(0.6, 1.5)))
+    for row in costs:
+        most = DEPTHS[row["depth"]]
+        ctx.goal(f"CPU of a refusal, depth {row['depth']}",
+                 f"{row['refusal_ns']:.0f} ns, null server {row['null_ns']:.0f} ns: {row['more']}", f"at most {most} ns more",
+                 row["refusal_ns"] - row["null_ns"] <= most)
+    peak, waits = overload.peak(ctx), []
     for connections in ctx.pick([64, 1000], CONNECTIONS):
         for order, extra in ORDERS.items():
-            row = admission.point(ctx, "reject", 10 * peak, ctx.pick(2.0, 5.0), connections=connections, extra=extra,
-                                  label=f"10 times the peak, {connections} connections, refusals {order}")
+            row = overload.point(ctx, overload.settings_of(ctx), 10 * peak, ctx.pick(2.0, 5.0),
+                                 f"10 times the peak, {connections} connections, refusals {order}",
+                                 connections=connections, extra=extra)
             waits.append({"connections": connections, "refusals": order, **row})
-    data = {"rounds": rounds, "waits": waits, "peak_per_s": peak}
-    for depth, more in DEPTHS.items():
-        null, refusal = best(data, depth)
-        ctx.goal(f"CPU of a refusal, depth {depth}",
-                 f"{refusal:.0f} ns, null server {null:.0f} ns: {refusal - null:+.0f} ns",
-                 f"at most {more} ns more", refusal - null <= more)
-    for row in (r for r in waits if r["refusals"] == "early"):
-        ctx.goal(f"p99 of an early refusal at 10 x, {row['connections']} connections",
-                 text.duration(row["refused_p99"]), f"at most {text.duration(P99_NS)}", row["refused_p99"] <= P99_NS)
-    return data
-
-
-def best(data, depth):
-    """Medians over the rounds."""
-    rows = [r for r in data["rounds"] if r["depth"] == depth]
-    return statistics.median(r["null_ns"] for r in rows), statistics.median(r["refusal_ns"] for r in rows)
-
-
-def draw(data, out, stem):
-    del data, out, stem
-    return []
+            if order == "early":
+                ctx.goal(f"p99 of an early refusal at 10 x, {connections} connections", text.duration(row["refused_p99"]),
+                         f"at most {text.duration(P99_NS)}", row["refused_p99"] <= P99_NS)
+    return {"costs": costs, "waits": waits, "peak_per_s": peak}
 
 
 def table(data):
-    rows = [(depth, *(f"{ns:,.0f} ns" for ns in best(data, depth)),
-             f"{best(data, depth)[1] - best(data, depth)[0]:+,.0f} ns")
-            for depth in DEPTHS]
-    waits = [(r["connections"], r["refusals"], text.count(r["offered_per_s"]), text.duration(r["refused_p50"]),
-              text.duration(r["refused_p99"]), text.duration(r["p99"]), text.duration(r["send_lag_p99"]))
-             for r in data["waits"]]
-    return (text.table(["requests in flight per connection", "null server, CPU per answer", "refusal, CPU per answer",
-                        "difference"], rows)
-            + "\n" + text.table(["connections", "refusals", "offered/s", "p50 of refused", "p99 of refused",
-                                 "p99 of accepted", "p99 of send lag"], waits))
+    return (text.table(data["costs"], "requests in flight per connection=depth",
+                       "null server, CPU per answer=null_ns:d", "refusal, CPU per answer=refusal_ns:d", "difference=more")
+            + "\n" + text.table(data["waits"], "connections", "refusals", "offered/s=offered_per_s:n",
+                                "p50 of refused=refused_p50:d", "p99 of refused=refused_p99:d", "p99 of accepted=p99:d",
+                                "p99 of send lag=send_lag_p99:d"))

@@ -7,13 +7,10 @@ short set.
 
 import time
 
-from .lib import admission, plot, text
-from .lib.context import MARGIN
-from .lib.daemon import Daemon, Stats
+from .lib import overload, plot, text
 
 TITLE = "Ten times the load for minutes"
 MIB = 1 << 20
-OUTCOMES = {"overloaded": "overloaded", "late": "late", "error": "error"}
 
 
 def watch(daemon, seconds):
@@ -25,30 +22,22 @@ def watch(daemon, seconds):
 
 
 def of_daemon(stats):
-    """Answers to operations on the table, by outcome, as the daemon counts them."""
-    total = {}
-    for name in ("get", "put", "delete"):
-        for outcome, n in stats["operations"][name].items():
-            total[outcome] = total.get(outcome, 0) + n
-    return total
+    """Answers to operations on the table, as the daemon counts them."""
+    total = {outcome: sum(stats["operations"][name][outcome] for name in ("get", "put", "delete"))
+             for outcome in ("ok", "not_found", "overloaded", "late", "error")}
+    return {"executed": total.pop("ok") + total.pop("not_found"), **total}
 
 
 def measure(ctx):
-    seconds = ctx.soak or ctx.pick(6, 60)
-    rate = 10 * admission.peak(ctx)
-    with Daemon(ctx, admission.settings_of(ctx, "reject")) as daemon:
-        args = [*admission.load(), *admission.open_loop(rate, seconds, warmup=0, drain=5.0), "--deadline", "4ms"]
-        started = ctx.start_tcp(daemon, args, "soak.json")
-        samples = watch(daemon, seconds)
-        result = ctx.finish_tcp(started, 10 + MARGIN, "ten times the peak")
-        link = Stats(daemon)
-        served = of_daemon(link.read())
-        link.close()
-    r = result["results"]
-    counted = {**r["outcomes"], "executed": r["outcomes"]["served"] + r["outcomes"]["not_found"]}
-    there = {"executed": served["ok"] + served["not_found"], **{k: served[v] for k, v in OUTCOMES.items()}}
-    data = {"seconds": seconds, "samples": samples, "sent": r["sent"], "unsent": r["unsent"], "outcomes": counted,
-            "daemon": there, "rate": rate}
+    seconds, rate = ctx.soak or ctx.pick(6, 60), 10 * overload.peak(ctx)
+    args = [*overload.keys(), *overload.open_loop(rate, seconds, warmup=0, drain=5.0), "--deadline", "4ms"]
+    run = ctx.tcp(overload.settings_of(ctx), args, seconds + 10, "ten times the peak",
+                  meanwhile=lambda daemon: watch(daemon, seconds))
+    r = run["results"]
+    counted = {"executed": r["outcomes"]["served"] + r["outcomes"]["not_found"],
+               **{name: r["outcomes"][name] for name in ("overloaded", "late", "error")}}
+    data = {"seconds": seconds, "samples": run["meanwhile"], "sent": r["sent"], "unsent": r["unsent"], "outcomes": counted,
+            "unanswered": r["outcomes"]["unanswered"], "daemon": of_daemon(run["stats"]), "rate": rate}
     judge(ctx, data)
     return data
 
@@ -58,27 +47,20 @@ def judge(ctx, data):
     late = max(s["resident"] for s in data["samples"] if s["at_s"] > data["seconds"] / 2)
     ctx.goal("resident memory", f"{early / MIB:.1f} MiB at most in the first half, {late / MIB:.1f} in the second",
              "flat", late <= early * 1.01 + MIB / 4)
-    c = data["outcomes"]
-    total = c["executed"] + c["overloaded"] + c["late"] + c["error"]
     ctx.goal("sent = executed + OVERLOADED + LATE + errors",
-             f"{data['sent']:,} = {c['executed']:,} + {c['overloaded']:,} + {c['late']:,} + {c['error']:,}",
-             "exactly", data["sent"] == total)
-    same = all(c[k] == data["daemon"][k] for k in data["daemon"])
-    ctx.goal("the daemon counts the same", ", ".join(f"{k} {n:,}" for k, n in data["daemon"].items()), "exactly", same)
+             f"{data['sent']:,} = " + " + ".join(f"{n:,}" for n in data["outcomes"].values()), "exactly",
+             data["sent"] == sum(data["outcomes"].values()))
+    ctx.goal("the daemon counts the same", ", ".join(f"{k} {n:,}" for k, n in data["daemon"].items()), "exactly",
+             data["outcomes"] == data["daemon"])
 
 
-def draw(data, out, stem):
+def draw(data):
     panel = plot.Panel("Resident memory", "seconds", "MiB", yrange=(0, None), key=None)
-    panel.add("resident", [(s["at_s"], s["resident"] / MIB) for s in data["samples"]], "backpressure",
-              points_shown=False)
-    path = out / f"{stem}.svg"
-    return [path] if plot.draw(path, TITLE, [panel], width=560) else []
+    return [panel.add("resident", [(s["at_s"], s["resident"] / MIB) for s in data["samples"]], "backpressure",
+                      points_shown=False)]
 
 
 def table(data):
-    c = data["outcomes"]
-    return text.table(["seconds", "offered/s", "sent", "executed", "OVERLOADED", "LATE", "errors", "unanswered",
-                       "never sent"],
-                      [(data["seconds"], text.count(data["rate"]),
-                        *(text.count(n) for n in (data["sent"], c["executed"], c["overloaded"], c["late"], c["error"],
-                                                  c["unanswered"], data["unsent"])))])
+    return text.table([data], "seconds", "offered/s=rate:n", "sent:n", "executed=outcomes.executed:n",
+                      "OVERLOADED=outcomes.overloaded:n", "LATE=outcomes.late:n", "errors=outcomes.error:n",
+                      "unanswered:n", "never sent=unsent:n")

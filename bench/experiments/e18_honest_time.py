@@ -6,52 +6,29 @@ the same requests. Shown beside it: queue.sojourn_ns, which ends when a request 
 and the client itself was late by more than may be, nothing can be told.
 """
 
-from .lib import admission, text
+from .lib import overload, text
 
 TITLE = "Honest time: what the daemon says and what clients see"
 SHARE, NS = 0.05, 50_000
 FACTORS = [0.5, 0.8, 2, 10]
 QUANTILES = {"p50": "p50", "p99": "p99", "p999": "p99_9"}
+TABLE = ["load=factor:x", "percentile", "queue.sojourn_ns=sojourn:d", "latency_ns.put=said:d",
+         "client=seen:d", "send lag=send_lag:d"]
 
 
 def one(ctx, factor, peak, seconds):
-    label = f"{factor:g} times the peak"
-
-    def run():
-        args = [*admission.load(), "--mix", "put=100", *admission.open_loop(factor * peak, seconds, warmup=0)]
-        result = ctx.tcp(admission.settings_of(ctx, "reject"), args, seconds + 2, label)
-        stats, r = result["stats"], result["results"]
-        return {"factor": factor, "said": stats["latency_ns"]["put"], "sojourn": stats["queue"]["sojourn_ns"],
-                "seen": r["latency_ns"]["accepted"], "send_lag": r["send_lag_ns"],
-                "refused_said": stats["latency_ns"]["refused"], "refused_seen": r["latency_ns"]["refused"]}
-    return ctx.once(label, run)
+    args = [*overload.keys(), "--mix", "put=100", *overload.open_loop(factor * peak, seconds, warmup=0)]
+    run = ctx.tcp(overload.settings_of(ctx), args, seconds + 2, f"{factor:g} times the peak")
+    said, sojourn = run["stats"]["latency_ns"]["put"], run["stats"]["queue"]["sojourn_ns"]
+    seen, lag = run["results"]["latency_ns"]["accepted"], run["results"]["send_lag_ns"]
+    tolerance, off = max(SHARE * seen["p99"], NS), abs(said["p99"] - seen["p99"])
+    ctx.goal(f"{factor:g} x: p99", f"latency_ns.put {text.duration(said['p99'])}, the client sees "
+             f"{text.duration(seen['p99'])} (p99 of its send lag {text.duration(lag['p99'])})", "within 5 % or 50 µs",
+             True if off <= tolerance else None if lag["p99"] > tolerance else False)
+    return [{"factor": factor, "percentile": point.replace("_", "."), "sojourn": sojourn[name], "said": said[name],
+             "seen": seen[point], "send_lag": lag[point]} for name, point in QUANTILES.items()]
 
 
 def measure(ctx):
-    peak, rows = admission.peak(ctx), []
-    for factor in FACTORS:
-        row = one(ctx, factor, peak, ctx.pick(2.0, 8.0))
-        rows.append(row)
-        said, seen = row["said"]["p99"], row["seen"]["p99"]
-        tolerance = max(SHARE * seen, NS)
-        near = True if abs(said - seen) <= tolerance else None if row["send_lag"]["p99"] > tolerance else False
-        ctx.goal(f"{factor:g} x: p99",
-                 f"latency_ns.put {text.duration(said)}, the client sees {text.duration(seen)} "
-                 f"(p99 of its send lag {text.duration(row['send_lag']['p99'])})",
-                 "within 5 % or 50 µs", near)
-    return {"rows": rows, "peak_per_s": peak}
-
-
-def draw(data, out, stem):
-    del data, out, stem
-    return []
-
-
-def table(data):
-    rows = []
-    for r in data["rows"]:
-        for said, seen in QUANTILES.items():
-            rows.append((f"{r['factor']:g} x", seen.replace("_", "."), text.duration(r["sojourn"][said]),
-                         text.duration(r["said"][said]), text.duration(r["seen"][seen]),
-                         text.duration(r["send_lag"][seen])))
-    return text.table(["load", "percentile", "queue.sojourn_ns", "latency_ns.put", "client", "send lag"], rows)
+    peak = overload.peak(ctx)
+    return {"rows": [row for factor in FACTORS for row in one(ctx, factor, peak, ctx.pick(2.0, 8.0))], "peak_per_s": peak}

@@ -14,60 +14,34 @@ from .lib import overload, plot, text
 TITLE = "Offered load against goodput and tail"
 SHORT = [0.5, 1, 2, 10]
 FULL = [0.5, 0.8, 1, 1.2, 2, 5, 10]
-ENOUGH_FOR_P999 = 100_000
 
 
-def seconds_of(ctx, factor, capacity):
-    """In the full set, long enough for 100,000 accepted requests where capacity is reached; 30 s at most."""
-    if not ctx.full:
-        return 3.0
-    return min(round(1.03 * ENOUGH_FOR_P999 / (capacity * min(factor, 1)), 1), 30.0)
-
-
-def measure_one(ctx, name, capacity):
+def measure_one(ctx, name):
+    settings, io_works = overload.contender(ctx, name)
+    capacity = overload.peak(ctx, settings=settings, io_works=io_works, name=f"{name}: capacity")
     for factor in ctx.pick(SHORT, FULL):
-        seconds = seconds_of(ctx, factor, capacity)
-        row = overload.point(ctx, name, factor * capacity, seconds, warmup=0,
-                             label=f"{name}: {factor:g} times capacity")
-        yield {"series": name, "factor": factor, "seconds": seconds, **row}
+        seconds = overload.seconds_for(ctx, capacity * min(factor, 1)) if ctx.full else 3.0
+        row = overload.point(ctx, settings, factor * capacity, seconds, f"{name}: {factor:g} times capacity", warmup=0,
+                             io_works=io_works)
+        yield {"series": name, "factor": factor, "seconds": seconds, "share": row["goodput_per_s"] / capacity, **row}
 
 
 def measure(ctx):
-    rows, capacities = [], {}
-    for name in overload.CONTENDERS:
-        capacities[name] = overload.capacity(ctx, name)
-        rows += measure_one(ctx, name, capacities[name])
-    tail = "p99_9" if ctx.full else "p99"
-    return {"rows": rows, "capacity_per_s": capacities, "rounds": ctx.rounds(overload.SERVICE_NS),
-            "bound": overload.BOUND, "tail": tail}
+    rows = [row for name in overload.CONTENDERS for row in measure_one(ctx, name)]
+    return {"rows": rows, "bound": overload.BOUND, "tail": ctx.pick("p99", "p99_9")}
 
 
-def draw(data, out, stem):
-    tail = data["tail"].replace("_", ".")
-    seconds = max(r["seconds"] for r in data["rows"])
-    tics = "0.5, 0.8, 1, 1.2, 2, 5, 10"
-    panels = [plot.Panel("Goodput", "offered load (times capacity)", "executed and answered (% of capacity)",
-                         logx=True, xtics=tics, xrange=(0.45, 11), yrange=(0, 120), key="bottom right"),
-              plot.Panel("Latency of accepted requests", "offered load (times capacity)",
-                         f"{tail} (ms) after {seconds:.0f} s of load", logx=True, logy=True, xtics=tics,
-                         xrange=(0.45, 11), yrange=(1, 50000), key=None)]
-    for name in overload.CONTENDERS:
-        rows = [r for r in data["rows"] if r["series"] == name]
-        capacity = data["capacity_per_s"][name]
-        panels[0].add(name, [(r["factor"], 100 * r["goodput_per_s"] / capacity) for r in rows], name)
-        panels[1].add(name, [(r["factor"], r[data["tail"]] / 1e6 if r[data["tail"]] else None) for r in rows], name)
-    path = out / f"{stem}.svg"
-    return [path] if plot.draw(path, TITLE, panels) else []
+def draw(data):
+    tail, seconds = data["tail"], max(r["seconds"] for r in data["rows"])
+    panels = plot.by_load("Goodput", "capacity", "executed and answered (% of capacity)",
+                          f"{tail.replace('_', '.')} (ms) after {seconds:.0f} s of load", (1, 50000))
+    styles = {name: name for name in overload.CONTENDERS}
+    return plot.curves(panels, data["rows"], styles, "factor", ("share", 0.01), (tail, 1e6))
 
 
 def table(data):
-    rows = []
-    for r in data["rows"]:
-        capacity = data["capacity_per_s"][r["series"]]
-        rows.append((r["series"], f"{r['factor']:g} x", text.count(r["offered_per_s"]), text.count(r["goodput_per_s"]),
-                     text.percent(r["goodput_per_s"] / capacity, 0), text.percent(r["refused"] / r["sent"]),
-                     text.count(r["unanswered"]), text.duration(r["p50"]), text.duration(r[data["tail"]]),
-                     text.duration(r["first_p50"]), text.duration(r["last_p50"]), text.duration(r["send_lag_p99"])))
-    return text.table(["backend", "load", "offered/s", "goodput/s", "of capacity", "refused", "unanswered", "p50",
-                       data["tail"].replace("_", "."), "p50, first second", "p50, last second",
-                       "p99 of send lag"], rows)
+    tail = data["tail"]
+    return text.table(data["rows"], "backend=series", "load=factor:x", "offered/s=offered_per_s:n",
+                      "goodput/s=goodput_per_s:n", "of capacity=share:p", "refused=refused_share:p", "unanswered:n",
+                      "p50:d", f"{tail.replace('_', '.')}={tail}:d", "p50, first second=first_p50:d",
+                      "p50, last second=last_p50:d", "p99 of send lag=send_lag_p99:d")

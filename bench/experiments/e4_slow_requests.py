@@ -24,31 +24,27 @@ def measure(ctx):
     few = min(max(place.machine()["cores"], 2), 8)
     for workers in (few, MANY):
         for name, (backend, where, _) in SERIES.items():
-            run = ctx.store(["--backend", backend, "--workers", str(workers), "--work", str(ctx.rounds(ORDINARY_NS)),
-                             "--work-where", where, "--slow", f"1:{FACTOR}", "--duration", str(seconds)], seconds,
-                            f"{name}, {workers} threads")
-            result = run["results"][0]
+            result = ctx.store(["--backend", backend, "--workers", str(workers), "--threads", str(workers), "--work",
+                                str(ctx.rounds(ORDINARY_NS)), "--work-where", where, "--slow", f"1:{FACTOR}",
+                                "--duration", str(seconds)], seconds, f"{name}, {workers} threads")
             rows.append({"series": name, "workers": workers, "ops_per_s": result["served_per_s"],
                          "ordinary": result["ordinary_latency_ns"], "all": result["latency_ns"]})
     return {"rows": rows, "workers": [few, MANY], "ordinary_ns": ORDINARY_NS, "factor": FACTOR, "seconds": seconds}
 
 
-def draw(data, out, stem):
+def draw(data):
     tics = ", ".join(f"'{p.replace('_', '.')}' {i}" for i, p in enumerate(POINTS))
     panels = []
     for workers in data["workers"]:
         panels.append(plot.Panel(f"The 99 % ordinary requests, {workers} threads", "percentile", "latency (µs)",
                                  logy=True, xtics=tics, xrange=(-0.3, len(POINTS) - 0.7), yrange=(1, 500000),
                                  key=None if panels else "top left"))
-        for row in data["rows"]:
-            if row["workers"] == workers:
-                points = [(i, row["ordinary"][p] / 1e3) for i, p in enumerate(POINTS)]
-                panels[-1].add(row["series"], points, SERIES[row["series"]][2])
-    path = out / f"{stem}.svg"
-    return [path] if plot.draw(path, TITLE, panels) else []
+        for row in (r for r in data["rows"] if r["workers"] == workers):
+            panels[-1].add(row["series"], [(i, row["ordinary"][p] / 1e3) for i, p in enumerate(POINTS)],
+                           SERIES[row["series"]][2])
+    return panels
 
 
 def table(data):
-    rows = [(r["series"], r["workers"], text.count(r["ops_per_s"]), *(text.duration(r["ordinary"][p]) for p in POINTS))
-            for r in data["rows"]]
-    return text.table(["backend", "threads", "operations/s", *(f"{p.replace('_', '.')} of ordinary" for p in POINTS)], rows)
+    return text.table(data["rows"], "backend=series", "threads=workers", "operations/s=ops_per_s:n",
+                      *(f"{p.replace('_', '.')} of ordinary=ordinary.{p}:d" for p in POINTS))

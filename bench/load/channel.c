@@ -7,39 +7,55 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "bench/load/adapter.h"
+#include "bench/common/workload.h"
+#include "proto/memcached/client.h"
+#include "proto/resp/client.h"
+#include "proto/text/grammar.h"
+#include "proto/text/text.h"
+
+static const struct adapter adapters[] = {
+    {"text", 7811, text_encode_request, text_decode_reply},
+    {"resp", 7812, resp_encode_request, resp_decode_reply},
+    {"memcached", 7813, memcached_encode_request, memcached_decode_reply},
+};
+
+const struct codec_limits adapter_limits = {.line = 65536, .key = TEXT_KEY_MAX, .value = VALUES_SIZE_MAX};
+
+const struct adapter *adapter_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof adapters / sizeof adapters[0]; i++)
+        if (strcmp(adapters[i].name, name) == 0) return &adapters[i];
+    return NULL;
+}
 
 bool channel_init(struct channel *ch)
 {
-    *ch = (struct channel){.fd = -1, .in_capacity = CHANNEL_INPUT};
-    ch->in = malloc(CHANNEL_INPUT);
+    *ch = (struct channel){.fd = -1};
     /* Pages that are never needed are never touched. */
-    return ch->in && buffer_reserve(&ch->out, CHANNEL_OUTPUT + 4096);
+    return buffer_reserve(&ch->in, CHANNEL_INPUT) && buffer_reserve(&ch->out, CHANNEL_OUTPUT + 4096);
 }
 
 void channel_free(struct channel *ch)
 {
     if (ch->fd >= 0) close(ch->fd);
-    free(ch->in);
+    buffer_free(&ch->in);
     buffer_free(&ch->out);
-    *ch = (struct channel){.fd = -1};
+    ch->fd = -1;
 }
 
-void channel_attach(struct channel *ch, int fd, enum channel_state state)
+void channel_attach(struct channel *ch, int fd)
 {
     assert(ch->fd < 0);
     ch->fd = fd;
-    ch->state = state;
 }
 
 void channel_detach(struct channel *ch)
 {
     if (ch->fd >= 0) close(ch->fd);
     ch->fd = -1;
-    ch->state = CHANNEL_DOWN;
     ch->wants_output = false;
     ch->out.len = ch->written = 0;
-    ch->in_start = ch->in_end = 0;
+    ch->in.len = ch->decoded = 0;
     ch->decoder = (struct reply_decoder){0};
 }
 
@@ -55,32 +71,15 @@ enum channel_status channel_flush(struct channel *ch)
     return CHANNEL_OK;
 }
 
-/* Makes room behind the bytes that are still to be decoded. */
-static bool make_room(struct channel *ch)
-{
-    size_t left = ch->in_end - ch->in_start;
-
-    if (ch->in_start > 0) {
-        memmove(ch->in, ch->in + ch->in_start, left);
-        ch->in_start = 0;
-        ch->in_end = left;
-    }
-    if (left < ch->in_capacity) return true;
-    /* The codec's limits end this: a reply that is larger is none. */
-    assert(ch->in_capacity < 4 * adapter_limits.value);
-    char *grown = realloc(ch->in, 2 * ch->in_capacity);
-    if (!grown) return false;
-    ch->in = grown;
-    ch->in_capacity *= 2;
-    return true;
-}
-
 enum channel_status channel_read(struct channel *ch)
 {
-    if (!make_room(ch)) return CHANNEL_GONE;
-    ssize_t n = recv(ch->fd, ch->in + ch->in_end, ch->in_capacity - ch->in_end, 0);
+    buffer_consume(&ch->in, ch->decoded);
+    ch->decoded = 0;
+    /* The codec's limits end the growth: a reply that is larger is none. */
+    if (!buffer_reserve(&ch->in, CHANNEL_INPUT / 2)) return CHANNEL_GONE;
+    ssize_t n = recv(ch->fd, ch->in.data + ch->in.len, ch->in.capacity - ch->in.len, 0);
     if (n < 0) return errno == EAGAIN || errno == EINTR ? CHANNEL_BLOCKED : CHANNEL_GONE;
-    ch->in_end += (size_t)n;
+    ch->in.len += (size_t)n;
     return n == 0 ? CHANNEL_GONE : CHANNEL_OK;
 }
 
@@ -88,11 +87,9 @@ enum decode_status channel_reply(struct channel *ch, const struct adapter *adapt
                                  struct slice *tag)
 {
     size_t used = 0;
-
-    if (ch->in_start == ch->in_end) return DECODE_MORE;
-    enum decode_status status = adapter->decode_reply(&ch->decoder, &adapter_limits, ch->in + ch->in_start,
-                                                      ch->in_end - ch->in_start, &used, reply, tag);
-    ch->in_start += used;
-    if (ch->in_start == ch->in_end) ch->in_start = ch->in_end = 0;
+    if (ch->decoded == ch->in.len) return DECODE_MORE;
+    enum decode_status status = adapter->decode_reply(&ch->decoder, &adapter_limits, ch->in.data + ch->decoded,
+                                                      ch->in.len - ch->decoded, &used, reply, tag);
+    ch->decoded += used;
     return status;
 }

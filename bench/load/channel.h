@@ -9,11 +9,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "bench/load/adapter.h"
 #include "proto/codec.h"
 
 #define CHANNEL_OUTPUT (256U << 10) /* unwritten bytes from which on a channel must be flushed */
 #define CHANNEL_INPUT  (64U << 10)  /* room for replies; grows when one reply is larger */
+
+/* A protocol: a name, a port, and the client's half of a codec (codec.h). */
+struct adapter {
+    const char *name;
+    unsigned port; /* the daemon's default for it */
+    void (*encode_request)(struct buffer *out, const struct request *request);
+    enum decode_status (*decode_reply)(struct reply_decoder *d, const struct codec_limits *limits, const char *in,
+                                       size_t len, size_t *used, struct reply *reply, struct slice *tag);
+};
+
+/* NULL when there is none of that name. */
+const struct adapter *adapter_find(const char *name);
+
+/* What we believe of a server's replies: longer ones end the connection. */
+extern const struct codec_limits adapter_limits;
 
 enum channel_status {
     CHANNEL_OK,      /* flush: all written; read: there were bytes */
@@ -21,22 +35,15 @@ enum channel_status {
     CHANNEL_GONE,    /* the connection has ended, or memory is out */
 };
 
-enum channel_state {
-    CHANNEL_DOWN,       /* no socket; a new attempt is due at retry_ns */
-    CHANNEL_CONNECTING, /* wait for writable */
-    CHANNEL_UP,
-};
-
 struct channel {
-    int fd;
-    enum channel_state state;
+    int fd;            /* -1: no socket; a new attempt is due at retry_ns */
     bool dirty;        /* has output, and stands in the generator's list of those to flush */
     bool wants_output; /* registered for writability */
     uint64_t retry_ns;
     struct buffer out;
     size_t written; /* bytes at the front of `out` that are gone */
-    char *in;
-    size_t in_start, in_end, in_capacity;
+    struct buffer in;
+    size_t decoded; /* bytes at the front of `in` that are done with */
     struct reply_decoder decoder;
 };
 
@@ -45,7 +52,7 @@ bool channel_init(struct channel *ch);
 void channel_free(struct channel *ch);
 
 /* Begins anew on this non-blocking socket, which the channel owns from now on. */
-void channel_attach(struct channel *ch, int fd, enum channel_state state);
+void channel_attach(struct channel *ch, int fd);
 
 /* Closes the socket and forgets all bytes. */
 void channel_detach(struct channel *ch);

@@ -17,8 +17,8 @@ struct core {
     struct core_options options;
     struct tally *tally;
     struct lane *lanes;
-    struct due_heap heap;      /* lanes by due instant; held lanes are taken out when they come to the top */
-    struct flight_slot *slots; /* of all lanes */
+    struct due_heap heap; /* lanes by due instant; held lanes are taken out when they come to the top */
+    struct flight *slots; /* of all lanes */
     uint64_t zero_ns, from_ns, until_ns;
     uint64_t remaining; /* measured requests that may still be taken */
     uint64_t in_flight;
@@ -26,6 +26,7 @@ struct core {
 
 static uint64_t due_of(const struct core *c, const struct lane *l)
 {
+    if (!c->options.plan) return c->zero_ns;
     uint64_t at = arrivals_peek(&l->schedule);
 
     return at == ARRIVALS_NEVER ? ARRIVALS_NEVER : c->zero_ns + at;
@@ -37,13 +38,14 @@ struct core *core_create(const struct core_options *options, struct tally *tally
 {
     assert(options->lanes > 0 && options->depth > 0);
     assert(options->first_lane + options->lanes <= options->all_lanes);
-    struct core *c = calloc(1, sizeof(*c));
+    struct core *c = calloc(1, sizeof *c);
     if (!c) return NULL;
     c->options = *options;
     c->tally = tally;
-    c->lanes = calloc(options->lanes, sizeof(*c->lanes));
-    c->slots = calloc((size_t)options->lanes * options->depth, sizeof(*c->slots));
-    if (!c->lanes || !c->slots || !due_heap_init(&c->heap, options->lanes)) {
+    c->lanes = calloc(options->lanes, sizeof *c->lanes);
+    c->slots = calloc((size_t)options->lanes * options->depth, sizeof *c->slots);
+    c->heap = (struct due_heap){calloc(options->lanes, sizeof *c->heap.entries), 0, options->lanes};
+    if (!c->lanes || !c->slots || !c->heap.entries) {
         core_destroy(c);
         return NULL;
     }
@@ -60,7 +62,7 @@ void core_destroy(struct core *c)
 {
     if (!c) return;
     free(c->slots);
-    due_heap_free(&c->heap);
+    free(c->heap.entries);
     free(c->lanes);
     free(c);
 }
@@ -72,9 +74,8 @@ void core_start(struct core *c, uint64_t zero_ns, uint64_t from_ns, uint64_t unt
     c->from_ns = from_ns;
     c->until_ns = until_ns;
     c->remaining = c->options.count ? c->options.count : UINT64_MAX;
-    for (uint32_t i = 0; c->options.plan && i < c->options.lanes; i++) {
+    for (uint32_t i = 0; i < c->options.lanes; i++)
         due_heap_push(&c->heap, (struct due){due_of(c, &c->lanes[i]), i});
-    }
 }
 
 void core_set_end(struct core *c, uint64_t until_ns)
@@ -99,25 +100,21 @@ uint64_t core_next_due(struct core *c)
 bool core_due(struct core *c, uint64_t now, uint32_t *lane)
 {
     uint64_t due = core_next_due(c);
-
-    if (due == ARRIVALS_NEVER || due > now) return false;
+    if (due == ARRIVALS_NEVER || due > now || (!c->options.plan && now >= c->until_ns)) return false;
     *lane = c->heap.entries[0].lane;
     return true;
 }
 
-bool core_may_send(const struct core *c, uint32_t lane, uint64_t now)
-{
-    return !c->lanes[lane].holds && c->remaining > 0 && now < c->until_ns;
-}
-
-/* The instant at which the lane's next request is due; the schedule and the heap go on to the one after it. */
+/* The instant at which the lane's next request is due, in the closed loop now; the schedule and the heap go on to
+ * the one after it. */
 static uint64_t next_instant(struct core *c, struct lane *l, uint64_t now)
 {
     if (!c->options.plan) return now;
     assert(c->heap.count > 0 && &c->lanes[c->heap.entries[0].lane] == l);
     uint64_t due = c->heap.entries[0].due_ns;
     arrivals_pop(&l->schedule);
-    due_heap_change(&c->heap, due_of(c, l));
+    c->heap.entries[0].due_ns = due_of(c, l);
+    due_heap_sift_down(&c->heap);
     return due;
 }
 
@@ -128,7 +125,8 @@ uint32_t core_take(struct core *c, uint32_t lane, enum op op, uint32_t key, uint
 
     uint64_t intended = next_instant(c, l, now);
     bool measured = intended >= c->from_ns;
-    uint32_t number = flights_add(&l->flights, &(struct flight){intended, key, (uint8_t)op, 0, measured});
+    struct flight flight = {.intended_ns = intended, .key = key, .op = (uint8_t)op, .measured = measured};
+    uint32_t number = flights_add(&l->flights, flight);
     c->in_flight++;
     if (measured) {
         counter_add(&c->tally->sent, 1);
@@ -143,7 +141,6 @@ void core_flushed(struct core *c, uint32_t lane, uint64_t now)
 {
     struct lane *l = &c->lanes[lane];
     struct tally *t = c->tally;
-
     if (!c->options.plan) return; /* in the closed loop a request is due when it is sent */
     for (const struct flight *f; (f = flights_flush(&l->flights)) != NULL;) {
         if (f->tries > 0) continue; /* it was in time when it was due */
@@ -178,18 +175,18 @@ bool core_has(const struct core *c, uint32_t lane, uint32_t number)
 
 bool core_is_oldest(const struct core *c, uint32_t lane, uint32_t number)
 {
-    return c->lanes[lane].flights.oldest == number;
+    const struct flights *f = &c->lanes[lane].flights;
+    return flights_has(f, number) && TAILQ_FIRST(&f->sent) == &f->slots[number];
 }
 
-static uint32_t resolve(const struct lane *l, uint32_t number)
+static struct flight *find(const struct lane *l, uint32_t number)
 {
-    return number == CORE_OLDEST ? l->flights.oldest : number;
+    return number == CORE_OLDEST ? TAILQ_FIRST(&l->flights.sent) : &l->flights.slots[number];
 }
 
-static struct flight take_out(struct core *c, struct lane *l, uint32_t number, enum outcome outcome)
+static struct flight take_out(struct core *c, struct lane *l, struct flight *flight, enum outcome outcome)
 {
-    struct flight f = flights_remove(&l->flights, number);
-
+    struct flight f = flights_remove(&l->flights, flight);
     c->in_flight--;
     counter_add(&c->tally->live[outcome], 1);
     if (f.measured) {
@@ -204,7 +201,7 @@ struct flight core_answered(struct core *c, uint32_t lane, uint32_t number, enum
     assert(outcome != OUTCOME_UNANSWERED);
     struct lane *l = &c->lanes[lane];
     struct tally *t = c->tally;
-    struct flight f = take_out(c, l, resolve(l, number), outcome);
+    struct flight f = take_out(c, l, find(l, number), outcome);
     uint64_t latency = now > f.intended_ns ? now - f.intended_ns : 0;
 
     if (now >= c->from_ns && now < c->until_ns) counter_add(&t->in_window[outcome], 1);
@@ -223,13 +220,11 @@ bool core_retried(struct core *c, uint32_t lane, uint32_t number, enum outcome o
                   struct flight *again)
 {
     struct lane *l = &c->lanes[lane];
-    number = resolve(l, number);
-    assert(flights_has(&l->flights, number));
-    uint8_t tries = l->flights.slots[number].flight.tries;
-
-    if (!outcome_refused(outcome) || tries == c->options.retries || now >= c->until_ns) return false;
-    struct flight *f = flights_renew(&l->flights, number);
-    f->tries++;
+    struct flight *f = find(l, number);
+    bool more = f->tries < c->options.retries || c->options.retries == CORE_ALWAYS;
+    if (!outcome_refused(outcome) || now >= c->until_ns || !more) return false;
+    flights_renew(&l->flights, f);
+    if (f->tries < UINT16_MAX) f->tries++;
     *again = *f;
     counter_add(&c->tally->retried, 1);
     return true;
@@ -238,11 +233,9 @@ bool core_retried(struct core *c, uint32_t lane, uint32_t number, enum outcome o
 void core_lost(struct core *c, uint32_t lane)
 {
     struct lane *l = &c->lanes[lane];
-
-    while (l->flights.count > 0) {
-        if (take_out(c, l, l->flights.oldest, OUTCOME_UNANSWERED).measured)
+    while (l->flights.count > 0)
+        if (take_out(c, l, find(l, CORE_OLDEST), OUTCOME_UNANSWERED).measured)
             counter_add(&c->tally->lost_requests, 1);
-    }
     l->holds = (l->holds & ~(unsigned)(CORE_HOLD_FULL | CORE_HOLD_OUTPUT)) | CORE_HOLD_DOWN;
 }
 
@@ -254,7 +247,6 @@ void core_hold(struct core *c, uint32_t lane, enum core_hold why)
 void core_release(struct core *c, uint32_t lane, enum core_hold why, uint64_t now)
 {
     struct lane *l = &c->lanes[lane];
-
     if (!(l->holds & why)) return;
     l->holds &= ~(unsigned)why;
     if (l->holds) return;
@@ -286,12 +278,10 @@ static void count_unsent(struct core *c, struct lane *l, uint64_t end)
 void core_finish(struct core *c, uint64_t now)
 {
     uint64_t end = now < c->until_ns ? now : c->until_ns;
-
     for (uint32_t i = 0; i < c->options.lanes; i++) {
         struct lane *l = &c->lanes[i];
-        while (l->flights.count > 0) {
-            take_out(c, l, l->flights.oldest, OUTCOME_UNANSWERED);
-        }
+        while (l->flights.count > 0)
+            take_out(c, l, find(l, CORE_OLDEST), OUTCOME_UNANSWERED);
         if (c->options.plan) count_unsent(c, l, end);
     }
     c->heap.count = 0;

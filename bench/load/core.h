@@ -4,12 +4,12 @@
  * against a simulated server.
  *
  *     schedule of each lane --> heap by due instant --> core_take --> in flight --> core_answered --> tally
- *      (open loop only)                                    |            |
+ *                                                          |            |
  *                                                     core_flushed   core_lost, core_finish: unanswered
  *
  * A lane is one connection. In the open loop every lane has its own schedule; requests that a lane cannot take yet
  * stay in its schedule, in order and without memory, while their latency clock is running. In the closed loop a
- * request is due when a lane has fewer than `depth` in flight.
+ * request is always due on a lane that has fewer than `depth` in flight.
  *
  * Requests in flight on a lane are told apart by numbers, the oldest first; one may be answered before those that
  * are older.
@@ -23,11 +23,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "bench/common/arrivals.h"
+#include "bench/common/workload.h"
 #include "bench/load/flights.h"
 #include "bench/load/tally.h"
 
-#define CORE_OLDEST FLIGHTS_NONE /* in place of a number: the request that is longest in flight on the lane */
+#define CORE_ALWAYS UINT16_MAX
+#define CORE_OLDEST UINT32_MAX /* in place of a number: the request that is longest in flight on the lane */
 
 struct core_options {
     const struct arrival_plan *plan; /* NULL: closed loop; borrowed */
@@ -35,8 +36,8 @@ struct core_options {
     uint32_t first_lane, all_lanes;  /* ... the first one's number among all connections of the run */
     uint32_t depth;                  /* requests in flight on a lane at most */
     uint64_t seed;
-    uint64_t count;  /* measured requests at most; 0: no bound */
-    uint8_t retries; /* times that a refused request is tried again */
+    uint64_t count;   /* measured requests at most; 0: no bound */
+    uint16_t retries; /* times that a refused request is tried again; CORE_ALWAYS: until it is not refused */
 };
 
 /* Why a lane takes no requests. */
@@ -59,16 +60,13 @@ void core_start(struct core *c, uint64_t zero_ns, uint64_t from_ns, uint64_t unt
 /* Moves the end to an earlier instant. */
 void core_set_end(struct core *c, uint64_t until_ns);
 
-/* Open loop: the earliest instant at which a lane that can take requests has one due; ARRIVALS_NEVER: none. */
+/* The earliest instant at which a lane that can take requests has one due; ARRIVALS_NEVER: none. */
 uint64_t core_next_due(struct core *c);
 
-/* Open loop: finds the lane whose request is due first, at `now` or before. False: none is due. */
+/* Finds the lane whose request is due first, at `now` or before. False: none is due. */
 bool core_due(struct core *c, uint64_t now, uint32_t *lane);
 
-/* Closed loop: may this lane send another request at `now`? */
-bool core_may_send(const struct core *c, uint32_t lane, uint64_t now);
-
-/* Takes the next request of the lane, the one that core_due just found or core_may_send allowed: it counts as sent
+/* Takes the next request of the lane, the one that core_due just found: it counts as sent
  * and is in flight. Returns its number: below `depth`, and its own until it is answered for good. */
 uint32_t core_take(struct core *c, uint32_t lane, enum op op, uint32_t key, uint64_t now);
 

@@ -3,7 +3,7 @@
 #ifndef BENCH_LOAD_DUE_HEAP_H
 #define BENCH_LOAD_DUE_HEAP_H
 
-#include <stdbool.h>
+#include <assert.h>
 #include <stdint.h>
 
 struct due {
@@ -12,20 +12,41 @@ struct due {
 };
 
 struct due_heap {
-    struct due *entries;
+    struct due *entries; /* room for `capacity`; the caller's */
     uint32_t count, capacity;
 };
 
-bool due_heap_init(struct due_heap *h, uint32_t capacity); /* false when memory is out */
-void due_heap_free(struct due_heap *h);
+static inline void due_heap_sift_down(struct due_heap *h)
+{
+    struct due moving = h->entries[0];
+    uint32_t at = 0;
+    for (;;) {
+        uint32_t child = 2 * at + 1;
+        if (child >= h->count) break;
+        if (child + 1 < h->count && h->entries[child + 1].due_ns < h->entries[child].due_ns) child++;
+        if (moving.due_ns <= h->entries[child].due_ns) break;
+        h->entries[at] = h->entries[child];
+        at = child;
+    }
+    h->entries[at] = moving;
+}
 
-/* At most `capacity` entries at a time: asserted. */
-void due_heap_push(struct due_heap *h, struct due e);
+static inline void due_heap_push(struct due_heap *h, struct due e)
+{
+    assert(h->count < h->capacity);
+    uint32_t at = h->count++;
+
+    for (; at > 0 && e.due_ns < h->entries[(at - 1) / 2].due_ns; at = (at - 1) / 2)
+        h->entries[at] = h->entries[(at - 1) / 2];
+    h->entries[at] = e;
+}
 
 /* Takes the earliest out; there must be one. */
-void due_heap_drop(struct due_heap *h);
-
-/* Gives the earliest another instant; there must be one. */
-void due_heap_change(struct due_heap *h, uint64_t due_ns);
+static inline void due_heap_drop(struct due_heap *h)
+{
+    assert(h->count > 0);
+    h->entries[0] = h->entries[--h->count];
+    if (h->count > 1) due_heap_sift_down(h);
+}
 
 #endif

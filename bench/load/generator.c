@@ -2,52 +2,47 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "bench/load/generator_impl.h"
+#include "bench/common/report.h"
 
 #define CONNECT_TIMEOUT_MS 5000
 
-static bool complain(const char *what, int error)
-{
-    fprintf(stderr, "sluice-bench: %s: %s\n", what, strerror(error));
-    return false;
-}
-
-static bool complain_unreachable(const char *address, int error)
+static bool unreachable(const char *address, int error)
 {
     bool nobody = error == ECONNREFUSED || error == ENOENT;
-
-    fprintf(stderr, "sluice-bench tcp: cannot connect to %s: %s; %s with --host, --port, --socket or --url\n",
-            address, strerror(error),
-            nobody ? "is sluiced running? Start it with `sluiced`, or say where it is" : "say where it is");
-    return false;
+    return report_fail(
+        "cannot connect to %s: %s; %s with --host, --port, --socket or --url", address, strerror(error),
+        nobody ? "is sluiced running? Start it with `sluiced`, or say where it is" : "say where it is");
 }
 
 bool generator_register(struct generator *g, uint32_t lane, int operation)
 {
     const struct channel *ch = &g->channels[lane];
     struct epoll_event event = {.events = EPOLLIN | (ch->wants_output ? (uint32_t)EPOLLOUT : 0), .data.u32 = lane};
-
     return epoll_ctl(g->epoll, operation, ch->fd, &event) == 0;
+}
+
+bool generator_connect(struct generator *g, uint32_t lane, unsigned timeout_ms)
+{
+    struct channel *ch = &g->channels[lane];
+    int fd = target_connect(&g->shared->settings->target, timeout_ms);
+    if (fd < 0) return false;
+    channel_attach(ch, fd);
+    if (fcntl(fd, F_SETFL, O_NONBLOCK) == 0 && generator_register(g, lane, EPOLL_CTL_ADD)) return true;
+    channel_detach(ch);
+    return false;
 }
 
 static bool connect_all(struct generator *g)
 {
-    const struct target *target = &g->shared->settings->target;
-
     for (uint32_t i = 0; i < g->lanes; i++) {
-        int fd = target_connect(target, CONNECT_TIMEOUT_MS);
-        if (fd < 0) return complain_unreachable(target->text, errno);
-        channel_attach(&g->channels[i], fd, CHANNEL_UP);
-        if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0 || !generator_register(g, i, EPOLL_CTL_ADD)) {
-            return complain("epoll", errno);
-        }
+        if (generator_connect(g, i, CONNECT_TIMEOUT_MS)) continue;
+        return unreachable(g->shared->settings->target.text, errno);
     }
     return true;
 }
@@ -63,7 +58,7 @@ static bool make_core(struct generator *g, uint32_t index, uint32_t first)
                                    .all_lanes = (uint32_t)s->connections,
                                    .depth = (uint32_t)(s->open_loop ? s->in_flight : s->depth),
                                    .seed = s->seed,
-                                   .retries = (uint8_t)s->retries,
+                                   .retries = (uint16_t)s->retries,
                                    .count = count};
 
     g->core = core_create(&options, g->tally);
@@ -72,15 +67,13 @@ static bool make_core(struct generator *g, uint32_t index, uint32_t first)
 
 static bool make_channels(struct generator *g)
 {
-    g->channels = calloc(g->lanes, sizeof(*g->channels));
-    g->dirty = calloc(g->lanes, sizeof(*g->dirty));
+    g->channels = calloc(g->lanes, sizeof *g->channels);
+    g->dirty = calloc(g->lanes, sizeof *g->dirty);
     if (!g->channels || !g->dirty) return false;
-    for (uint32_t i = 0; i < g->lanes; i++) {
+    for (uint32_t i = 0; i < g->lanes; i++)
         g->channels[i].fd = -1;
-    }
-    for (uint32_t i = 0; i < g->lanes; i++) {
+    for (uint32_t i = 0; i < g->lanes; i++)
         if (!channel_init(&g->channels[i])) return false;
-    }
     return true;
 }
 
@@ -88,24 +81,22 @@ struct generator *generator_create(struct generator_shared *shared, uint32_t ind
 {
     const struct load_settings *s = shared->settings;
     uint32_t first = (uint32_t)(s->connections * index / s->threads);
-    struct generator *g = calloc(1, sizeof(*g));
-
+    struct generator *g = calloc(1, sizeof *g);
     if (!g) {
-        complain("generator", ENOMEM);
+        report_fail("generator: out of memory");
         return NULL;
     }
     g->shared = shared;
     g->lanes = (uint32_t)(s->connections * (index + 1) / s->threads) - first;
     g->epoll = epoll_create1(EPOLL_CLOEXEC);
-    g->tally = calloc(1, sizeof(*g->tally));
+    g->tally = calloc(1, sizeof *g->tally);
     source_init(&g->source, s, index);
-    if (g->epoll < 0) {
-        complain("epoll", errno);
-    } else if (!g->tally || !make_core(g, index, first) || !make_channels(g)) {
-        complain("generator", ENOMEM);
-    } else if (connect_all(g)) {
+    if (g->epoll < 0)
+        report_fail("epoll: %s", strerror(errno));
+    else if (!g->tally || !make_core(g, index, first) || !make_channels(g))
+        report_fail("generator: out of memory");
+    else if (connect_all(g))
         return g;
-    }
     generator_destroy(g);
     return NULL;
 }
@@ -113,9 +104,8 @@ struct generator *generator_create(struct generator_shared *shared, uint32_t ind
 void generator_destroy(struct generator *g)
 {
     if (!g) return;
-    for (uint32_t i = 0; g->channels && i < g->lanes; i++) {
+    for (uint32_t i = 0; g->channels && i < g->lanes; i++)
         channel_free(&g->channels[i]);
-    }
     if (g->epoll >= 0) close(g->epoll);
     core_destroy(g->core);
     free(g->channels);
@@ -127,10 +117,9 @@ void generator_destroy(struct generator *g)
 bool generator_start(struct generator *g)
 {
     const struct generator_shared *shared = g->shared;
-
     core_start(g->core, shared->zero_ns, shared->from_ns, atomic_load(&shared->until_ns));
     int error = pthread_create(&g->thread, NULL, generator_run, g);
-    return error == 0 || complain("thread", error);
+    return error == 0 || report_fail("thread: %s", strerror(error));
 }
 
 void generator_join(struct generator *g)
@@ -142,10 +131,8 @@ uint64_t generator_cpu_ns(const struct generator *g)
 {
     clockid_t clock;
     struct timespec t = {0};
-
     if (atomic_load_explicit(&g->done, memory_order_acquire)) return counter_get(&g->cpu_ns);
-    if (pthread_getcpuclockid(g->thread, &clock) != 0 || clock_gettime(clock, &t) != 0) {
+    if (pthread_getcpuclockid(g->thread, &clock) != 0 || clock_gettime(clock, &t) != 0)
         return counter_get(&g->cpu_ns); /* it has just ended */
-    }
     return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
 }

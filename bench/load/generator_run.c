@@ -1,7 +1,7 @@
 /*
  * The event loop of a generator thread.
  *
- *     turn:  send what is due   one write per connection           (send_due, send_more)
+ *     turn:  send what is due   one write per connection           (send_due)
  *            wait               sleep until shortly before the next request is due, then watch the clock
  *            read what came     and, between two connections, send again if something fell due meanwhile
  *
@@ -14,18 +14,18 @@
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "bench/load/generator_impl.h"
+#include "bench/load/generator.h"
 #include "daemon/base/clock.h"
 #include "proto/number.h"
 
 #define EVENTS        64
 #define TURN_REQUESTS 256        /* taken before they are flushed: the first must not wait long for the last */
 #define RETRY_NS      100000000U /* between two attempts to connect */
+#define RETRY_TIMEOUT 20         /* ms that one may take */
 #define SPIN_TURN_MAX 2000U   /* ns; a turn of spinning that took longer was interrupted: that is no CPU of ours */
 #define SHORT_SLICE   100000U /* ns: the shortest there is */
 #define LONGEST_WAIT  20000000U /* ns; then look at `until` and `abort` again */
@@ -40,43 +40,25 @@ static uint64_t now_ns(void)
 static void go_down(struct generator *g, uint32_t lane, uint64_t now)
 {
     struct channel *ch = &g->channels[lane];
-
-    if (ch->state == CHANNEL_UP) counter_add(&g->tally->lost, 1);
+    counter_add(&g->tally->lost, 1);
     channel_detach(ch);
     ch->retry_ns = now + RETRY_NS;
     core_lost(g->core, lane);
     g->down_count++;
 }
 
-static void come_up(struct generator *g, uint32_t lane, uint64_t now)
-{
-    struct channel *ch = &g->channels[lane];
-    int error = 0;
-    socklen_t size = sizeof(error);
-
-    if (getsockopt(ch->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error) {
-        go_down(g, lane, now);
-        return;
-    }
-    ch->state = CHANNEL_UP;
-    ch->wants_output = false;
-    (void)generator_register(g, lane, EPOLL_CTL_MOD);
-    counter_add(&g->tally->reconnected, 1);
-    core_release(g->core, lane, CORE_HOLD_DOWN, now);
-}
-
+/* Tries to make lost connections anew. On loopback that is done, or refused, at once; else it holds up the others.
+ */
 static void reconnect(struct generator *g, uint64_t now)
 {
     for (uint32_t i = 0; g->down_count > 0 && i < g->lanes; i++) {
         struct channel *ch = &g->channels[i];
-        if (ch->state != CHANNEL_DOWN || ch->retry_ns > now) continue;
+        if (ch->fd >= 0 || ch->retry_ns > now) continue;
         ch->retry_ns = now + RETRY_NS;
-        int fd = target_connect_start(&g->shared->settings->target);
-        if (fd < 0) continue;
-        channel_attach(ch, fd, CHANNEL_CONNECTING);
-        ch->wants_output = true;
+        if (!generator_connect(g, i, RETRY_TIMEOUT)) continue;
         g->down_count--;
-        if (!generator_register(g, i, EPOLL_CTL_ADD)) go_down(g, i, now);
+        counter_add(&g->tally->reconnected, 1);
+        core_release(g->core, i, CORE_HOLD_DOWN, now);
     }
 }
 
@@ -85,8 +67,7 @@ static void reconnect(struct generator *g, uint64_t now)
 static void flush(struct generator *g, uint32_t lane)
 {
     struct channel *ch = &g->channels[lane];
-
-    if (ch->state != CHANNEL_UP) return;
+    if (ch->fd < 0) return;
     uint64_t now = now_ns();
     core_flushed(g->core, lane, now);
     enum channel_status status = channel_flush(ch);
@@ -98,11 +79,10 @@ static void flush(struct generator *g, uint32_t lane)
     if (blocked == ch->wants_output) return;
     ch->wants_output = blocked;
     (void)generator_register(g, lane, EPOLL_CTL_MOD);
-    if (blocked) {
+    if (blocked)
         core_hold(g->core, lane, CORE_HOLD_OUTPUT);
-    } else {
+    else
         core_release(g->core, lane, CORE_HOLD_OUTPUT, now_ns());
-    }
 }
 
 static void flush_dirty(struct generator *g)
@@ -119,7 +99,6 @@ static void put_out(struct generator *g, uint32_t lane, uint32_t number, struct 
 {
     struct channel *ch = &g->channels[lane];
     char tag[TAG_MAX];
-
     if (g->shared->settings->early_refusals) {
         request->tag = slice_of(tag, number_format(tag, number));
         request->overtakes = true;
@@ -135,31 +114,19 @@ static void send_one(struct generator *g, uint32_t lane, uint64_t now)
 {
     struct request request;
     uint32_t key = source_next(&g->source, &request);
-
     put_out(g, lane, core_take(g->core, lane, request.op, key, now), &request);
     if (g->channels[lane].out.len >= CHANNEL_OUTPUT) flush(g, lane);
 }
 
-/* Open loop: sends what is due at `now`. True when there was something. */
+/* Sends what is due at `now`. True when there was something. */
 static bool send_due(struct generator *g, uint64_t now)
 {
     uint32_t lane = 0;
     int taken = 0;
-
-    for (; taken < TURN_REQUESTS && core_due(g->core, now, &lane); taken++) {
+    for (; taken < TURN_REQUESTS && core_due(g->core, now, &lane); taken++)
         send_one(g, lane, now);
-    }
     flush_dirty(g);
     return taken > 0;
-}
-
-/* Closed loop: fills the lane up. */
-static void send_more(struct generator *g, uint32_t lane, uint64_t now)
-{
-    while (core_may_send(g->core, lane, now)) {
-        send_one(g, lane, now);
-    }
-    flush_dirty(g);
 }
 
 /* ---- receiving ---- */
@@ -177,7 +144,6 @@ static void take_answer(struct generator *g, uint32_t lane, uint32_t number, enu
 {
     struct flight again;
     struct request request;
-
     if (!core_retried(g->core, lane, number, outcome, now, &again)) {
         core_answered(g->core, lane, number, outcome, now);
         return;
@@ -192,7 +158,6 @@ static bool find_request(const struct generator *g, uint32_t lane, struct slice 
                          uint32_t *number)
 {
     uint64_t n = 0;
-
     *number = CORE_OLDEST;
     if (core_in_flight(g->core, lane) == 0) return false;
     if (!g->shared->settings->early_refusals || (tag.len == 0 && outcome == OUTCOME_ERROR)) return true;
@@ -209,7 +174,6 @@ static bool take_replies(struct generator *g, uint32_t lane, uint64_t now)
     struct reply reply;
     struct slice tag;
     uint32_t number;
-
     for (;;) {
         enum decode_status status = channel_reply(ch, adapter, &reply, &tag);
         if (status == DECODE_MORE) return true;
@@ -226,35 +190,22 @@ static void receive(struct generator *g, uint32_t lane)
 {
     enum channel_status status = channel_read(&g->channels[lane]);
     uint64_t now = now_ns();
-
     if (status == CHANNEL_BLOCKED) return;
     if (status == CHANNEL_GONE || !take_replies(g, lane, now)) {
         go_down(g, lane, now);
         return;
     }
-    if (!g->shared->settings->open_loop) send_more(g, lane, now);
-    flush_dirty(g);
 }
 
 static void handle(struct generator *g, const struct epoll_event *event)
 {
     uint32_t lane = event->data.u32;
     struct channel *ch = &g->channels[lane];
-    bool open_loop = g->shared->settings->open_loop;
-
-    if (ch->state == CHANNEL_CONNECTING) {
-        come_up(g, lane, now_ns());
-        if (!open_loop) send_more(g, lane, now_ns());
-        return;
-    }
-    if (ch->state == CHANNEL_UP && (event->events & EPOLLOUT)) {
-        flush(g, lane);
-        if (!open_loop) send_more(g, lane, now_ns());
-    }
-    if (ch->state == CHANNEL_UP && (event->events & (EPOLLIN | EPOLLHUP | EPOLLERR))) receive(g, lane);
-    if (!open_loop) return;
+    if (ch->fd >= 0 && (event->events & EPOLLOUT)) flush(g, lane);
+    if (ch->fd >= 0 && (event->events & (EPOLLIN | EPOLLHUP | EPOLLERR))) receive(g, lane);
     uint64_t now = now_ns();
     if (core_next_due(g->core) <= now) send_due(g, now);
+    flush_dirty(g); /* refused requests that are tried again */
 }
 
 /* ---- turns ---- */
@@ -262,9 +213,8 @@ static void handle(struct generator *g, const struct epoll_event *event)
 /* How long to sleep in epoll at most; 0: watch the clock. */
 static uint64_t sleep_ns(struct generator *g, uint64_t now, bool *about_to_send)
 {
-    uint64_t due = g->shared->settings->open_loop ? core_next_due(g->core) : ARRIVALS_NEVER;
-    uint64_t spin = g->shared->settings->spin_ns;
-
+    uint64_t due = core_next_due(g->core), spin = g->shared->settings->spin_ns;
+    if (!g->shared->settings->open_loop && now >= atomic_load(&g->shared->until_ns)) due = ARRIVALS_NEVER;
     *about_to_send = due != ARRIVALS_NEVER && due <= now + spin;
     if (*about_to_send) return 0;
     uint64_t wait = due == ARRIVALS_NEVER ? LONGEST_WAIT : due - now - spin;
@@ -275,7 +225,6 @@ static int wait_events(struct generator *g, struct epoll_event *events, uint64_t
 {
     struct timespec limit = {.tv_nsec = (long)wait};
     int n = wait ? epoll_pwait2(g->epoll, events, EVENTS, &limit, NULL) : epoll_wait(g->epoll, events, EVENTS, 0);
-
     if (n < 0 && errno == ENOSYS)
         n = epoll_wait(g->epoll, events, EVENTS, (int)(wait / 1000000)); /* Linux < 5.11 */
     return n < 0 ? 0 : n;
@@ -285,12 +234,10 @@ static void turn(struct generator *g, uint64_t now)
 {
     struct epoll_event events[EVENTS];
     bool about_to_send = false;
-    bool sent = g->shared->settings->open_loop && send_due(g, now);
+    bool sent = send_due(g, now);
     int n = wait_events(g, events, sleep_ns(g, now, &about_to_send));
-
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n; i++)
         handle(g, &events[i]);
-    }
     if (about_to_send && !sent && n == 0) {
         uint64_t spent = now_ns() - now;
         counter_add(&g->spin_ns, spent < SPIN_TURN_MAX ? spent : SPIN_TURN_MAX);
@@ -298,23 +245,16 @@ static void turn(struct generator *g, uint64_t now)
     if (g->down_count > 0) reconnect(g, now);
 }
 
-static void start_closed(struct generator *g)
-{
-    for (uint32_t i = 0; i < g->lanes; i++) {
-        send_more(g, i, now_ns());
-    }
-}
-
 /* Nothing is in flight, and nothing that is due could still be sent. */
 static bool all_answered(struct generator *g)
 {
-    return core_all_in_flight(g->core) == 0 && core_next_due(g->core) == ARRIVALS_NEVER;
+    bool open_loop = g->shared->settings->open_loop;
+    return core_all_in_flight(g->core) == 0 && (!open_loop || core_next_due(g->core) == ARRIVALS_NEVER);
 }
 
 static uint64_t own_cpu_ns(void)
 {
     struct timespec t = {0};
-
     (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
 }
@@ -332,7 +272,7 @@ static void ask_for_promptness(void)
         int32_t nice;
         uint32_t priority;
         uint64_t runtime_ns, deadline_ns, period_ns;
-    } attributes = {.size = sizeof(attributes), .policy = SCHED_OTHER, .runtime_ns = SHORT_SLICE};
+    } attributes = {.size = sizeof attributes, .policy = SCHED_OTHER, .runtime_ns = SHORT_SLICE};
 
     (void)prctl(PR_SET_TIMERSLACK, 1UL);
     if (sched_getscheduler(0) != SCHED_OTHER) return;
@@ -346,9 +286,7 @@ void *generator_run(void *arg)
     struct generator_shared *shared = g->shared;
     const struct load_settings *s = shared->settings;
     uint64_t stopped = 0, now = now_ns();
-
     ask_for_promptness();
-    if (!s->open_loop) start_closed(g);
     for (;; now = now_ns()) {
         core_set_end(g->core, atomic_load_explicit(&shared->until_ns, memory_order_relaxed));
         if (!stopped && core_exhausted(g->core, now)) stopped = now;

@@ -6,22 +6,39 @@
  *     generator.c    one generator thread: its event loop                                     (each thread)
  *     channel.c   one connection: bytes out, bytes in
  *     core.c      what is due, in flight, answered: no socket, no clock
- *     timeline.c  rows per interval, live progress, CSV                                    (main thread)
- *     result.c    the final table and JSON                                                 (main thread)
+ *     timeline.c  rows per interval, live progress                                         (main thread)
+ *     result.c    what it came to: JSON, and tables made from it                           (main thread)
  */
 #ifndef BENCH_LOAD_LOAD_H
 #define BENCH_LOAD_LOAD_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
-#include "bench/common/arrivals.h"
-#include "bench/common/keys.h"
-#include "bench/common/mix.h"
-#include "bench/common/values.h"
-#include "bench/load/adapter.h"
-#include "bench/load/target.h"
+#include <jansson.h>
+
+#include "bench/common/workload.h"
+#include "bench/load/channel.h"
 #include "proto/request.h"
+
+/* Where the server is: resolved once, connected to many times. Immutable after parsing, thread-safe. */
+#define TARGET_TEXT 300
+
+struct target {
+    struct sockaddr_storage address;
+    socklen_t address_len;
+    char text[TARGET_TEXT]; /* for people */
+};
+
+/* False after a complaint. */
+bool target_tcp(struct target *t, const char *host, unsigned port);
+bool target_unix(struct target *t, const char *path);
+/* sluice://host[:port], host:port, or unix:/path. */
+bool target_url(struct target *t, const char *url, unsigned default_port);
+
+/* A connected blocking socket, after `timeout_ms` at most; -1 and errno. */
+int target_connect(const struct target *t, unsigned timeout_ms);
 
 #define LOAD_THREADS_MAX     64
 #define LOAD_CONNECTIONS_MAX 60000
@@ -37,7 +54,6 @@ struct load_settings {
     struct arrival_plan plan; /* open loop; instants from the start of the warm-up */
     double rate;              /* the plan's first rate */
     struct mix mix;
-    const char *mix_text, *value_text, *key_law_text;
     struct keys keys;
     struct values *values; /* owned */
     enum ttl_kind ttl_kind;
@@ -46,21 +62,20 @@ struct load_settings {
     enum priority priority;
     bool early_refusals; /* requests ask for them; the number of each is its tag */
     bool fill;
+    bool fills; /* this is the filling: every key is put once */
     uint64_t retries;
     uint64_t duration_ns, warmup_ns, drain_ns, count;
     uint64_t spin_ns;
     uint64_t seed;
     uint64_t server_pid;
-    const char *ratio_to, *json, *hgrm, *csv;
-    uint64_t csv_interval_ns;
+    const char *json;
+    bool distributions;   /* in it */
+    uint64_t interval_ns; /* of the time line */
     bool quiet;
 };
 
-/* False after a complaint on standard error. On success the caller owns settings->values. */
-bool load_settings_parse(struct load_settings *settings, int argc, char **argv);
-void load_settings_help(void);
-
-/* The subcommand; returns the exit status. */
-int tcp_main(int argc, char **argv);
+/* The options (options_parse), owned by the caller as settings->values is; NULL after a complaint on standard
+ * error. */
+json_t *load_settings_parse(struct load_settings *settings, int argc, char **argv);
 
 #endif

@@ -3,6 +3,7 @@
 #define BENCH_LOAD_RESULT_H
 
 #include <jansson.h>
+#include <stdio.h>
 
 #include "bench/load/load.h"
 #include "bench/load/server_cpu.h"
@@ -41,12 +42,29 @@ size_t load_spoiled(const struct load_result *r, char reasons[2][120]);
 
 /* {"rates", "outcomes", "latency_ns", ...}. */
 json_t *load_json(const struct load_result *r);
-/* The settings of the run. */
-json_t *load_options(const struct load_settings *s);
 
-void load_print(FILE *out, const struct load_result *r);
+/*
+ * What happened in each interval, as JSON, and a live line on a terminal. The rows come from the differences
+ * between readings of the generators' running tallies; answers count in the interval in which they came. Main
+ * thread only.
+ */
+#define TIMELINE_ROWS_MAX 50000
 
-/* Prints `now` in ratio to the earlier `then`; both are whole documents as --json writes them. */
-void load_print_ratio(FILE *out, const json_t *now, const json_t *then, const char *name);
+struct timeline;
+
+struct timeline *timeline_create(void); /* NULL when memory is out */
+void timeline_destroy(struct timeline *t);
+
+/* Reads the tallies, which are `count` pointers, at `at_s`. The first call only sets the baseline and returns NULL;
+ * after it, every call adds a row and returns it, borrowed. NULL also when there are too many. A row: {"at_s" (end
+ * of the interval, from the start of the measuring), "seconds" (its length), "sent", "in_flight" (at its end), a
+ * member per outcome, "accepted_ns", "refused_ns", "send_lag_ns": {"count", "p50", "p99", "p99_9", "max"}}. */
+const json_t *timeline_sample(struct timeline *t, const struct tally *const *tallies, size_t count, double at_s);
+
+/* Prints a row as the live line, over the one before. */
+void timeline_print_live(FILE *out, const json_t *row);
+
+/* All rows; borrowed. */
+json_t *timeline_rows(const struct timeline *t);
 
 #endif

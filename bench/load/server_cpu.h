@@ -19,8 +19,9 @@ struct server_cpu {
     struct server_thread threads[SERVER_CPU_THREADS];
 };
 
-/* What the threads of `pid` have used so far: nanoseconds from schedstat where the kernel has it, else clock ticks.
- * False when there is no such process; threads beyond SERVER_CPU_THREADS are left out. */
+/* What the threads of `pid` have used so far: by the kernel's schedstat.
+ * False when there is no such process, or the kernel does not count; threads beyond SERVER_CPU_THREADS are left
+ * out. */
 bool server_cpu_read(struct server_cpu *out, uint64_t pid);
 
 /* Makes `after` hold what was used since `before`. Returns the sum over all threads. */

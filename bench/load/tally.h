@@ -29,6 +29,7 @@ enum outcome {
 #define TALLY_OPS     (OP_TABLE_LAST + 1)
 #define TALLY_LATE_NS 50000 /* a send that is later than this counts as late */
 
+/* Counters first, then histograms: tally_merge relies on it. */
 struct tally {
     /* The measured requests. */
     counter sent;
@@ -38,20 +39,22 @@ struct tally {
     counter late;   /* sent more than TALLY_LATE_NS after they were due, by the generator's own fault */
     /* Answers that arrived within the measured time, whenever their requests were due. */
     counter in_window[OUTCOME_COUNT];
-    struct histogram accepted; /* ns from the intended instant to the answer: executed requests */
-    struct histogram refused;  /* the same: OVERLOADED and LATE */
-    struct histogram lag;      /* ns from the intended instant to the send */
-    struct histogram held;     /* the same of those that the server's side held back: its socket or answers */
     /* All requests. */
     counter live_sent;
     counter live[OUTCOME_COUNT];
     counter retried; /* refusals upon which a request was sent once more; they are in no class */
-    struct histogram live_accepted, live_refused, live_lag;
     /* Connections. */
     counter lost;          /* connections that ended while in use */
     counter reconnected;   /* and were made anew */
     counter nonsense;      /* of the lost ones: for bytes that are no reply, or an answer to nothing */
     counter lost_requests; /* measured requests that went unanswered with their connection */
+    /* Of the measured requests. */
+    struct histogram accepted; /* ns from the intended instant to the answer: executed requests */
+    struct histogram refused;  /* the same: OVERLOADED and LATE */
+    struct histogram lag;      /* ns from the intended instant to the send */
+    struct histogram held;     /* the same of those that the server's side held back: its socket or answers */
+    /* Of all. */
+    struct histogram live_accepted, live_refused, live_lag;
 };
 
 const char *outcome_name(enum outcome o); /* "served", "not_found", ... */

@@ -4,25 +4,22 @@
  *     parse -> connect -> fill -> start the generators -> warm-up -> [measure] -> drain -> join -> report
  *                                                          tick: time line, live line
  */
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "bench/common/options.h"
+#include "bench/commands.h"
 #include "bench/common/report.h"
-#include "bench/load/fill.h"
 #include "bench/load/generator.h"
-#include "bench/load/load.h"
 #include "bench/load/result.h"
-#include "bench/load/timeline.h"
 #include "daemon/base/clock.h"
 
-#define START_DELAY 10000000U /* ns until the generators all run */
-#define POLL_NS     10000000U /* how often to look whether the generators are done */
+#define START_DELAY 10000000U             /* ns until the generators all run */
+#define POLL_NS     10000000U             /* how often to look whether the generators are done */
+#define FILL_DEPTH  100                   /* few enough for any queue bound */
+#define FILL_WAIT   UINT64_C(10000000000) /* ns without an answer, after which the server is given up */
 
 struct run {
     struct load_settings settings;
@@ -33,51 +30,79 @@ struct run {
     struct load_result result;
     struct server_cpu server_before;
     sigset_t signals;
-    json_t *then; /* of --ratio-to */
-    FILE *json, *csv, *hgrm;
+    json_t *options;
+    FILE *json;
     bool live; /* show progress */
     bool interrupted;
 };
 
-static bool complain(const char *text)
-{
-    fprintf(stderr, "sluice-bench: %s\n", text);
-    return false;
-}
-
 /* ---- before ---- */
 
-/* Whatever the results need, before there are any: a run may take hours. */
-static bool open_files(struct run *run)
+static uint64_t answers_of(const struct tally *t)
 {
-    const struct load_settings *s = &run->settings;
+    return tally_sum(t->live) - counter_get(&t->live[OUTCOME_UNANSWERED]);
+}
 
-    if (s->json && !(run->json = report_open(s->json))) return false;
-    if (s->csv && !(run->csv = report_open(s->csv))) return false;
-    return !s->hgrm || (run->hgrm = report_open(s->hgrm));
+/* Puts every key once over one connection, again where the server refused. False, with a complaint, when it answers
+ * with errors or not at all. */
+static bool fill(const struct load_settings *settings)
+{
+    struct load_settings s = *settings;
+    s.connections = s.threads = 1;
+    s.depth = FILL_DEPTH;
+    s.open_loop = s.early_refusals = false;
+    s.fills = true;
+    s.deadline_ms = 0;
+    s.drain_ns = UINT64_MAX; /* for the last answers */
+    s.count = s.keys.count;
+    s.retries = CORE_ALWAYS;
+    struct generator_shared shared = {.settings = &s, .until_ns = UINT64_MAX};
+    struct generator *g = generator_create(&shared, 0);
+    bool ok = g && generator_start(g);
+    if (ok) {
+        const struct timespec pause = {.tv_nsec = POLL_NS};
+        uint64_t seen = 0, at = clock_ns(&clock_system);
+        while (!atomic_load_explicit(&g->done, memory_order_acquire)) {
+            uint64_t now = clock_ns(&clock_system),
+                     answers = answers_of(g->tally) + counter_get(&g->tally->retried);
+            bool stuck = answers == seen && now - at > FILL_WAIT;
+            if (answers != seen) at = now;
+            seen = answers;
+            if (stuck || counter_get(&g->tally->lost)) atomic_store(&shared.abort, true);
+            nanosleep(&pause, NULL);
+        }
+        generator_join(g);
+        ok = counter_get(&g->tally->outcomes[OUTCOME_SERVED]) == s.count;
+        if (!ok) {
+            report_fail("filling %s: %s%s", s.target.text,
+                        g->first_error[0] ? "it answered with an error: " : "no answer, or none that is a reply",
+                        g->first_error);
+        }
+    }
+    generator_destroy(g);
+    return ok;
 }
 
 static bool prepare(struct run *run)
 {
     const struct load_settings *s = &run->settings;
-
     run->shared.settings = s;
     run->live = !s->quiet && isatty(STDERR_FILENO);
     run->timeline = timeline_create();
     run->result.settings = s;
     run->result.first_error = "";
-    run->result.tally = calloc(1, sizeof(*run->result.tally));
-    if (!run->timeline || !run->result.tally) return complain("out of memory");
-    if (s->ratio_to && !(run->then = report_read_json("--ratio-to", s->ratio_to, "tcp"))) return false;
-    if (s->server_pid && !server_cpu_read(&run->server_before, s->server_pid)) {
-        return complain("--server-pid: there is no such process");
-    }
+    run->result.tally = calloc(1, sizeof *run->result.tally);
+    if (!run->timeline || !run->result.tally) return report_fail("out of memory");
+    if (s->server_pid && !server_cpu_read(&run->server_before, s->server_pid))
+        return report_fail("--server-pid: there is no such process");
     for (uint32_t i = 0; i < s->threads; i++) {
         run->generators[i] = generator_create(&run->shared, i);
         if (!run->generators[i]) return false;
         run->tallies[i] = run->generators[i]->tally;
     }
-    return open_files(run) && (!s->fill || fill_all(s, run->live));
+    /* Before there are results: a run may take hours. */
+    if (s->json && !(run->json = report_open(s->json))) return false;
+    return !s->fill || fill(s);
 }
 
 /* Threads started before one that fails are ended again. */
@@ -85,7 +110,6 @@ static bool start(struct run *run)
 {
     const struct load_settings *s = &run->settings;
     struct generator_shared *shared = &run->shared;
-
     sigemptyset(&run->signals);
     sigaddset(&run->signals, SIGINT);
     sigaddset(&run->signals, SIGTERM);
@@ -97,9 +121,8 @@ static bool start(struct run *run)
     for (uint32_t i = 0; i < s->threads; i++) {
         if (generator_start(run->generators[i])) continue;
         atomic_store(&shared->abort, true);
-        while (i > 0) {
+        while (i > 0)
             generator_join(run->generators[--i]);
-        }
         return false;
     }
     return true;
@@ -112,7 +135,6 @@ static void sleep_until(struct run *run, uint64_t at)
 {
     uint64_t now = clock_ns(&clock_system);
     struct timespec wait = {0};
-
     if (at > now) {
         wait.tv_sec = (time_t)((at - now) / 1000000000U);
         wait.tv_nsec = (long)((at - now) % 1000000000U);
@@ -126,17 +148,15 @@ static void sleep_until(struct run *run, uint64_t at)
 
 static bool all_done(const struct run *run)
 {
-    for (uint64_t i = 0; i < run->settings.threads; i++) {
+    for (uint64_t i = 0; i < run->settings.threads; i++)
         if (!atomic_load_explicit(&run->generators[i]->done, memory_order_acquire)) return false;
-    }
     return true;
 }
 
 static void sample(struct run *run, uint64_t now)
 {
     double at = ((double)now - (double)run->shared.from_ns) / 1e9;
-    const struct timeline_row *row = timeline_sample(run->timeline, run->tallies, run->settings.threads, at);
-
+    const json_t *row = timeline_sample(run->timeline, run->tallies, run->settings.threads, at);
     if (row && run->live) timeline_print_live(stderr, row);
 }
 
@@ -145,7 +165,6 @@ static void read_cpu(struct run *run, bool after)
 {
     const struct load_settings *s = &run->settings;
     struct load_result *r = &run->result;
-
     for (uint64_t i = 0; i < s->threads; i++) {
         struct load_thread *t = &r->threads[i];
         uint64_t cpu = generator_cpu_ns(run->generators[i]), spin = counter_get(&run->generators[i]->spin_ns);
@@ -163,9 +182,8 @@ static void read_cpu(struct run *run, bool after)
 
 static void watch(struct run *run)
 {
-    uint64_t interval = run->settings.csv_interval_ns, from = run->shared.from_ns;
+    uint64_t interval = run->settings.interval_ns, from = run->shared.from_ns;
     uint64_t now = clock_ns(&clock_system), next = from + interval;
-
     while (now < from && !run->interrupted) {
         sleep_until(run, from);
         now = clock_ns(&clock_system);
@@ -192,90 +210,52 @@ static void watch(struct run *run)
         if (!run->interrupted && ended > from && (i == 0 || ended > end)) end = ended;
     }
     run->result.seconds = end > from ? (double)(end - from) / 1e9 : 0;
-    while (!all_done(run)) {
+    while (!all_done(run))
         sleep_until(run, clock_ns(&clock_system) + POLL_NS);
-    }
 }
 
 /* ---- after ---- */
-
-static bool write_files(struct run *run, const json_t *document)
-{
-    const struct load_settings *s = &run->settings;
-    const struct tally *t = run->result.tally;
-    bool ok = true;
-    char path[4096];
-
-    if (run->json) ok = report_write_json(document, run->json, s->json) && ok;
-    if (run->csv) ok = timeline_write_csv(run->timeline, run->csv, s->csv) && ok;
-    if (run->hgrm) ok = report_write_hgrm(&t->accepted, run->hgrm, s->hgrm) && ok;
-    if (run->hgrm && run->hgrm != stdout && histogram_count(&t->refused)) {
-        snprintf(path, sizeof(path), "%s.refused", s->hgrm);
-        FILE *f = report_open(path);
-        ok = f && report_write_hgrm(&t->refused, f, path) && ok;
-    }
-    run->json = run->csv = run->hgrm = NULL;
-    return ok;
-}
-
-/* What is still open after a run that did not come to its results. */
-static void close_files(struct run *run)
-{
-    FILE *files[] = {run->json, run->csv, run->hgrm};
-
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        if (files[i] && files[i] != stdout) fclose(files[i]);
-    }
-    json_decref(run->then);
-}
 
 static bool report(struct run *run, int argc, char **argv)
 {
     const struct load_settings *s = &run->settings;
     struct load_result *r = &run->result;
-    FILE *out = s->json && strcmp(s->json, "-") == 0 ? stderr : stdout;
-
     for (uint64_t i = 0; i < s->threads; i++) {
         tally_merge(r->tally, run->tallies[i]);
         if (run->generators[i]->first_error[0]) r->first_error = run->generators[i]->first_error;
     }
     if (run->live) fprintf(stderr, "\r%-110s\r", "");
-    json_t *document = report_head("tcp", argc, argv, s->seed);
-    json_object_set_new(document, "options", load_options(s));
+    json_t *results = load_json(r), *document = report_head("tcp", argc, argv, run->options);
+    run->options = NULL; /* they are the document's */
+    report_print(run->json == stdout ? stderr : stdout, results);
     json_object_set_new(document, "interrupted", json_boolean(run->interrupted));
-    json_object_set_new(document, "results", load_json(r));
-    json_object_set_new(document, "timeline", timeline_json(run->timeline));
-    load_print(out, r);
-    if (run->then) load_print_ratio(out, document, run->then, s->ratio_to);
-    bool ok = write_files(run, document) && tally_accounted(r->tally);
+    json_object_set_new(document, "results", results);
+    json_object_set(document, "timeline", timeline_rows(run->timeline));
+    bool ok = !run->json || report_write(document, run->json, s->json);
+    run->json = NULL;
     json_decref(document);
-    return ok;
+    return ok && tally_accounted(r->tally);
 }
 
 static bool run_all(struct run *run, int argc, char **argv)
 {
     if (!prepare(run) || !start(run)) return false;
     watch(run);
-    for (uint64_t i = 0; i < run->settings.threads; i++) {
+    for (uint64_t i = 0; i < run->settings.threads; i++)
         generator_join(run->generators[i]);
-    }
     return report(run, argc, argv);
 }
 
 int tcp_main(int argc, char **argv)
 {
-    if (options_want_help(argc, argv)) {
-        load_settings_help();
-        return 0;
-    }
-    struct run *run = calloc(1, sizeof(*run));
+    struct run *run = calloc(1, sizeof *run);
     int status = 2;
-    if (run && load_settings_parse(&run->settings, argc, argv)) {
+    if (run && (run->options = load_settings_parse(&run->settings, argc, argv))) {
         status = run_all(run, argc, argv) ? 0 : 1;
-        for (uint64_t i = 0; i < run->settings.threads; i++) {
+        for (uint64_t i = 0; i < run->settings.threads; i++)
             generator_destroy(run->generators[i]);
-        }
-        close_files(run);
+        if (run->json && run->json != stdout) fclose(run->json);
+        json_decref(run->options);
         timeline_destroy(run->timeline);
         free(run->result.tally);
         values_close(run->settings.values);

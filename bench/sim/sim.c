@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "bench/sim/sim_impl.h"
 
@@ -59,7 +58,7 @@ static void arrive(struct sim *s, struct sim_call *c)
 {
     struct sim_lane *lane = &s->lanes[c->task.lane];
     if (lane->away) {
-        sim_list_add(&lane->unread, c);
+        STAILQ_INSERT_TAIL(&lane->unread, c, link);
         return;
     }
     judge(s, lane, c);
@@ -70,16 +69,17 @@ static void arrive(struct sim *s, struct sim_call *c)
 static void take_turn(struct sim *s, struct sim_lane *lane)
 {
     lane->turn_ns = SIM_NEVER;
-    for (struct sim_call *c = sim_list_take(&lane->returned); c;) {
-        struct sim_call *next = c->next;
+    struct sim_list returned = STAILQ_HEAD_INITIALIZER(returned), unread = STAILQ_HEAD_INITIALIZER(unread);
+    STAILQ_CONCAT(&returned, &lane->returned);
+    STAILQ_CONCAT(&unread, &lane->unread);
+    for (struct sim_call *c; (c = STAILQ_FIRST(&returned));) {
+        STAILQ_REMOVE_HEAD(&returned, link);
         gate_returned(&lane->gate, &c->task, s->now_ns);
         sim_answer(s, c);
-        c = next;
     }
-    for (struct sim_call *c = sim_list_take(&lane->unread); c;) {
-        struct sim_call *next = c->next;
+    for (struct sim_call *c; (c = STAILQ_FIRST(&unread));) {
+        STAILQ_REMOVE_HEAD(&unread, link);
         judge(s, lane, c);
-        c = next;
     }
     serve(s, lane);
 }
@@ -124,7 +124,7 @@ static struct next what_next(const struct sim *s)
     }
     for (uint32_t i = 0; i < s->o->stream_count; i++)
         consider(&n, sim_due_ns(s, i), EVENT_SEND, i);
-    if (s->again.first) consider(&n, s->again.first->again_ns, EVENT_AGAIN, 0);
+    if (!STAILQ_EMPTY(&s->again)) consider(&n, STAILQ_FIRST(&s->again)->again_ns, EVENT_AGAIN, 0);
     return n;
 }
 
@@ -154,9 +154,9 @@ static void open_lanes(struct sim *s)
         struct gate_options options = {
             .station = &s->station, .lane = i, .costs = &s->costs, .stats = &lane->stats};
         gate_init(&lane->gate, &options);
-        gate_tune(&lane->gate, s->o->policy, s->o->bound, s->o->target_ns);
-        sim_list_init(&lane->returned);
-        sim_list_init(&lane->unread);
+        gate_tune(&lane->gate, s->o->policy, (uint32_t)s->o->bound, s->o->target_ns);
+        STAILQ_INIT(&lane->returned);
+        STAILQ_INIT(&lane->unread);
         lane->turn_ns = SIM_NEVER;
         lane->away = false;
         lane->change_ns = s->o->away_ns ? SIM_START_NS : SIM_NEVER;
@@ -166,9 +166,9 @@ static void open_lanes(struct sim *s)
 static bool open_all(struct sim *s)
 {
     const struct sim_options *o = s->o;
-    s->station.gates = o->gates;
+    s->station.gates = (uint32_t)o->gates;
     s->station.degree = 1;
-    s->ring = ring_create(o->gates * GATE_WINDOW_MOST);
+    s->ring = ring_create((uint32_t)o->gates * GATE_WINDOW_MOST);
     s->station.ring = s->ring;
     s->lanes = calloc(o->gates, sizeof *s->lanes);
     s->result = calloc(1, sizeof *s->result);
@@ -181,7 +181,8 @@ static bool open_all(struct sim *s)
     costs_init(&s->costs);
     rng_seed(&s->rng, o->seed, 1000);
     rng_seed(&s->away_rng, o->seed, 2000);
-    sim_list_init(&s->again);
+    STAILQ_INIT(&s->again);
+    STAILQ_INIT(&s->spare);
     open_lanes(s);
     return sim_clients_open(s);
 }

@@ -21,7 +21,7 @@
 #ifndef BENCH_SIM_SIM_H
 #define BENCH_SIM_SIM_H
 
-#include "bench/common/arrivals.h"
+#include "bench/common/workload.h"
 #include "daemon/admit/admit.h"
 #include "daemon/base/histogram.h"
 #include "proto/request.h"
@@ -52,9 +52,8 @@ struct sim_window {
 
 struct sim_options {
     const struct admit_policy *policy;
-    uint32_t bound;
-    uint64_t target_ns;
-    uint32_t gates;         /* I/O threads; connections are dealt out in turn */
+    uint64_t bound, target_ns;
+    uint64_t gates;         /* I/O threads; connections are dealt out in turn */
     uint64_t refill_ns;     /* from the end of a batch until its I/O threads have seen it */
     uint64_t network_ns;    /* a client that had its reply sends again after this */
     bool overtake;          /* a refusal does not wait for the answers of earlier requests */

@@ -59,7 +59,7 @@ void sim_batch_end(struct sim *s)
         tasks[i] = &c->task;
         late = late || c->task.call.reply.kind == REPLY_LATE;
         c->task.done_ns = s->now_ns;
-        sim_list_add(&lane->returned, c);
+        STAILQ_INSERT_TAIL(&lane->returned, c, link);
         if (lane->turn_ns == SIM_NEVER) lane->turn_ns = s->now_ns + s->o->refill_ns;
     }
     if (!late) costs_note(&s->costs, tasks, s->batch_count, took_ns);

@@ -1,5 +1,4 @@
 /* Clients: when they send, in which order they are answered, what they do then, what counts. */
-#include <assert.h>
 #include <stdlib.h>
 
 #include "bench/sim/sim_impl.h"
@@ -54,9 +53,9 @@ static struct sim_pipe *pipe_of(struct sim *s, const struct sim_call *c)
 
 static struct sim_call *new_call(struct sim *s, uint32_t stream, uint32_t conn)
 {
-    struct sim_call *c = s->spare;
+    struct sim_call *c = STAILQ_FIRST(&s->spare);
     if (c) {
-        s->spare = c->next;
+        STAILQ_REMOVE_HEAD(&s->spare, link);
     } else {
         c = malloc(sizeof *c);
         if (!c) abort();
@@ -65,14 +64,13 @@ static struct sim_call *new_call(struct sim *s, uint32_t stream, uint32_t conn)
     c->stream = stream;
     c->attempt = 0;
     c->task.conn = s->first_conn[stream] + conn;
-    c->task.lane = (uint32_t)c->task.conn % s->o->gates;
+    c->task.lane = (uint32_t)(c->task.conn % s->o->gates);
     return c;
 }
 
 static struct sim_call *sent(struct sim *s, struct sim_call *c)
 {
     const struct sim_stream *stream = &s->o->streams[c->stream];
-    struct sim_pipe *pipe = pipe_of(s, c);
     struct task *task = &c->task;
     uint64_t conn = task->conn;
     uint32_t lane = task->lane;
@@ -84,10 +82,7 @@ static struct sim_call *sent(struct sim *s, struct sim_call *c)
     task->call.request.priority = stream->priority ? stream->priority : PRIORITY_NORMAL;
     task->call.request.deadline_ms = stream->deadline_ms;
     c->answered = false;
-    c->pipe_next = NULL;
-    c->pipe_prev = pipe->last;
-    *(pipe->last ? &pipe->last->pipe_next : &pipe->first) = c;
-    pipe->last = c;
+    TAILQ_INSERT_TAIL(pipe_of(s, c), c, in_pipe);
     if (c->attempt == 0) c->first_ns = s->now_ns;
     s->under_way++;
     s->result->total[c->stream].sent++;
@@ -110,16 +105,15 @@ struct sim_call *sim_send_next(struct sim *s, uint32_t stream)
 
 struct sim_call *sim_send_again(struct sim *s)
 {
-    struct sim_call *c = s->again.first;
-    s->again.first = c->next;
-    if (!c->next) s->again.end = &s->again.first;
+    struct sim_call *c = STAILQ_FIRST(&s->again);
+    STAILQ_REMOVE_HEAD(&s->again, link);
     return sent(s, c);
 }
 
 static void plan_again(struct sim *s, struct sim_call *c)
 {
     c->again_ns = s->now_ns + s->o->network_ns;
-    sim_list_add(&s->again, c);
+    STAILQ_INSERT_TAIL(&s->again, c, link);
 }
 
 /* ---- answers ---- */
@@ -128,10 +122,8 @@ static void plan_again(struct sim *s, struct sim_call *c)
 static void deliver(struct sim *s, struct sim_call *c)
 {
     const struct sim_stream *stream = &s->o->streams[c->stream];
-    struct sim_pipe *pipe = pipe_of(s, c);
     const struct reply *reply = &c->task.call.reply;
-    *(c->pipe_prev ? &c->pipe_prev->pipe_next : &pipe->first) = c->pipe_next;
-    *(c->pipe_next ? &c->pipe_next->pipe_prev : &pipe->last) = c->pipe_prev;
+    TAILQ_REMOVE(pipe_of(s, c), c, in_pipe);
     count_answer(s, c, &s->result->total[c->stream], true, true);
     for (size_t w = 0; w < s->o->window_count; w++)
         count_answer(s, c, &s->result->windows[w][c->stream], sim_in_window(s, w, s->now_ns),
@@ -147,8 +139,7 @@ static void deliver(struct sim *s, struct sim_call *c)
         plan_again(s, c);
         return;
     }
-    c->next = s->spare;
-    s->spare = c;
+    STAILQ_INSERT_HEAD(&s->spare, c, link);
 }
 
 void sim_answer(struct sim *s, struct sim_call *c)
@@ -156,8 +147,8 @@ void sim_answer(struct sim *s, struct sim_call *c)
     struct sim_pipe *pipe = pipe_of(s, c);
     c->answered = true;
     if (s->o->overtake && c->task.call.reply.kind != REPLY_OK) deliver(s, c);
-    while (pipe->first && pipe->first->answered)
-        deliver(s, pipe->first);
+    while (!TAILQ_EMPTY(pipe) && TAILQ_FIRST(pipe)->answered)
+        deliver(s, TAILQ_FIRST(pipe));
 }
 
 /* ---- life cycle ---- */
@@ -171,6 +162,8 @@ bool sim_clients_open(struct sim *s)
     }
     s->pipes = calloc(conns, sizeof *s->pipes);
     if (!s->pipes) return false;
+    for (uint32_t i = 0; i < conns; i++)
+        TAILQ_INIT(&s->pipes[i]);
     for (uint32_t i = 0; i < s->o->stream_count; i++) {
         const struct sim_stream *stream = &s->o->streams[i];
         if (!stream->depth) arrivals_init(&s->arrivals[i], &stream->plan, 0, 1, s->o->seed + i);
@@ -183,10 +176,9 @@ bool sim_clients_open(struct sim *s)
 
 void sim_clients_close(struct sim *s)
 {
-    for (struct sim_call *c = s->spare; c;) {
-        struct sim_call *next = c->next;
+    for (struct sim_call *c; (c = STAILQ_FIRST(&s->spare));) {
+        STAILQ_REMOVE_HEAD(&s->spare, link);
         free(c);
-        c = next;
     }
     free(s->pipes);
 }

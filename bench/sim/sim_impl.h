@@ -2,6 +2,8 @@
 #ifndef BENCH_SIM_SIM_IMPL_H
 #define BENCH_SIM_SIM_IMPL_H
 
+#include <sys/queue.h>
+
 #include "bench/common/rng.h"
 #include "bench/sim/sim.h"
 #include "daemon/admit/gate.h"
@@ -12,8 +14,8 @@
 
 struct sim_call {
     struct task task; /* first: the gate hands these back */
-    struct sim_call *next;
-    struct sim_call *pipe_next, *pipe_prev; /* under way on its connection, in the order of the requests */
+    STAILQ_ENTRY(sim_call) link;
+    TAILQ_ENTRY(sim_call) in_pipe; /* under way on its connection, in the order of the requests */
     uint32_t stream, attempt;
     bool answered; /* the client does not have it yet if an earlier one is not answered */
     uint64_t sent_ns;
@@ -21,13 +23,8 @@ struct sim_call {
     uint64_t again_ns; /* when it is sent again */
 };
 
-struct sim_list {
-    struct sim_call *first, **end;
-};
-
-struct sim_pipe {
-    struct sim_call *first, *last;
-};
+STAILQ_HEAD(sim_list, sim_call);
+TAILQ_HEAD(sim_pipe, sim_call);
 
 /* One I/O thread. */
 struct sim_lane {
@@ -56,30 +53,9 @@ struct sim {
     size_t batch_count;
     uint64_t batch_from_ns, batch_end_ns; /* SIM_NEVER: the backend idles */
     struct sim_list again;                /* to be sent again, in order of time */
-    struct sim_call *spare;
+    struct sim_list spare;
     uint64_t under_way;
 };
-
-static inline void sim_list_init(struct sim_list *l)
-{
-    l->first = NULL;
-    l->end = &l->first;
-}
-
-static inline void sim_list_add(struct sim_list *l, struct sim_call *c)
-{
-    c->next = NULL;
-    *l->end = c;
-    l->end = &c->next;
-}
-
-/* All of it, linked by `next`. */
-static inline struct sim_call *sim_list_take(struct sim_list *l)
-{
-    struct sim_call *first = l->first;
-    sim_list_init(l);
-    return first;
-}
 
 bool sim_in_window(const struct sim *s, size_t window, uint64_t at_ns);
 

@@ -3,46 +3,35 @@
 #include <assert.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define SERVE_EVERY 8 /* operations, after which a worker that owns a shard looks what others have for it */
+#define SERVE_EVERY 8 /* operations, after which a thread that owns a shard looks what others have for it */
+
+const struct drive_answer drive_answers[DRIVE_ANSWERS] = {
+    {OP_GET, REPLY_VALUE, "get_found"},
+    {OP_GET, REPLY_NOT_FOUND, "get_not_found"},
+    {OP_PUT, REPLY_STORED, "put_stored"},
+    {OP_DELETE, REPLY_OK, "delete_done"},
+    {OP_DELETE, REPLY_NOT_FOUND, "delete_not_found"},
+    {OP_TOUCH, REPLY_STORED, "touch_done"},
+    {OP_TOUCH, REPLY_NOT_FOUND, "touch_not_found"},
+    {OP_LEN, REPLY_LEN, "len"},
+};
+#define GET_FOUND 0
 
 /* ---- one call ---- */
 
-enum outcome { DONE, QUEUED, FULL };
-
-/* Lets the station know of what it has been given. */
-static void ring(struct driver *d)
-{
-    if (d->unrung) station_wake(d->unrung);
-    d->unrung = NULL;
-}
-
-static enum outcome give(struct driver *d, struct task *task, uint32_t number)
-{
-    const struct backend *b = d->plan->backend;
-    const struct backend_here *here = &b->here[d->lane->number];
-    if (here->station && here->number == number) {
-        station_run(here->station, &task, 1, d->now_ns);
-        return DONE;
-    }
-    struct station *station = b->stations[number];
-    if (d->unrung != station) ring(d);
-    if (!station_submit(station, task)) return FULL;
-    d->unrung = station;
-    return QUEUED;
-}
-
 /* The call borrows key and value: they outlive it. */
-static void question(struct driver *d, struct flight *f, enum op op)
+static void question(struct driver *d, struct caller *c, enum op op)
 {
-    struct task *task = &f->task;
-    f->began_ns = task->arrived_ns = d->now_ns;
-    task->call.request.op = op;
-    if (!op_has_one_key(op)) return;
-    task->call.request.key = d->plan->names[f->key];
+    struct call *call = &c->task.call;
+    c->began_ns = c->task.arrived_ns = d->now_ns;
+    call->request.op = op;
+    if (op == OP_LEN) return;
+    call->request.key = d->plan->names[c->key];
     if (op != OP_PUT) return;
-    memcpy(f->value, &f->key, sizeof f->key);
-    task->call.request.value = slice_of(f->value, d->plan->value_size);
+    memcpy(c->value, &c->key, sizeof c->key);
+    call->request.value = slice_of(c->value, d->plan->value_size);
 }
 
 static bool is_value_of(const struct driver *d, struct slice body, uint64_t key)
@@ -50,138 +39,151 @@ static bool is_value_of(const struct driver *d, struct slice body, uint64_t key)
     return body.len == d->plan->value_size && memcmp(body.ptr, &key, sizeof key) == 0;
 }
 
-static void check(struct driver *d, const struct flight *f)
+static void check(struct driver *d, const struct caller *c)
 {
-    struct tally *t = &d->tally;
-    const struct reply *reply = &f->task.call.reply;
-    enum op op = f->task.call.request.op;
+    struct drive_tally *t = &d->tally;
+    const struct reply *reply = &c->task.call.reply;
+    enum op op = c->task.call.request.op;
+    size_t i = 0;
+    while (i < DRIVE_ANSWERS && (drive_answers[i].op != op || drive_answers[i].kind != reply->kind))
+        i++;
     t->served++;
-    if (op == OP_GET && reply->kind == REPLY_VALUE && is_value_of(d, reply->body, f->key))
-        t->hits++;
-    else if (op == OP_GET && reply->kind == REPLY_NOT_FOUND)
-        t->misses++;
-    else if (op == OP_PUT && reply->kind == REPLY_STORED)
-        t->stored++;
-    else if (op == OP_DELETE && reply->kind == REPLY_OK)
-        t->deleted++;
-    else if (op == OP_DELETE && reply->kind == REPLY_NOT_FOUND)
-        t->absent++;
-    else if (op == OP_TOUCH && reply->kind == REPLY_STORED)
-        t->touched++;
-    else if (op == OP_TOUCH && reply->kind == REPLY_NOT_FOUND)
-        t->vanished++;
-    else if (op == OP_LEN && reply->kind == REPLY_LEN)
-        t->counted++;
-    else
+    if (i == DRIVE_ANSWERS || (i == GET_FOUND && !is_value_of(d, reply->body, c->key)))
         t->wrong++;
+    else
+        t->answers[i]++;
     if (op == OP_LEN) d->counted = reply->number;
 }
 
 /* Ready for the next question. What a question sets anew or never sets may stay. */
 static void task_reset(struct task *task)
 {
-    if (task->call.reply.release != NULL || task->call.data != task->call.room) {
+    struct call *call = &task->call;
+    if (call->reply.release || call->data != call->room) {
         uint32_t lane = task->lane;
         task_clear(task);
         task->lane = lane;
         task->conn = lane;
         return;
     }
-    task->call.reply = (struct reply){0};
-    task->call.request.key = slice_of(NULL, 0);
-    task->call.request.value = slice_of(NULL, 0);
+    call->reply = (struct reply){0};
+    call->request.key = slice_of(NULL, 0);
+    call->request.value = slice_of(NULL, 0);
 }
 
-static void put_back(struct driver *d, struct flight *f)
+static void put_back(struct driver *d, struct caller *c)
 {
-    task_reset(&f->task);
-    f->next_idle = d->idle;
-    d->idle = f;
+    task_reset(&c->task);
+    c->next_idle = d->idle;
+    d->idle = c;
 }
 
 /* It has its answer. */
-static void finish(struct driver *d, struct flight *f)
+static void finish(struct driver *d, struct caller *c)
 {
-    check(d, f);
-    if (d->measures) histogram_record(&d->latency, d->now_ns - f->began_ns);
-    if (d->measures && d->plan->slow && !d->plan->slow[f->key])
-        histogram_record(&d->ordinary, d->now_ns - f->began_ns);
-    put_back(d, f);
+    check(d, c);
+    if (d->measures) histogram_record(&d->latency, d->now_ns - c->began_ns);
+    if (d->measures && d->plan->slow && !d->plan->slow[c->key])
+        histogram_record(&d->ordinary, d->now_ns - c->began_ns);
+    if (d->plan->bound) atomic_fetch_sub_explicit(&d->plan->queued, 1, memory_order_relaxed);
+    put_back(d, c);
 }
 
 /* Waits for one answer at least. */
 static void collect(struct driver *d)
 {
-    ring(d);
+    if (d->unrung) station_wake(d->unrung);
+    d->unrung = NULL;
     struct mail *mail = lane_answer(d->lane);
     d->now_ns = clock_ns(d->plan->clock);
     while (mail) {
         struct mail *next = mail->next;
         d->under_way--;
-        finish(d, (struct flight *)((char *)task_of_mail(mail) - offsetof(struct flight, task)));
+        finish(d, (struct caller *)((char *)task_of_mail(mail) - offsetof(struct caller, task)));
         mail = next;
     }
 }
 
-/* To the thread that owns the session; `alone`, to the caller itself where that can execute it. A full queue is
- * waited for, unless it refuses. */
-static enum outcome submit(struct driver *d, struct task *task, bool alone)
+/* Is there a place for one more? */
+static bool admitted(struct drive_plan *plan)
 {
-    const struct backend *b = d->plan->backend;
-    uint32_t station = 0;
-    if ((alone || d->plan->here) && d->lane->owns)
-        station = d->lane->number;
-    else if (b->station_count > 1)
-        station = b->design->station_of(b, task);
-    enum outcome result;
-    while ((result = give(d, task, station)) == FULL && !d->plan->refuse) {
-        ring(d); /* for what fills the queue, perhaps */
-        d->tally.waits++;
-        if (!lane_serve(d->lane)) sched_yield();
-    }
-    return result;
+    if (!plan->bound || atomic_fetch_add_explicit(&plan->queued, 1, memory_order_relaxed) < plan->bound)
+        return true;
+    atomic_fetch_sub_explicit(&plan->queued, 1, memory_order_relaxed);
+    return false;
 }
 
-/* Asks; there must be an idle flight. Returns false when it was refused. The clock is read once: the end of this
- * call is the beginning of the next. */
+/* To the station that has the session; `alone`, to this thread's own where it is one. True: it is done. */
+static bool submit(struct driver *d, struct task *task, bool alone)
+{
+    const struct backend *b = d->plan->backend;
+    const struct backend_here *here = &b->here[d->lane->number];
+    uint32_t number = 0;
+    if ((alone || d->plan->here) && d->lane->owns)
+        number = d->lane->number;
+    else if (b->station_count > 1)
+        number = b->design->station_of(b, task);
+    if (here->station && here->number == number) {
+        station_run(here->station, &task, 1, d->now_ns);
+        return true;
+    }
+    struct station *station = b->stations[number];
+    if (d->unrung && d->unrung != station) station_wake(d->unrung);
+    d->unrung = station;
+    bool taken = station_submit(station, task);
+    assert(taken); /* there is room for all callers in each ring */
+    (void)taken;
+    return false;
+}
+
+/* An idle caller asks; there must be one. Returns false when it was refused. The clock is read once: the end of
+ * this call is the beginning of the next. */
 static bool operate(struct driver *d, enum op op, uint64_t key, bool alone)
 {
-    struct flight *f = d->idle;
-    d->idle = f->next_idle;
-    f->key = key;
-    question(d, f, op);
+    struct caller *c = d->idle;
     d->tally.sent++;
-    enum outcome result = submit(d, &f->task, alone);
-    if (result == QUEUED) {
-        d->under_way++;
-        if (d->idle && !alone)
-            d->now_ns = clock_ns(d->plan->clock);
-        else
-            collect(d);
+    if (!admitted(d->plan)) {
+        d->tally.refused++;
+        d->now_ns = clock_ns(d->plan->clock);
+        return false;
+    }
+    d->idle = c->next_idle;
+    c->key = key;
+    question(d, c, op);
+    if (submit(d, &c->task, alone)) {
+        d->now_ns = clock_ns(d->plan->clock);
+        finish(d, c);
         return true;
     }
-    d->now_ns = clock_ns(d->plan->clock);
-    if (result == DONE) {
-        finish(d, f);
-        return true;
-    }
-    d->tally.refused++;
-    put_back(d, f);
-    return false;
+    d->under_way++;
+    if (d->idle && !alone)
+        d->now_ns = clock_ns(d->plan->clock);
+    else
+        collect(d);
+    return true;
 }
 
 /* ---- runs ---- */
 
+static uint64_t pick(struct driver *d)
+{
+    uint64_t key = keys_pick(d->plan->picker, &d->rng);
+    /* Its own key in place of any: as popular among its own as that is among all. */
+    return d->own_count ? d->own[key * d->own_count / d->plan->picker->count] : key;
+}
+
 void driver_run(struct driver *d, uint64_t count, uint64_t end_ns)
 {
-    const struct drive_plan *plan = d->plan;
     d->measures = true;
-    d->now_ns = clock_ns(plan->clock);
+    d->now_ns = clock_ns(d->plan->clock);
+    uint32_t refused = 0; /* in a row */
     for (uint64_t i = 0; i < count && d->now_ns < end_ns; i++) {
-        uint64_t key = keys_pick(plan->picker, &d->rng);
-        if (plan->own) key = own_keys_pick(plan->own, d->lane->number, key);
-        if (!operate(d, mix_pick(plan->mix, &d->rng), key, false))
-            sched_yield(); /* who is refused does something else */
+        uint64_t key = pick(d);
+        refused = operate(d, mix_pick(d->plan->mix, &d->rng), key, false) ? 0 : refused + 1;
+        if (refused >= d->count - d->under_way) { /* all that are idle were refused: let others go on */
+            refused = 0;
+            d->under_way > 0 ? collect(d) : (void)sched_yield();
+        }
         if (d->lane->owns && i % SERVE_EVERY == 0) lane_serve(d->lane);
     }
     while (d->under_way > 0)
@@ -189,7 +191,6 @@ void driver_run(struct driver *d, uint64_t count, uint64_t end_ns)
     d->measures = false;
 }
 
-/* With one caller a queue is never full. */
 static bool operate_alone(struct driver *d, enum op op, uint64_t key)
 {
     uint64_t wrong = d->tally.wrong;
@@ -201,17 +202,17 @@ bool driver_fill(struct driver *d)
     bool good = true;
     for (uint64_t key = 0; key < d->plan->picker->count; key++)
         good = operate_alone(d, OP_PUT, key) && good;
-    d->tally = (struct tally){0};
+    d->tally = (struct drive_tally){0};
     return good;
 }
 
 bool driver_audit(struct driver *d)
 {
-    struct tally before = d->tally;
+    struct drive_tally before = d->tally;
     bool good = true;
     for (uint64_t key = 0; key < d->plan->picker->count; key++)
         good = operate_alone(d, OP_GET, key) && good;
-    uint64_t found = d->tally.hits - before.hits;
+    uint64_t found = d->tally.answers[GET_FOUND] - before.answers[GET_FOUND];
     d->counted = -1;
     good = operate_alone(d, OP_LEN, 0) && d->counted == (int64_t)found && good;
     d->tally = before;
@@ -220,77 +221,91 @@ bool driver_audit(struct driver *d)
 
 /* ---- life cycle ---- */
 
-static bool make_flights(struct driver *d)
+static bool make_callers(struct driver *d)
 {
     uint32_t lane = d->lane->number;
-    d->flights = calloc(d->plan->depth, sizeof *d->flights);
-    for (uint32_t i = 0; d->flights && i < d->plan->depth; i++) {
-        struct flight *f = &d->flights[i];
-        task_init(&f->task);
-        f->task.lane = lane;
-        f->task.conn = lane; /* so that a pool's threads share the lanes evenly */
-        f->value = malloc(d->plan->value_size);
-        if (!f->value) return false;
-        memset(f->value, 'v', d->plan->value_size);
-        put_back(d, f);
+    d->callers = calloc(d->count, sizeof *d->callers);
+    for (uint32_t i = 0; d->callers && i < d->count; i++) {
+        struct caller *c = &d->callers[i];
+        task_init(&c->task);
+        c->task.lane = lane;
+        c->task.conn = lane; /* so that a pool's threads share the lanes evenly */
+        c->value = malloc(d->plan->value_size);
+        if (!c->value) return false;
+        memset(c->value, 'v', d->plan->value_size);
+        put_back(d, c);
     }
-    return d->flights != NULL;
+    return d->callers != NULL;
 }
 
-struct driver *drivers_create(const struct drive_plan *plan, struct lane *lanes, uint32_t count, uint64_t seed)
+/* Asks the backend, whose lanes are its owners, about each key. */
+static bool find_own_keys(struct driver *d)
 {
-    assert(plan->value_size >= DRIVE_VALUE_MIN && plan->depth >= 1);
-    struct driver *drivers = aligned_alloc(_Alignof(struct driver), count * sizeof *drivers);
-    if (drivers == NULL) return NULL;
-    memset(drivers, 0, count * sizeof *drivers);
-    bool ok = true;
-    for (uint32_t i = 0; i < count; i++) {
+    struct backend *b = d->plan->backend;
+    struct task task;
+    if (!d->plan->own_keys) return true;
+    d->own = malloc(d->plan->picker->count * sizeof *d->own);
+    task_init(&task);
+    task.call.request.op = OP_GET;
+    for (uint64_t key = 0; d->own && key < d->plan->picker->count; key++) {
+        task.call.request.key = d->plan->names[key];
+        if (b->design->station_of(b, &task) == d->lane->number) d->own[d->own_count++] = (uint32_t)key;
+    }
+    return d->own != NULL;
+}
+
+struct driver *drivers_create(struct drive_plan *plan, struct lane *lanes, uint32_t threads, uint32_t callers,
+                              uint64_t seed)
+{
+    assert(plan->value_size >= DRIVE_VALUE_MIN && callers >= threads);
+    struct driver *drivers = aligned_alloc(_Alignof(struct driver), threads * sizeof *drivers);
+    bool ok = drivers != NULL;
+    if (!ok) return NULL;
+    memset(drivers, 0, threads * sizeof *drivers);
+    for (uint32_t i = 0; i < threads; i++) {
         struct driver *d = &drivers[i];
         d->plan = plan;
         d->lane = &lanes[i];
+        d->count = callers / threads + (i < callers % threads);
         rng_seed(&d->rng, seed, i);
         d->now_ns = clock_ns(plan->clock);
-        ok = make_flights(d) && ok;
+        ok = make_callers(d) && find_own_keys(d) && ok;
     }
     if (ok) return drivers;
-    drivers_destroy(drivers, count);
+    drivers_destroy(drivers, threads);
     return NULL;
 }
 
-void drivers_destroy(struct driver *drivers, uint32_t count)
+void drivers_destroy(struct driver *drivers, uint32_t threads)
 {
-    for (uint32_t i = 0; drivers && i < count; i++) {
-        for (uint32_t k = 0; drivers[i].flights && k < drivers[i].plan->depth; k++) {
-            if (drivers[i].flights[k].value) task_clear(&drivers[i].flights[k].task);
-            free(drivers[i].flights[k].value);
+    for (uint32_t i = 0; drivers && i < threads; i++) {
+        struct driver *d = &drivers[i];
+        for (uint32_t k = 0; d->callers && k < d->count; k++) {
+            if (d->callers[k].value) task_clear(&d->callers[k].task);
+            free(d->callers[k].value);
         }
-        free(drivers[i].flights);
+        free(d->callers);
+        free(d->own);
     }
     free(drivers);
 }
 
 /* ---- sums ---- */
 
-void tally_add(struct tally *into, const struct tally *from)
+void drive_tally_add(struct drive_tally *into, const struct drive_tally *from)
 {
     into->sent += from->sent;
     into->served += from->served;
     into->refused += from->refused;
-    into->hits += from->hits;
-    into->misses += from->misses;
-    into->stored += from->stored;
-    into->deleted += from->deleted;
-    into->absent += from->absent;
-    into->touched += from->touched;
-    into->vanished += from->vanished;
-    into->counted += from->counted;
     into->wrong += from->wrong;
-    into->waits += from->waits;
+    for (size_t i = 0; i < DRIVE_ANSWERS; i++)
+        into->answers[i] += from->answers[i];
 }
 
-bool tally_holds(const struct tally *t)
+bool drive_tally_holds(const struct drive_tally *t)
 {
-    uint64_t answers =
-        t->hits + t->misses + t->stored + t->deleted + t->absent + t->touched + t->vanished + t->counted + t->wrong;
-    return t->sent == t->served + t->refused && t->served == answers && t->wrong == 0;
+    uint64_t sum = t->wrong;
+    for (size_t i = 0; i < DRIVE_ANSWERS; i++)
+        sum += t->answers[i];
+    return t->sent == t->served + t->refused && t->served == sum && t->wrong == 0;
 }

@@ -1,79 +1,115 @@
 /*
- * One worker of the in-process benchmark: makes operations by the mix, calls the store with them one at a time, or
- * with so many under way, checks every answer, and records how long it took.
+ * One thread of the in-process benchmark, and the callers that share it: light tasks, each with one call under way
+ * at most. Makes operations by the mix, checks every answer, and records how long it took.
  *
- *     pick key and operation -> submit -+-> done ------------------------------------------+-> check, count, record
- *                                       +-> queued -> wait when all are queued (lane.h) ---+
- *                                       +-> full -> wait for room, or count a refusal
+ *     an idle caller: pick key and operation -> submit -+-> done ---------------------------------+-> check, count
+ *                                                       +-> queued -> (other callers) -> answer --+
  */
 #ifndef BENCH_STORE_DRIVE_H
 #define BENCH_STORE_DRIVE_H
 
-#include "bench/common/keys.h"
-#include "bench/common/mix.h"
-#include "bench/common/rng.h"
-#include "bench/store/lane.h"
-#include "bench/store/own_keys.h"
+#include "bench/common/workload.h"
+#include "daemon/backend/backend.h"
 #include "daemon/base/histogram.h"
+#include "daemon/queue/bell.h"
+#include "daemon/queue/mailbox.h"
+#include "daemon/queue/spin.h"
 
-/* What all workers of a run share, read-only. */
+/*
+ * A lane of the in-process benchmark: one thread that hands calls to the backend and takes the answers.
+ *
+ *     thread -> submit -> [backend's queue] -> backend's thread
+ *        ^                                          |
+ *        '-- look for a moment, then sleep <-- mailbox + bell of this lane only
+ */
+#define LANES_MAX 64
+
+struct lane {
+    struct mailbox box;
+    struct bell bell;
+    struct spin spin;
+    uint32_t number;
+    struct backend *owns; /* the backend of which it owns a shard: it serves others while it waits; NULL: none */
+};
+
+/* `count` lanes, or NULL when memory is out. */
+struct lane *lanes_create(uint32_t count);
+void lanes_destroy(struct lane *lanes, uint32_t count);
+
+/* What a backend is to call; the context is the array. */
+struct station_lanes lanes_callbacks(struct lane *lanes, uint32_t count);
+
+/* Waits for answers to calls that are under way, and returns the tasks of those calls, oldest first. */
+struct mail *lane_answer(struct lane *lane);
+
+/* Works off a batch of what others have for this lane. False: there was none, or the lane owns nothing. */
+bool lane_serve(struct lane *lane);
+
+#define DRIVE_VALUE_MIN 8 /* a value begins with the number of its key */
+
+/* What all threads of a run share; read-only but for `queued`. */
 struct drive_plan {
     struct backend *backend;
     const struct clock *clock;
     const struct keys *picker;
     const struct mix *mix;
-    const struct slice *names;  /* of the keys, by number */
-    const bool *slow;           /* by number: the session does more work; NULL: none does */
-    size_t value_size;          /* at least DRIVE_VALUE_MIN */
-    bool refuse;                /* a full queue refuses the operation; otherwise the worker waits for room */
-    bool here;                  /* whoever calls executes, where that is possible */
-    const struct own_keys *own; /* each worker asks for its own keys; NULL: for any */
-    uint32_t depth;             /* calls that a worker may have under way */
+    const struct slice *names; /* of the keys, by number */
+    const bool *slow;          /* by number: the session does more work; NULL: none does */
+    size_t value_size;         /* at least DRIVE_VALUE_MIN */
+    uint32_t bound;            /* calls that may be under way; what comes then is refused. 0: any number */
+    bool here;                 /* whoever calls executes, where that is possible */
+    bool own_keys;             /* each thread asks for keys of its own shard only */
+    _Atomic uint32_t queued;   /* calls under way, counted where there is a bound */
 };
 
-#define DRIVE_VALUE_MIN 8 /* a value begins with the number of its key */
+/* What an answer may be, by operation. */
+#define DRIVE_ANSWERS 8
+extern const struct drive_answer {
+    enum op op;
+    enum reply_kind kind;
+    const char *name;
+} drive_answers[DRIVE_ANSWERS];
 
 /* Every operation is in `sent`, and in exactly one of served and refused; every served one is in exactly one of
- * those that follow. */
-struct tally {
+ * `answers` and `wrong`. */
+struct drive_tally {
     uint64_t sent, served, refused;
-    uint64_t hits, misses;      /* Get */
-    uint64_t stored;            /* Put */
-    uint64_t deleted, absent;   /* Delete */
-    uint64_t touched, vanished; /* Touch */
-    uint64_t counted;           /* Len */
-    uint64_t wrong;             /* an answer that does not fit its question */
-    uint64_t waits;             /* times that a worker let others run as the queue was full; in no sum */
+    uint64_t answers[DRIVE_ANSWERS];
+    uint64_t wrong; /* an answer that does not fit its question */
 };
 
-/* A call and what it asked for. */
-struct flight {
+/* What a caller has under way. */
+struct caller {
     struct task task;
     uint64_t key;
     char *value; /* plan->value_size bytes */
     uint64_t began_ns;
-    struct flight *next_idle;
+    struct caller *next_idle;
 };
 
 struct driver {
-    _Alignas(64) const struct drive_plan *plan;
+    _Alignas(64) struct drive_plan *plan;
     struct lane *lane;
     struct rng rng;
     struct station *unrung; /* has been given calls that it has not been woken for; NULL: none has */
-    struct tally tally;
-    uint64_t now_ns;           /* when the last call ended */
-    bool measures;             /* what is done is to be in the histograms */
-    uint32_t under_way;        /* calls */
-    int64_t counted;           /* what the last Len said */
-    struct flight *flights;    /* plan->depth */
-    struct flight *idle;       /* those that are not under way */
+    struct drive_tally tally;
+    uint64_t now_ns;    /* when the last call ended */
+    bool measures;      /* what is done is to be in the histograms */
+    uint32_t under_way; /* calls */
+    int64_t counted;    /* what the last Len said */
+    uint32_t count;     /* callers */
+    struct caller *callers;
+    struct caller *idle;
+    uint32_t *own; /* with plan->own_keys: numbers of the keys of its shard ... */
+    uint64_t own_count;
     struct histogram latency;  /* ns, of what was served */
     struct histogram ordinary; /* the same without the slow sessions; only with plan->slow */
 };
 
-/* One per lane; NULL when memory is out. */
-struct driver *drivers_create(const struct drive_plan *plan, struct lane *lanes, uint32_t count, uint64_t seed);
-void drivers_destroy(struct driver *drivers, uint32_t count);
+/* `threads` drivers, one per lane, with `callers` callers together; NULL when memory is out. */
+struct driver *drivers_create(struct drive_plan *plan, struct lane *lanes, uint32_t threads, uint32_t callers,
+                              uint64_t seed);
+void drivers_destroy(struct driver *drivers, uint32_t threads);
 
 /* Stores every key once. False: an answer was wrong. */
 bool driver_fill(struct driver *d);
@@ -85,9 +121,9 @@ void driver_run(struct driver *d, uint64_t count, uint64_t end_ns);
  * that of its key. To be called when nothing else runs. */
 bool driver_audit(struct driver *d);
 
-void tally_add(struct tally *into, const struct tally *from);
+void drive_tally_add(struct drive_tally *into, const struct drive_tally *from);
 
 /* True when the sums hold and no answer was wrong. */
-bool tally_holds(const struct tally *t);
+bool drive_tally_holds(const struct drive_tally *t);
 
 #endif

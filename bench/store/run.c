@@ -2,18 +2,15 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <time.h>
+#include <string.h>
 
-#include "bench/store/allocations.h"
-#include "bench/store/machine.h"
+#include "bench/common/report.h"
 
 /* Everything a run holds; all zero is a run that holds nothing. */
 struct run {
     const struct store_options *options;
-    uint32_t workers;
+    uint32_t workers, threads;
     struct keys picker;
     struct drive_plan plan;
     struct lane *lanes;
@@ -21,17 +18,10 @@ struct run {
     char *bytes; /* of the keys */
     struct slice *names;
     bool *slow;
-    struct own_keys own;
     pthread_barrier_t gate;
     _Atomic uint64_t end_ns;  /* set before the gate opens */
-    _Atomic uint32_t running; /* workers that have not ended */
+    _Atomic uint32_t running; /* threads that have not ended */
 };
-
-static bool fail(const char *why)
-{
-    fprintf(stderr, "sluice-bench store: %s\n", why);
-    return false;
-}
 
 /* ---- keys ---- */
 
@@ -49,34 +39,16 @@ static bool make_names(struct run *r)
     return true;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* Marks the slow keys and finds the bound that makes the backend take the same for slow: that many keys have a
- * hash below it. */
+/* The bound of the hashes that the backend takes for slow, and which keys these are. */
 static bool choose_slow(struct run *r, const struct siphash_key *hash_key, uint32_t *below)
 {
     size_t count = r->options->keys;
-    size_t wanted = (size_t)((double)count * r->options->slow_percent / 100 + 0.5);
-    *below = 0;
+    *below = (uint32_t)(r->options->slow_percent / 100 * UINT32_MAX);
     if (r->options->slow_percent <= 0) return true;
     r->slow = calloc(count, sizeof *r->slow);
-    uint32_t *hashes = malloc(count * sizeof *hashes);
-    if (!r->slow || !hashes) {
-        free(hashes);
-        return false;
-    }
-    for (size_t i = 0; i < count; i++)
-        hashes[i] = (uint32_t)siphash13(hash_key, r->names[i].ptr, r->names[i].len);
-    qsort(hashes, count, sizeof *hashes, by_value);
-    *below = wanted < count ? hashes[wanted] : UINT32_MAX;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; r->slow && i < count; i++)
         r->slow[i] = (uint32_t)siphash13(hash_key, r->names[i].ptr, r->names[i].len) < *below;
-    free(hashes);
-    return true;
+    return r->slow != NULL;
 }
 
 /* ---- set up and tear down ---- */
@@ -96,15 +68,15 @@ static bool start_backend(struct run *r, const struct store_backend *backend)
         .work_outside = o->work_outside,
         .work_slow_factor = (uint32_t)o->slow_factor,
         .hash_key = &hash_key,
-        .queue_bound = (uint32_t)o->queue,
-        .workers = 0, /* the callers take the lock themselves */
+        .queue_bound = STORE_WORKERS_MAX, /* room for all */
+        .workers = 0,                     /* the callers take the lock themselves */
         .stripes = (uint32_t)o->stripes,
-        .shards = o->in_place ? r->workers : (uint32_t)o->shards,
+        .shards = o->in_place ? r->threads : (uint32_t)o->shards,
         .in_place = o->in_place,
         .lock = backend->lock,
-        .lanes = lanes_callbacks(r->lanes, r->workers),
+        .lanes = lanes_callbacks(r->lanes, r->threads),
     };
-    if (!choose_slow(r, &hash_key, &options.work_slow_below)) return fail("out of memory");
+    if (!choose_slow(r, &hash_key, &options.work_slow_below)) return report_fail("out of memory");
     const char *error = NULL;
     r->plan = (struct drive_plan){
         .backend = backend->design->make(&options, &error),
@@ -114,39 +86,47 @@ static bool start_backend(struct run *r, const struct store_backend *backend)
         .names = r->names,
         .slow = r->slow,
         .value_size = o->value_size,
-        .refuse = backend->refuse,
+        .bound = backend->refuse && o->queue < r->workers ? (uint32_t)o->queue : 0,
         .here = o->here,
-        .depth = (uint32_t)o->depth,
+        .own_keys = o->own_keys && r->threads > 1,
     };
-    if (!r->plan.backend || !backend->design->start(r->plan.backend, &error)) return fail(error);
-    for (uint32_t i = 0; i < r->workers; i++) {
+    if (!r->plan.backend || !backend->design->start(r->plan.backend, &error)) return report_fail("%s", error);
+    for (uint32_t i = 0; i < r->threads; i++) {
         const struct station *here = r->plan.backend->here[i].station;
         if (here && here->ring) r->lanes[i].owns = r->plan.backend;
     }
-    if (!o->own_keys || r->workers == 1) return true;
-    r->plan.own = &r->own;
-    return own_keys_init(&r->own, r->plan.backend, r->names, o->keys, r->workers) || fail("out of memory");
+    return true;
+}
+
+/* As many as there are processors besides those of the backend's own threads, but one worker each at least. */
+static uint32_t threads_of(const struct store_options *o, const struct store_backend *backend, uint32_t workers)
+{
+    cpu_set_t set;
+    uint64_t cpus = sched_getaffinity(0, sizeof set, &set) == 0 ? (uint64_t)CPU_COUNT(&set) : 1;
+    uint64_t taken = backend->threads && !o->in_place ? o->shards : 0;
+    uint64_t threads = o->threads ? o->threads : cpus > taken ? cpus - taken : 1;
+    if (threads > LANES_MAX) threads = LANES_MAX;
+    return threads < workers ? (uint32_t)threads : workers;
 }
 
 static bool set_up(struct run *r, const struct store_backend *backend)
 {
-    r->lanes = lanes_create(r->workers, r->options->wait, r->options->in_place);
-    if (!r->lanes || !make_names(r)) return fail("out of memory");
+    r->lanes = lanes_create(r->threads);
+    if (!r->lanes || !make_names(r)) return report_fail("out of memory");
     if (!start_backend(r, backend)) return false;
-    r->drivers = drivers_create(&r->plan, r->lanes, r->workers, r->options->seed);
-    if (!r->drivers) return fail("out of memory");
-    return driver_fill(&r->drivers[0]) || fail("a session could not be stored");
+    r->drivers = drivers_create(&r->plan, r->lanes, r->threads, r->workers, r->options->seed);
+    if (!r->drivers) return report_fail("out of memory");
+    return driver_fill(&r->drivers[0]) || report_fail("a session could not be stored");
 }
 
 static void tear_down(struct run *r)
 {
-    drivers_destroy(r->drivers, r->workers); /* replies in them may hold sessions */
+    drivers_destroy(r->drivers, r->threads); /* replies in them may hold sessions */
     if (r->plan.backend) r->plan.backend->design->stop(r->plan.backend);
-    lanes_destroy(r->lanes, r->workers);
+    lanes_destroy(r->lanes, r->threads);
     free(r->bytes);
     free(r->names);
     free(r->slow);
-    own_keys_free(&r->own);
 }
 
 /* ---- the measurement ---- */
@@ -187,37 +167,17 @@ static void *worker_main(void *arg)
     return NULL;
 }
 
-static uint64_t cpu_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
-}
-
-/* Adds what the process has used so far, times `sign`. */
-static void take_stock(struct run_result *result, uint64_t sign)
-{
-    struct rusage usage;
-    uint64_t allocations = 0;
-    getrusage(RUSAGE_SELF, &usage);
-    result->allocations_known = allocations_so_far(&allocations);
-    result->allocations += allocations * sign;
-    result->switches_voluntary += (uint64_t)usage.ru_nvcsw * sign;
-    result->switches_involuntary += (uint64_t)usage.ru_nivcsw * sign;
-    result->cpu_ns += cpu_ns() * sign;
-}
-
 /* Starts the threads, which wait at the gate. Ends the program when there is no thread to be had. */
-static void start_workers(struct run *r, struct worker *workers)
+static void start_threads(struct run *r, struct worker *workers)
 {
     uint64_t count = r->options->count ? r->options->count : UINT64_MAX;
-    pthread_barrier_init(&r->gate, NULL, r->workers + 1);
-    atomic_store(&r->running, r->workers);
-    for (uint32_t i = 0; i < r->workers; i++) {
-        uint64_t share = count == UINT64_MAX ? count : count / r->workers + (i < count % r->workers);
+    pthread_barrier_init(&r->gate, NULL, r->threads + 1);
+    atomic_store(&r->running, r->threads);
+    for (uint32_t i = 0; i < r->threads; i++) {
+        uint64_t share = count == UINT64_MAX ? count : count / r->threads + (i < count % r->threads);
         workers[i] = (struct worker){.run = r, .driver = &r->drivers[i], .count = share, .number = i};
         if (pthread_create(&workers[i].thread, NULL, worker_main, &workers[i]) != 0) {
-            fail("cannot start the workers");
+            report_fail("cannot start the threads");
             exit(1);
         }
     }
@@ -226,21 +186,16 @@ static void start_workers(struct run *r, struct worker *workers)
 static void measure(struct run *r, struct run_result *result)
 {
     struct worker workers[LANES_MAX];
-    start_workers(r, workers);
-    uint64_t busy_ns = machine_busy_ns();
-    take_stock(result, UINT64_MAX);
-    uint64_t start_ns = clock_ns(&clock_system);
-    r->end_ns = r->options->count ? UINT64_MAX : start_ns + r->options->duration_ns;
+    start_threads(r, workers);
+    usage_add(&result->used, UINT64_MAX);
+    r->end_ns = r->options->count ? UINT64_MAX : clock_ns(&clock_system) + r->options->duration_ns;
     pthread_barrier_wait(&r->gate);
-    for (uint32_t i = 0; i < r->workers; i++)
+    for (uint32_t i = 0; i < r->threads; i++)
         pthread_join(workers[i].thread, NULL);
-    result->wall_ns = clock_ns(&clock_system) - start_ns;
-    take_stock(result, 1);
-    double others_ns = (double)(machine_busy_ns() - busy_ns) - (double)result->cpu_ns;
-    result->others_cpu = others_ns > 0 ? others_ns / (double)result->wall_ns : 0;
+    usage_add(&result->used, 1);
     pthread_barrier_destroy(&r->gate);
-    for (uint32_t i = 0; i < r->workers; i++) {
-        tally_add(&result->tally, &r->drivers[i].tally);
+    for (uint32_t i = 0; i < r->threads; i++) {
+        drive_tally_add(&result->tally, &r->drivers[i].tally);
         histogram_merge(&result->latency, &r->drivers[i].latency);
         histogram_merge(&result->ordinary, &r->drivers[i].ordinary);
     }
@@ -249,17 +204,19 @@ static void measure(struct run *r, struct run_result *result)
 static bool sums_hold(struct run *r, const struct run_result *result)
 {
     const struct store_options *o = r->options;
-    if (!tally_holds(&result->tally) || histogram_count(&result->latency) != result->tally.served)
-        return fail("the sums do not hold");
-    if (o->count && result->tally.sent != o->count) return fail("an operation was lost");
-    return driver_audit(&r->drivers[0]) || fail("what is stored is not what was counted");
+    if (!drive_tally_holds(&result->tally) || histogram_count(&result->latency) != result->tally.served)
+        return report_fail("the sums do not hold");
+    if (o->count && result->tally.sent != o->count) return report_fail("an operation was lost");
+    return driver_audit(&r->drivers[0]) || report_fail("what is stored is not what was counted");
 }
 
 bool run_store(const struct store_options *o, const struct store_backend *backend, uint32_t workers,
                struct run_result *result)
 {
-    struct run r = {.options = o, .workers = workers};
+    struct run r = {.options = o, .workers = workers, .threads = threads_of(o, backend, workers)};
     memset(result, 0, sizeof *result);
+    result->workers = workers;
+    result->threads = r.threads;
     bool ok = set_up(&r, backend);
     if (ok) {
         measure(&r, result);
@@ -267,4 +224,42 @@ bool run_store(const struct store_options *o, const struct store_backend *backen
     }
     tear_down(&r);
     return ok;
+}
+
+/* ---- results ---- */
+
+static double per(uint64_t amount, uint64_t of)
+{
+    return of > 0 ? (double)amount / (double)of : 0;
+}
+
+double run_ns_per_op(const struct run_result *result)
+{
+    return per(result->used.wall_ns, result->tally.sent);
+}
+
+static json_t *tally_json(const struct drive_tally *t)
+{
+    json_t *j = json_pack("{s:I, s:I, s:I}", "sent", (json_int_t)t->sent, "served", (json_int_t)t->served,
+                          "refused", (json_int_t)t->refused);
+    for (size_t i = 0; i < DRIVE_ANSWERS; i++)
+        json_object_set_new(j, drive_answers[i].name, json_integer((json_int_t)t->answers[i]));
+    return j;
+}
+
+json_t *run_json(const char *backend, const struct run_result *r)
+{
+    uint64_t sent = r->tally.sent, served = r->tally.served, wall_ns = r->used.wall_ns;
+    double others_ns = (double)r->used.busy_ns - (double)r->used.cpu_ns;
+    return json_pack("{s:s, s:I, s:I, s:f, s:f, s:f, s:I, s:f, s:f, s:f, s:o, s:f, s:o, s:o, s:o}", "backend",
+                     backend, "workers", (json_int_t)r->workers, "threads", (json_int_t)r->threads, "ns_per_op",
+                     run_ns_per_op(r), "ns_per_served", per(wall_ns, served), "served_per_s",
+                     per(served, wall_ns) * 1e9, "wall_ns", (json_int_t)wall_ns, "cpu_ns_per_op",
+                     per(r->used.cpu_ns, sent), "voluntary_switches_per_op", per(r->used.switches_voluntary, sent),
+                     "involuntary_switches_per_op", per(r->used.switches_involuntary, sent), "allocations_per_op",
+                     r->used.allocations_known ? json_real(per(r->used.allocations, sent)) : json_null(),
+                     /* processors that other programs used meanwhile: 0 on a quiet machine */
+                     "others_cpu", others_ns > 0 ? others_ns / (double)wall_ns : 0.0, "operations",
+                     tally_json(&r->tally), "latency_ns", report_latency(&r->latency), "ordinary_latency_ns",
+                     histogram_count(&r->ordinary) ? report_latency(&r->ordinary) : json_null());
 }

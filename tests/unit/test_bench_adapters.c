@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "bench/load/adapter.h"
+#include "bench/load/channel.h"
 
 #define KEY   slice_text("alice")
 #define VALUE slice_text("hello")

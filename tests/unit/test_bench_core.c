@@ -242,17 +242,19 @@ static void the_closed_loop_keeps_depth_in_flight(void **state)
 
     (void)state;
     core_start(f.core, ZERO, ZERO, ZERO + 10);
-    assert_true(core_next_due(f.core) == ARRIVALS_NEVER);
-    for (int i = 0; i < 4; i++) {
-        assert_true(core_may_send(f.core, 1, ZERO));
-        core_take(f.core, 1, OP_PUT, 0, ZERO);
+    uint32_t lane = 9, taken[2] = {0};
+    for (int i = 0; i < 8; i++) {
+        assert_true(core_due(f.core, ZERO, &lane));
+        core_take(f.core, lane, lane ? OP_PUT : OP_GET, 0, ZERO);
+        taken[lane]++;
     }
+    assert_true(taken[0] == 4 && taken[1] == 4);
     core_flushed(f.core, 1, ZERO + 5);
-    assert_false(core_may_send(f.core, 1, ZERO));
-    assert_true(core_may_send(f.core, 0, ZERO));
+    assert_false(core_due(f.core, ZERO + 5, &lane));
+    assert_true(core_next_due(f.core) == ARRIVALS_NEVER);
     core_answered(f.core, 1, CORE_OLDEST, OUTCOME_SERVED, ZERO + 3);
-    assert_true(core_may_send(f.core, 1, ZERO + 9));
-    assert_false(core_may_send(f.core, 1, ZERO + 10)); /* the end */
+    assert_true(core_due(f.core, ZERO + 9, &lane) && lane == 1);
+    assert_false(core_due(f.core, ZERO + 10, &lane)); /* the end */
     core_finish(f.core, ZERO + 10);
     assert_int_equal(histogram_count(&f.tally->lag), 0); /* there is no schedule to be late for */
     assert_int_equal(histogram_max(&f.tally->accepted), 3);

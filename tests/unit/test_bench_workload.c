@@ -12,12 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bench/common/arrivals.h"
-#include "bench/common/keys.h"
-#include "bench/common/mix.h"
 #include "bench/common/options.h"
 #include "bench/common/report.h"
-#include "bench/common/values.h"
+#include "bench/common/workload.h"
 
 static void the_generator_is_xoshiro256starstar(void **state)
 {
@@ -143,9 +140,8 @@ static void mixes_are_parsed_and_drawn(void **state)
 
 static void made_up_values_have_their_sizes(void **state)
 {
-    char error[100] = "";
     struct rng r;
-    struct values *v = values_open("3-5", 1, error, sizeof(error));
+    struct values *v = values_open("3-5", 1);
     int seen[6] = {0};
 
     (void)state;
@@ -157,20 +153,17 @@ static void made_up_values_have_their_sizes(void **state)
         seen[value.len]++;
     }
     assert_true(seen[3] > 800 && seen[4] > 800 && seen[5] > 800);
-    assert_int_equal(values_largest(v), 5);
     values_close(v);
-    v = values_open("0", 1, error, sizeof(error));
+    v = values_open("0", 1);
     assert_int_equal(values_pick(v, &r).len, 0);
     values_close(v);
     static const char *const bad[] = {"", "-5", "5-3", "x", "16777217", "5-", "5-6-7", "file:/nonexistent/file"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        error[0] = '\0';
-        assert_null(values_open(bad[i], 1, error, sizeof(error)));
-        assert_true(error[0]);
+        assert_null(values_open(bad[i], 1));
     }
 }
 
-static struct values *open_file(const char *content, char *error, size_t size)
+static struct values *open_file(const char *content)
 {
     char path[] = "/tmp/sluice-bench-XXXXXX", name[64];
     int fd = mkstemp(path);
@@ -179,16 +172,15 @@ static struct values *open_file(const char *content, char *error, size_t size)
     assert_int_equal(write(fd, content, strlen(content)), strlen(content));
     close(fd);
     snprintf(name, sizeof(name), "file:%s", path);
-    struct values *v = values_open(name, 1, error, size);
+    struct values *v = values_open(name, 1);
     unlink(path);
     return v;
 }
 
 static void documents_come_from_a_file(void **state)
 {
-    char error[100] = "";
     struct rng r;
-    struct values *v = open_file("{\"a\":1}\n\nlast, without end", error, sizeof(error));
+    struct values *v = open_file("{\"a\":1}\n\nlast, without end");
     int seen[3] = {0};
 
     (void)state;
@@ -202,10 +194,8 @@ static void documents_come_from_a_file(void **state)
     }
     assert_int_equal(seen[0] + seen[1] + seen[2], 300);
     assert_true(seen[0] > 50 && seen[1] > 50 && seen[2] > 50);
-    assert_int_equal(values_largest(v), 17);
     values_close(v);
-    assert_null(open_file("", error, sizeof(error)));
-    assert_string_equal(error, "the file has no lines");
+    assert_null(open_file(""));
 }
 
 static void arrivals_count(const struct arrival_plan *plan, uint64_t at_ns, uint64_t *count)
@@ -295,20 +285,64 @@ static bool take_custom(void *into, const char *text)
     return atoi(text) > 0;
 }
 
+#define AT(field) .offset = offsetof(struct target, field)
+
 static const struct option_spec specs[] = {
-    {"flag", NULL, "f", OPTION_FLAG, offsetof(struct target, flag), 0, 0, NULL},
-    {"text", "T", "t", OPTION_TEXT, offsetof(struct target, text), 0, 0, NULL},
-    {"count", "N", "n", OPTION_COUNT, offsetof(struct target, count), 2, 2000, NULL},
-    {"time", "D", "d", OPTION_DURATION, offsetof(struct target, ns), 0, 0, NULL},
-    {"real", "R", "r", OPTION_REAL, offsetof(struct target, real), 0, 0, NULL},
-    {"custom", "C", "c", OPTION_CUSTOM, 0, 0, 0, take_custom},
+    {"flag", NULL, NULL, "f", OPTION_FLAG, AT(flag)},
+    {"text", "T", NULL, "t", OPTION_TEXT, AT(text)},
+    {"count", "N", "1k", "n", OPTION_COUNT, AT(count), .min = 2, .max = 2000},
+    {"a-time", "D", "5ms", "d", OPTION_DURATION, AT(ns)},
+    {"real", "R", NULL, "r", OPTION_REAL, AT(real)},
+    {"custom", "C", NULL, "c", OPTION_CUSTOM, .take = take_custom},
 };
+static const struct option_table table = {"", specs, sizeof specs / sizeof specs[0]};
 
 static bool parse(struct target *t, char *a, char *b)
 {
     char *argv[] = {"program", a, b, NULL};
+    json_t *options = options_parse(&table, b ? 3 : 2, argv, t);
 
-    return options_parse(specs, sizeof(specs) / sizeof(specs[0]), b ? 3 : 2, argv, t);
+    json_decref(options);
+    return options != NULL;
+}
+
+static void options_are_told_with_their_defaults(void **state)
+{
+    struct target t = {0};
+    char *argv[] = {"program", "--text", "x", "--count=2k", "--flag", "--count", "7", NULL};
+    json_t *options = options_parse(&table, 7, argv, &t), *expected = NULL;
+
+    (void)state;
+    assert_true(t.ns == 5000000 && t.count == 7 && t.flag);
+    expected = json_pack("{s:b, s:s, s:i, s:f, s:n, s:n}", "flag", 1, "text", "x", "count", 7, "a_time_s", 0.005,
+                         "real", "custom");
+    assert_true(json_equal(options, expected));
+    json_decref(options);
+    json_decref(expected);
+    options = options_parse(&table, 1, argv, &t);
+    assert_true(json_is_false(json_object_get(options, "flag")));
+    assert_int_equal(json_integer_value(json_object_get(options, "count")), 1000);
+    json_decref(options);
+}
+
+static void items_are_cut_off_a_list(void **state)
+{
+    const char *list = "a,,bcd,long";
+    char item[4];
+
+    (void)state;
+    assert_true(options_item(&list, item, sizeof item));
+    assert_string_equal(item, "a");
+    assert_true(options_item(&list, item, sizeof item));
+    assert_string_equal(item, "");
+    assert_true(options_item(&list, item, sizeof item));
+    assert_string_equal(item, "bcd");
+    assert_false(options_item(&list, item, sizeof item));
+    assert_string_equal(list, "long"); /* it does not fit */
+    list = "ab";
+    assert_true(options_item(&list, item, sizeof item));
+    assert_false(options_item(&list, item, sizeof item));
+    assert_null(list);
 }
 
 static void options_go_where_they_belong(void **state)
@@ -323,9 +357,9 @@ static void options_go_where_they_belong(void **state)
     assert_string_equal(t.text, "--flag");
     assert_true(parse(&t, "--count", "2k") && t.count == 2000);
     assert_true(parse(&t, "--count=2", NULL) && t.count == 2);
-    assert_true(parse(&t, "--time", "1.5ms") && t.ns == 1500000);
-    assert_true(parse(&t, "--time", "3") && t.ns == 3000000000);
-    assert_true(parse(&t, "--time", "2m") && t.ns == 120000000000);
+    assert_true(parse(&t, "--a-time", "1.5ms") && t.ns == 1500000);
+    assert_true(parse(&t, "--a-time", "3") && t.ns == 3000000000);
+    assert_true(parse(&t, "--a-time", "2m") && t.ns == 120000000000);
     assert_true(parse(&t, "--real", "0.25") && t.real == 0.25);
     assert_true(parse(&t, "--custom", "7") && t.custom == 7);
 }
@@ -333,10 +367,11 @@ static void options_go_where_they_belong(void **state)
 static void wrong_options_are_refused(void **state)
 {
     static char *bad[][2] = {
-        {"--nothing", "1"}, {"count", "5"},    {"--count", NULL},   {"--count", "1"},       {"--count", "2001"},
-        {"--count", "-5"},  {"--count", "5x"}, {"--count", "0x10"}, {"--count", ""},        {"--flag=1", NULL},
-        {"--time", "5 ms"}, {"--time", "inf"}, {"--time", "1e300"}, {"--real", "nan"},      {"--real", "-1"},
-        {"--custom", "0"},  {"--", NULL},      {"--coun", "5"},     {"--count", "1e99999"},
+        {"--nothing", "1"},    {"count", "5"},     {"--count", NULL},      {"--count", "1"},
+        {"--count", "2001"},   {"--count", "-5"},  {"--count", "5x"},      {"--count", "0x10"},
+        {"--count", ""},       {"--flag=1", NULL}, {"--a-time", "5 ms"},   {"--a-time", "inf"},
+        {"--a-time", "1e300"}, {"--real", "nan"},  {"--real", "-1"},       {"--custom", "0"},
+        {"--", NULL},          {"--coun", "5"},    {"--count", "1e99999"},
     };
     struct target t = {0};
 
@@ -375,7 +410,7 @@ static void numbers_are_printed_for_people(void **state)
 static void reports_hold_the_percentiles(void **state)
 {
     static struct histogram h;
-    json_t *json = report_latency(&h), *root = json_object();
+    json_t *json = report_latency(&h);
 
     (void)state;
     assert_true(json_is_null(json_object_get(json, "p99")));
@@ -384,14 +419,36 @@ static void reports_hold_the_percentiles(void **state)
         histogram_record(&h, i);
     }
     json = report_latency(&h);
-    json_object_set_new(root, "latency", json);
-    assert_int_equal(json_integer_value(report_number(root, "latency.p50")), 25);
-    assert_int_equal(json_integer_value(report_number(root, "latency.max")), 50);
-    assert_int_equal(json_integer_value(report_number(root, "latency.count")), 50);
-    assert_null(report_number(root, "latency.p51"));
-    assert_null(report_number(root, "latency"));
-    assert_null(report_number(root, "latency.p50.x"));
-    json_decref(root);
+    assert_int_equal(json_integer_value(json_object_get(json, "p50")), 25);
+    assert_int_equal(json_integer_value(json_object_get(json, "max")), 50);
+    assert_int_equal(json_integer_value(json_object_get(json, "count")), 50);
+    json_decref(json);
+    histogram_record_n(&h, 1000000, 3);
+    json = report_distribution(&h);
+    assert_int_equal(json_array_size(json), 51);
+    json_t *last = json_pack("[i, i]", 1000000, 3); /* not the bucket's edge: it is the largest */
+    assert_true(json_equal(json_array_get(json, 50), last));
+    json_decref(last);
+    json_decref(json);
+}
+
+static void results_are_printed_a_line_an_object(void **state)
+{
+    json_t *json = json_pack("{s:i, s:f, s:{s:i, s:n, s:{s:i, s:i}}, s:[{s:s}, s], s:b}", "sent", 1234, "share",
+                             0.125, "latency_ns", "mean", 1500, "p50", "accepted", "count", 7, "max", 20, "list",
+                             "name", "a", "text", "good", 1);
+    char text[1000] = "";
+    FILE *f = fmemopen(text, sizeof text, "w");
+
+    (void)state;
+    report_print(f, json);
+    fclose(f);
+    assert_string_equal(text, " sent 1,234  share 0.125  good yes \n"
+                              "latency_ns: mean 1.50 us  p50 - \n"
+                              "latency_ns.accepted: count 7  max 20 ns \n"
+                              "list: name a \n"
+                              "list: text\n");
+    json_decref(json);
 }
 
 int main(void)
@@ -409,9 +466,12 @@ int main(void)
         cmocka_unit_test(a_rate_that_ends_at_nothing_ends),
         cmocka_unit_test(poisson_gaps_are_exponential),
         cmocka_unit_test(options_go_where_they_belong),
+        cmocka_unit_test(options_are_told_with_their_defaults),
+        cmocka_unit_test(items_are_cut_off_a_list),
         cmocka_unit_test(wrong_options_are_refused),
         cmocka_unit_test(numbers_are_printed_for_people),
         cmocka_unit_test(reports_hold_the_percentiles),
+        cmocka_unit_test(results_are_printed_a_line_an_object),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,8 +9,10 @@ The thread that executes the work is meant to be what limits the server, so it g
 are two. When the I/O thread executes the work itself (mutex.workers: 0), it has that core.
 """
 
+import contextlib
 import ctypes
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -48,27 +50,10 @@ def threads(pid):
             continue
 
 
-def go_first():
-    """What is measured goes before other work on the machine, where that is permitted: it gets a scheduling group of
-    its own, with the highest weight, and the lowest nice value."""
-    try:
-        os.setsid()
-        Path("/proc/self/autogroup").write_text("-20")
-        os.nice(-20)
-    except OSError:
-        pass
-
-
-def go_at_once():
-    """Real time, where that is permitted: it runs the moment it wakes up, whoever else shares its core."""
-    try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
-    except OSError:
-        pass
-
-
 def dies_with_us(core=None, first=False, at_once=False):
-    """For Popen's preexec_fn: the child ends when this process does, however that comes about."""
+    """For Popen's preexec_fn: the child ends when this process does, however that comes about. Where that is permitted:
+    `first`: it goes before other work on the machine, in a scheduling group of its own with the highest weight, and with
+    the lowest nice value; `at_once`: in real time, it runs the moment it wakes up, whoever else shares its core."""
     ours = os.getpid()
 
     def prepare():
@@ -77,64 +62,45 @@ def dies_with_us(core=None, first=False, at_once=False):
             os._exit(1)
         if core is not None:
             os.sched_setaffinity(0, {core})
-        if first:
-            go_first()
-        if at_once:
-            go_at_once()
-
+        with contextlib.suppress(OSError):
+            if first:
+                os.setsid()
+                Path("/proc/self/autogroup").write_text("-20")
+                os.nice(-20)
+        with contextlib.suppress(OSError):
+            if at_once:
+                os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     return prepare
 
 
-def _busy_ticks():
-    """Ticks that all cores together have been busy so far, and those that the host took from a virtual machine."""
-    fields = [int(x) for x in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
-    user, nice, system, _idle, _wait, irq, softirq, steal = fields[:8]
-    return user + nice + system + irq + softirq, steal
+def disturbance(pid=None):
+    """Watches others from now on. The answer, when called, tells how many cores' worth of work they have done, or the
+    host has kept from us, without that of this process, its children, and `pid`."""
+    tick = os.sysconf("SC_CLK_TCK")
 
+    def look():
+        times, own = os.times(), 0
+        user, nice, system, _idle, _wait, irq, softirq, steal = map(
+            int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9])
+        with contextlib.suppress(FileNotFoundError):
+            if pid:
+                own = sum(map(int, Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13])) / tick
+        return times.elapsed, (user + nice + system + irq + softirq) / tick - sum(times[:4]) - own, steal / tick
+    before = look()
 
-def process_seconds(pid):
-    """CPU time that a process has used."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    except FileNotFoundError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-class Disturbance:
-    """How many cores' worth of work others did, or the host kept from us, between start() and stop()."""
-
-    def __init__(self, pid=None):
-        self.pid = pid
-
-    def _own(self):
-        times = os.times()
-        own = times.user + times.system + times.children_user + times.children_system
-        return own + (process_seconds(self.pid) if self.pid else 0.0)
-
-    def start(self):
-        self.at, self.own = os.times().elapsed, self._own()
-        self.busy, self.stolen = _busy_ticks()
-        return self
-
-    def stop(self):
-        tick = os.sysconf("SC_CLK_TCK")
-        elapsed = max(os.times().elapsed - self.at, 1e-3)
-        busy, stolen = _busy_ticks()
-        others = (busy - self.busy) / tick - (self._own() - self.own)
-        return {"others_cores": round(max(others, 0.0) / elapsed, 3),
-                "stolen_cores": round((stolen - self.stolen) / tick / elapsed, 3)}
+    def told():
+        elapsed, others, stolen = (now - then for now, then in zip(look(), before))
+        return {"others_cores": round(max(others, 0.0) / max(elapsed, 1e-3), 3),
+                "stolen_cores": round(stolen / max(elapsed, 1e-3), 3)}
+    return told
 
 
 def machine():
     """What the figures were measured on, in words."""
-    info = {"cores": len(os.sched_getaffinity(0)), "kernel": ".".join(os.uname().release.split(".")[:2]), "cpu": os.uname().machine}
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            info["cpu"] = line.split(":", 1)[1].strip()
-            break
-    info["virtual"] = " hypervisor " in Path("/proc/cpuinfo").read_text().replace("\n", " ")
-    return info
+    cpu = Path("/proc/cpuinfo").read_text()
+    model = re.search(r"^model name\s*: (.*)", cpu, re.M)
+    return {"cores": len(os.sched_getaffinity(0)), "kernel": ".".join(os.uname().release.split(".")[:2]),
+            "cpu": model[1].strip() if model else os.uname().machine, "virtual": " hypervisor " in cpu.replace("\n", " ")}
 
 
 def machine_text(info):

@@ -20,8 +20,8 @@ set output "{path}"
 set border 3 lc rgb "#444444"
 set tics nomirror tc rgb "#222222"
 set grid lc rgb "#dddddd" lt 1 lw 0.7
-set key {key}
-set multiplot layout {rows},{columns} title "{title}" font ",15"
+set key top left
+set multiplot layout 1,{columns} title "{title}" font ",15"
 """
 
 
@@ -58,19 +58,42 @@ class Panel:
         return "\n".join(blocks + self.lines + ["plot " + ", \\\n     ".join(plots)])
 
 
+def by_load(title, of, goodput, tail, tail_range, logy=True):
+    """Two panels over the offered load, in multiples of what `of` names: goodput in percent, and a tail."""
+    common = {"logx": True, "xtics": "0.5, 0.8, 1, 1.2, 2, 5, 10", "xrange": (0.45, 11)}
+    label = f"offered load (times {of})"
+    return [Panel(title, label, goodput, yrange=(0, 120), key="bottom right", **common),
+            Panel("Latency of accepted requests", label, tail, logy=logy, yrange=tail_range, key=None, **common)]
+
+
+def curves(panels, rows, styles, x, *fields, series="series", **how):
+    """Adds to each panel a curve for every series of `styles` (name: style) that has rows: the rows' `x` against the
+    panel's field, which is a name, (name, what to divide by), or a function of the row."""
+    def value(row, field):
+        if callable(field):
+            return field(row)
+        name, unit = (field, 1) if isinstance(field, str) else field
+        return None if row[name] is None else row[name] / unit
+    for name, style in styles.items():
+        own = [r for r in rows if r[series] == name]
+        for panel, field in zip(panels, fields):
+            if own:
+                panel.add(name, [(r[x], value(r, field)) for r in own], style, **how)
+    return panels
+
+
 def span(limits):
     if limits is None:
         return "*:*"
     return ":".join("*" if end is None else f"{end:g}" for end in limits)
 
 
-def draw(path, title, panels, *, columns=None, width=960, height=420):
+def draw(path, title, panels):
     """Writes `path`. False if there is no gnuplot."""
     if not shutil.which("gnuplot"):
         return False
-    columns = columns or len(panels)
-    script = PRELUDE.format(width=width, height=height, path=path, key="top left", title=title,
-                            rows=-(-len(panels) // columns), columns=columns)
+    width, height = {1: (640, 420), 2: (960, 420)}.get(len(panels), (1080, 380))
+    script = PRELUDE.format(width=width, height=height, path=path, title=title, columns=len(panels))
     script += "\n".join(panel.script(i) for i, panel in enumerate(panels)) + "\nunset multiplot\n"
     done = subprocess.run(["gnuplot"], input=script.encode(), capture_output=True, timeout=60)
     if done.returncode != 0:

@@ -6,10 +6,11 @@ and for small factors a process of higher priority on the same core does (ByPree
 processes as it takes share the thread's core; that needs no rights, and is rougher.
 """
 
+import contextlib
 import os
-import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from . import place
@@ -17,6 +18,7 @@ from . import place
 GROUPS = Path("/sys/fs/cgroup/cpu")
 QUANTUM_US = 1000
 HOG_SECONDS = 300  # a busy process ends by itself after so long, whatever happens
+HOG = f"import os, signal, time; signal.alarm({HOG_SECONDS})\n"
 
 
 class ByQuota:
@@ -24,8 +26,7 @@ class ByQuota:
 
     def __init__(self, tid, core):
         del core
-        self.tid = tid
-        self.group = GROUPS / f"sluice-bench-{os.getpid()}"
+        self.tid, self.group = tid, GROUPS / f"sluice-bench-{os.getpid()}"
 
     def start(self):
         try:
@@ -47,20 +48,13 @@ class ByQuota:
             self._write("cpu.cfs_quota_us", QUANTUM_US)
 
     def stop(self):
-        if not self.group.exists():
-            return
-        try:
-            (GROUPS / "tasks").write_text(str(self.tid))
-        except OSError:
-            pass  # the thread has ended
-        try:
-            self.group.rmdir()
-        except OSError:
-            pass  # the kernel lets go of the thread a moment later; an empty group harms nobody
+        for undo in (lambda: (GROUPS / "tasks").write_text(str(self.tid)), self.group.rmdir):
+            with contextlib.suppress(OSError):  # of a thread that has ended; an empty group harms nobody
+                undo()
 
 
 class BySharing:
-    how = "busy processes on the same core"
+    how, at_once = "busy processes on the same core", False
 
     def __init__(self, tid, core):
         del tid
@@ -69,30 +63,28 @@ class BySharing:
     def start(self):
         return True
 
+    def programs(self, factor):
+        return [HOG + "while True: pass"] * (factor - 1)
+
     def times(self, factor):
         self.stop()
-        for _ in range(factor - 1):
-            code = f"import signal; signal.alarm({HOG_SECONDS})\nwhile True: pass"
-            self.hogs.append(subprocess.Popen([sys.executable, "-S", "-E", "-c", code],
-                                              preexec_fn=place.dies_with_us(self.core)))
+        self.hogs = [subprocess.Popen([sys.executable, "-S", "-E", "-c", program],
+                                      preexec_fn=place.dies_with_us(self.core, at_once=self.at_once))
+                     for program in self.programs(factor)]
 
     def stop(self):
         for hog in self.hogs:
-            hog.send_signal(signal.SIGKILL)
+            hog.kill()
         for hog in self.hogs:
             hog.wait()
         self.hogs = []
 
 
-class ByPreempting:
+class ByPreempting(BySharing):
     """One process of higher priority that takes its part of every millisecond; for factors up to 10, as the kernel
-    leaves others a twentieth."""
+    leaves others a twentieth. In real time from the first: as any other it would hardly get to start on that core."""
 
-    how = "a real-time process that takes its part of every millisecond"
-
-    def __init__(self, tid, core):
-        del tid
-        self.core, self.process = core, None
+    how, at_once = "a real-time process that takes its part of every millisecond", True
 
     def start(self):
         try:
@@ -102,33 +94,33 @@ class ByPreempting:
             return False
         return True
 
-    def times(self, factor):
-        self.stop()
-        if factor <= 1:
-            return
-        busy = round(1e6 * (1 - 1 / factor))
-        code = (f"import os, signal, time; signal.alarm({HOG_SECONDS})\n"
-                "os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(2))\n"
-                "next = time.monotonic_ns()\n"
-                "while True:\n"
-                f" end = time.monotonic_ns() + {busy}\n"
-                " while time.monotonic_ns() < end: pass\n"
-                f" next = max(next + 1000000, end)\n"
-                " time.sleep(max(next - time.monotonic_ns(), 0) / 1e9)\n")
-        # In real time from the first: as any other process it would hardly get to start on that core.
-        self.process = subprocess.Popen([sys.executable, "-S", "-E", "-c", code],
-                                        preexec_fn=place.dies_with_us(self.core, at_once=True))
-
-    def stop(self):
-        if self.process:
-            self.process.kill()
-            self.process.wait()
-        self.process = None
+    def programs(self, factor):
+        return [HOG + f"""
+os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(2))
+next = time.monotonic_ns()
+while True:
+    end = time.monotonic_ns() + {round(1e6 * (1 - 1 / factor))}
+    while time.monotonic_ns() < end: pass
+    next = max(next + 1000000, end)
+    time.sleep(max(next - time.monotonic_ns(), 0) / 1e9)
+"""] if factor > 1 else []
 
 
-def slower(tid, core, kinds=(ByQuota, BySharing)):
-    for kind in kinds:
-        way = kind(tid, core)
-        if way.start():
-            return way
-    raise AssertionError("sharing always starts")
+def slower(daemon, kinds=(ByQuota, BySharing)):
+    """A way to slow the owner's thread down."""
+    ways = (kind(daemon.thread(), daemon.places.work) for kind in kinds)
+    return next(way for way in ways if way.start())
+
+
+def slowed_down(factor, after_s, seconds):
+    """For Context.tcp: makes the owner so much slower from some time on. What it returns says how."""
+    def meanwhile(daemon):
+        way = slower(daemon, (ByPreempting, BySharing))
+        try:
+            time.sleep(after_s)
+            way.times(factor)
+            time.sleep(seconds)
+        finally:
+            way.stop()
+        return way.how
+    return meanwhile

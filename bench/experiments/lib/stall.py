@@ -1,8 +1,12 @@
 """Stops what the daemon does for a while: all of it, or one thread, which needs the right to trace the process."""
 
+import contextlib
 import ctypes
 import os
 import signal
+
+from . import overload
+from .servers import Daemon
 
 PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
 
@@ -27,8 +31,8 @@ class Thread:
 
     what = "the owner thread alone"
 
-    def __init__(self, daemon, name="sluice-owner"):
-        self.tid = daemon.thread(name)
+    def __init__(self, daemon):
+        self.tid = daemon.thread()
         self.libc = ctypes.CDLL(None, use_errno=True)
         self.libc.ptrace.argtypes = [ctypes.c_long] * 4
 
@@ -43,3 +47,15 @@ class Thread:
     def stop(self):
         os.waitpid(self.tid, 0x40000000)  # __WALL: it has stopped, and may be let go
         self._ptrace(PTRACE_DETACH)
+
+
+@contextlib.contextmanager
+def owner_stopped(ctx, settings, places=None):
+    """A daemon whose owner thread does nothing."""
+    with Daemon(ctx, overload.settings_of(ctx, **settings), places=places) as daemon:
+        thread = Thread(daemon)
+        thread.start()
+        try:
+            yield daemon
+        finally:
+            thread.stop()

@@ -1,1 +1,0 @@
-"""What the experiments share: the daemon under test, where threads run, the load, the plots."""
