@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "config/config.h"
-#include "daemon/admin/json.h"
+#include "daemon/admin/document.h"
 #include "daemon/base/log.h"
 #include "daemon/plan.h"
 
@@ -122,17 +122,17 @@ void live_replace(struct live *l, const struct settings *settings)
 static void visit_setting(void *ctx, const char *key, const char *value, bool is_literal)
 {
     if (is_literal)
-        json_literal(ctx, key, value);
+        document_literal(ctx, key, value);
     else
-        json_text(ctx, key, value);
+        document_text(ctx, key, value);
 }
 
 bool live_write(struct live *l, struct buffer *out)
 {
     size_t before = out->len;
-    struct json j = json_begin(out);
+    struct document j = document_begin(out);
     config_visit(&l->settings, visit_setting, &j);
-    json_end(&j);
+    document_end(&j);
     if (out->failed) out->len = before;
     return !out->failed;
 }

@@ -25,7 +25,7 @@ bool live_set(struct live *l, struct slice key, struct slice value, char *error,
 /* Takes over from `settings` what may change, and logs what changed and what would need a new start. */
 void live_replace(struct live *l, const struct settings *settings);
 
-/* Appends the settings as a JSON object (json.h). False when memory is out: `out` then holds what it
+/* Appends the settings as a JSON object (document.h). False when memory is out: `out` then holds what it
  * held. */
 bool live_write(struct live *l, struct buffer *out);
 

@@ -2,42 +2,42 @@
 
 #include <stddef.h>
 
-#include "daemon/admin/json.h"
+#include "daemon/admin/document.h"
 
-static void add_histogram(struct json *j, const char *name, const struct histogram *h)
+static void add_histogram(struct document *j, const char *name, const struct histogram *h)
 {
     static const struct {
         const char *name;
         double quantile;
     } quantiles[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}};
-    struct json object = json_nested(j, name);
-    json_number(&object, "count", histogram_count(h));
-    json_decimal(&object, "mean", histogram_mean(h));
+    struct document object = document_object(j, name);
+    document_number(&object, "count", histogram_count(h));
+    document_real(&object, "mean", histogram_mean(h));
     for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++)
-        json_number(&object, quantiles[i].name, histogram_quantile(h, quantiles[i].quantile));
-    json_number(&object, "max", histogram_max(h));
-    json_end(&object);
+        document_number(&object, quantiles[i].name, histogram_quantile(h, quantiles[i].quantile));
+    document_number(&object, "max", histogram_max(h));
+    document_end(&object);
 }
 
 static void add_metric(void *ctx, const struct metric *metric)
 {
-    struct json *j = ctx;
+    struct document *j = ctx;
     switch (metric->kind) {
     case METRIC_COUNTER:
     case METRIC_GAUGE:
     case METRIC_MAXIMUM:
-    case METRIC_RATIO: json_number(j, metric->name, metric->value); break;
+    case METRIC_RATIO: document_number(j, metric->name, metric->value); break;
     case METRIC_HISTOGRAM: add_histogram(j, metric->name, metric->histogram); break;
-    case METRIC_TEXT: json_text(j, metric->name, metric->text); break;
+    case METRIC_TEXT: document_text(j, metric->name, metric->text); break;
     }
 }
 
 bool stats_json(struct metrics *m, struct buffer *out)
 {
     size_t before = out->len;
-    struct json j = json_begin(out);
+    struct document j = document_begin(out);
     metrics_visit(m, add_metric, &j);
-    json_end(&j);
+    document_end(&j);
     if (out->failed) out->len = before;
     return !out->failed;
 }

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "config/config.h"
-#include "daemon/admin/json.h"
+#include "daemon/admin/document.h"
 #include "daemon/admin/live.h"
 #include "daemon/admin/stats.h"
 
@@ -140,15 +140,15 @@ static void texts_of_any_bytes_are_json(void **state)
 static void literals_stand_as_they_are(void **state)
 {
     struct buffer out = {0};
-    struct json j = json_begin(&out);
+    struct document j = document_begin(&out);
 
     (void)state;
-    json_literal(&j, "listen.text", "[\"127.0.0.1:7811\", \"unix:/s\"]");
-    json_text(&j, "threads", "auto");
-    json_decimal(&j, "a.b.c.half", 0.5);
-    json_decimal(&j, "a.b.large", 123456789.0);
-    json_decimal(&j, "a.rounded", 0.9996);
-    json_end(&j);
+    document_literal(&j, "listen.text", "[\"127.0.0.1:7811\", \"unix:/s\"]");
+    document_text(&j, "threads", "auto");
+    document_real(&j, "a.b.c.half", 0.5);
+    document_real(&j, "a.b.large", 123456789.0);
+    document_real(&j, "a.rounded", 0.9996);
+    document_end(&j);
     assert_text(&out, "{\"listen\":{\"text\":[\"127.0.0.1:7811\", \"unix:/s\"]},\"threads\":\"auto\","
                       "\"a\":{\"b\":{\"c\":{\"half\":0.5},\"large\":123456789.0},\"rounded\":1.0}}");
 }

@@ -1,4 +1,4 @@
-#include "daemon/admin/json.h"
+#include "daemon/admin/document.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,13 +15,13 @@ static size_t count_dots(const char *name)
     return dots;
 }
 
-static void close_objects(struct json *j, size_t count)
+static void close_objects(struct document *j, size_t count)
 {
     for (; count > 0; count--)
         buffer_append_text(j->out, "}");
 }
 
-static void put_name(struct json *j, const char *name, size_t len)
+static void put_name(struct document *j, const char *name, size_t len)
 {
     buffer_append_text(j->out, "\"");
     buffer_append(j->out, name, len);
@@ -29,7 +29,7 @@ static void put_name(struct json *j, const char *name, size_t len)
 }
 
 /* From the latest member to this one: out of the groups that it is not in, and into its own. */
-static void begin_member(struct json *j, const char *name)
+static void begin_member(struct document *j, const char *name)
 {
     size_t common = 0;
     const char *dot;
@@ -47,13 +47,13 @@ static void begin_member(struct json *j, const char *name)
     put_name(j, name, strlen(name));
 }
 
-struct json json_begin(struct buffer *out)
+struct document document_begin(struct buffer *out)
 {
     buffer_append_text(out, "{");
-    return (struct json){.out = out};
+    return (struct document){.out = out};
 }
 
-void json_end(struct json *j)
+void document_end(struct document *j)
 {
     if (j->last) close_objects(j, count_dots(j->last));
     buffer_append_text(j->out, "}");
@@ -61,13 +61,13 @@ void json_end(struct json *j)
 
 /* ---- values ---- */
 
-void json_number(struct json *j, const char *name, uint64_t n)
+void document_number(struct document *j, const char *name, uint64_t n)
 {
     begin_member(j, name);
     buffer_append_u64(j->out, n < INT64_MAX ? n : INT64_MAX);
 }
 
-void json_decimal(struct json *j, const char *name, double n)
+void document_real(struct document *j, const char *name, double n)
 {
     char text[64];
     int len = snprintf(text, sizeof text, "%.3f", n);
@@ -95,7 +95,7 @@ static void put_escaped(struct buffer *out, const char *bytes, size_t len, uint3
     buffer_append_text(out, escaped);
 }
 
-void json_text(struct json *j, const char *name, const char *text)
+void document_text(struct document *j, const char *name, const char *text)
 {
     size_t left = strlen(text);
     begin_member(j, name);
@@ -114,14 +114,14 @@ void json_text(struct json *j, const char *name, const char *text)
     buffer_append_text(j->out, "\"");
 }
 
-void json_literal(struct json *j, const char *name, const char *text)
+void document_literal(struct document *j, const char *name, const char *text)
 {
     begin_member(j, name);
     buffer_append_text(j->out, text);
 }
 
-struct json json_nested(struct json *j, const char *name)
+struct document document_object(struct document *j, const char *name)
 {
     begin_member(j, name);
-    return json_begin(j->out);
+    return document_begin(j->out);
 }
