@@ -50,8 +50,9 @@ static bool run_all(const struct store_options *o, json_t *kinds)
 int store_main(int argc, char **argv)
 {
     struct store_options o;
-    json_t *options = store_options_parse(&o, argc, argv), *kinds = json_array();
+    json_t *options = store_options_parse(&o, argc, argv);
     if (!options) return 2;
+    json_t *kinds = json_array();
     FILE *file = o.json ? report_open(o.json) : NULL;
     json_t *document = report_head("store", argc, argv, options);
     json_object_set_new(document, "results", kinds);
