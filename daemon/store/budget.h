@@ -1,6 +1,7 @@
 /*
  * The bytes that sessions may occupy (limits.memory), shared by all tables of the daemon. What is counted is
- * what the allocator hands out, entries and buckets alike. Thread-safe.
+ * what the system sees: pages of slabs that were touched, and what the allocator hands out (buckets, the largest
+ * values). Thread-safe.
  */
 #ifndef STORE_BUDGET_H
 #define STORE_BUDGET_H

@@ -75,25 +75,52 @@ static bool make_block(struct budget *budget, size_t len, bool over_budget, char
     return true;
 }
 
+/* Where the value will be: in a slot of its own, or in a block of the allocator's. */
+static bool make_value(struct slab *slab, struct budget *budget, size_t len, bool over, char **value)
+{
+    if (!block_is_slot(len)) return make_block(budget, len, over, value);
+    uint32_t handle = slab_alloc(slab, sizeof(struct block) + len, over);
+    if (handle == SLAB_NONE) return false;
+    struct block *block = slab_at(slab, handle);
+    *block = (struct block){.owner = SLAB_NONE, .handle = handle};
+    *value = block->bytes;
+    return true;
+}
+
+static struct block *block_of(char *value)
+{
+    return (struct block *)(void *)(value - offsetof(struct block, bytes));
+}
+
+static void unmake_value(struct slab *slab, struct budget *budget, size_t len, char *value)
+{
+    if (block_is_slot(len)) {
+        slab_free(slab, block_of(value)->handle);
+        return;
+    }
+    if (value != NULL) budget_give(budget, malloc_usable_size(value));
+    free(value);
+}
+
 static uint32_t create_long(struct slab *slab, struct budget *budget, const struct table_item *item, bool over)
 {
     size_t value_len = item->value_len + item->more_len;
-    char *block;
-    if (!make_block(budget, value_len, over, &block)) return SLAB_NONE;
+    char *value;
+    if (!make_value(slab, budget, value_len, over, &value)) return SLAB_NONE;
     uint32_t handle = slab_alloc(slab, long_bytes(item), over);
     if (handle == SLAB_NONE) {
-        if (block != NULL) budget_give(budget, malloc_usable_size(block));
-        free(block);
+        unmake_value(slab, budget, value_len, value);
         return SLAB_NONE;
     }
     struct entry *e = clear(entry_at(slab, handle));
     struct entry_long *l = entry_long(e);
     e->is_long = 1;
     atomic_init(&l->refs, 1);
-    l->value = block;
+    l->value = value;
     l->value_len = (uint32_t)value_len;
     l->key_len = (uint32_t)item->key_len;
-    if (block != NULL) put_value(block, item);
+    if (value != NULL) put_value(value, item);
+    if (entry_block(e) != NULL) entry_block(e)->owner = handle;
     put_bytes((char *)(l + 1), item->key, item->key_len);
     put_rest(e, item);
     return handle;
@@ -144,9 +171,14 @@ size_t entry_bytes(const struct entry *e)
     return entry_slot_bytes(e) + (e->is_long ? entry_long(e)->value_len : 0);
 }
 
+struct block *entry_block(const struct entry *e)
+{
+    return e->is_long && block_is_slot(entry_long(e)->value_len) ? block_of(entry_long(e)->value) : NULL;
+}
+
 size_t entry_block_bytes(const struct entry *e)
 {
-    if (!e->is_long || entry_long(e)->value == NULL) return 0;
+    if (!e->is_long || entry_long(e)->value == NULL || entry_block(e) != NULL) return 0;
     return malloc_usable_size(entry_long(e)->value);
 }
 
@@ -249,24 +281,27 @@ static bool count_down(struct entry *e)
                       : atomic_fetch_sub_explicit(&e->refs, 1, memory_order_acq_rel) == 1;
 }
 
-static void free_block(struct entry *e)
-{
-    if (e->is_long) free(entry_long(e)->value);
-}
-
 void entry_release(void *entry)
 {
     struct entry *e = entry;
     if (!count_down(e)) return;
-    free_block(e);
+    if (entry_block(e) != NULL)
+        slab_give(entry_block(e));
+    else if (e->is_long)
+        free(entry_long(e)->value);
     slab_give(e);
 }
 
 void entry_drop(struct slab *slab, uint32_t handle)
 {
     struct entry *e = entry_at(slab, handle);
+    struct block *block = entry_block(e);
     e->linked = 0;
+    if (block != NULL) block->owner = SLAB_NONE;
     if (!count_down(e)) return;
-    free_block(e);
+    if (block != NULL)
+        slab_free(slab, block->handle);
+    else if (e->is_long)
+        free(entry_long(e)->value);
     slab_free(slab, handle);
 }

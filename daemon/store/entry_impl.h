@@ -7,7 +7,7 @@
  * Every byte of the header is paid once per session. Four facts keep it at 24: links are slab handles. Times are
  * milliseconds since the machine started, below 2^40 (34 years). A version of 48 bits lasts 8 years at a million
  * changes a second, without a pause. And what is rare lives elsewhere: flags that are not zero are in a tail
- * (entry_tail.h); a value that would not fit a slot has a block of its own, and with it go a longer key and a
+ * (entry_tail.h); a value that would not fit the slot has one of its own, and with it go a longer key and a
  * larger reference count (struct entry_long).
  *
  * Who may touch what: version, lengths and bytes change only while the table's is the only reference. Links,
@@ -47,9 +47,26 @@ struct entry {
 };
 _Static_assert(sizeof(struct entry) == 24, "the entry header has grown");
 
+/*
+ * A value that would not fit the entry's slot has one of its own, behind these words, or where none is large (or
+ * small) enough a block of the allocator's. The first word is for slab_give.
+ */
+struct block {
+    void *given;
+    uint32_t owner; /* the linked entry whose value this is; SLAB_NONE: there is none any more */
+    uint32_t handle;
+    char bytes[];
+};
+
+static inline bool block_is_slot(size_t value_len)
+{
+    size_t bytes = sizeof(struct block) + value_len;
+    return bytes > SLAB_SLOT_MAX && bytes <= SLAB_BLOCK_MAX;
+}
+
 /* What the bytes of a long entry begin with; then come the key, and a tail if there is one. */
 struct entry_long {
-    char *value; /* a block of its own; NULL when it is empty */
+    char *value; /* where it is; NULL when it is empty */
     _Atomic uint32_t refs;
     uint32_t value_len;
     uint32_t key_len;
@@ -60,7 +77,7 @@ struct entry_long {
  * SLAB_NONE when there is no memory or the budget says no; `over_budget`: it is charged but not asked.
  */
 uint32_t entry_create(struct slab *slab, struct budget *budget, const struct table_item *item, bool over_budget);
-/* Bytes that entry_create will ask the slab for, and in *block those for a block of its own. */
+/* Bytes of the entry's slot that entry_create will ask for, and in *block those of the value if it is elsewhere. */
 size_t entry_wants(const struct table_item *item, size_t *block);
 /* Gives the entry the item's value, marks and what else it has, in place: true if that was possible. Key, deadline
  * and version stay as they are. */
@@ -72,7 +89,9 @@ void entry_drop(struct slab *slab, uint32_t handle);
 size_t entry_bytes(const struct entry *e);
 /* Bytes of that in the slab. */
 size_t entry_slot_bytes(const struct entry *e);
-/* Bytes that the allocator spends on a block of its own; charged to the budget by entry_create. */
+/* The block that is a slot; NULL: the value is elsewhere. */
+struct block *entry_block(const struct entry *e);
+/* Bytes that the allocator spends on the value, if that is not in a slot; charged to the budget by entry_create. */
 size_t entry_block_bytes(const struct entry *e);
 /* The table's is the only reference. The table's thread only. */
 bool entry_is_alone(const struct entry *e);

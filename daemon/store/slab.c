@@ -15,7 +15,7 @@
 /* The class of a size, and in *size what its slots have. */
 static unsigned class_of(size_t bytes, size_t *size)
 {
-    assert(bytes <= SLAB_SLOT_MAX);
+    assert(bytes <= SLAB_BLOCK_MAX);
     if (bytes < SLAB_SLOT_MIN) bytes = SLAB_SLOT_MIN;
     if (bytes <= SLAB_FINE) {
         *size = (bytes + 7) & ~(size_t)7;

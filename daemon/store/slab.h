@@ -1,5 +1,5 @@
 /*
- * Memory for the sessions of one table: slots of 125 sizes, cut from spans of 256 KiB.
+ * Memory for the sessions of one table: slots of 204 sizes up to 240 KiB, cut from spans of 256 KiB.
  *
  *     handle (32 bits)    = | span number, 19 | slot, 13 |
  *     places[span number] = | address | slot size, 18 |
@@ -29,8 +29,9 @@
 
 #define SLAB_NONE      0U /* no slot has this handle */
 #define SLAB_SLOT_MIN  32U
-#define SLAB_SLOT_MAX  8192U
-#define SLAB_PAGE      4096U /* what is charged at a time */
+#define SLAB_SLOT_MAX  8192U   /* of a session; what is larger is a block of bytes that some session has */
+#define SLAB_BLOCK_MAX 245760U /* a span holds one such */
+#define SLAB_PAGE      4096U   /* what is charged at a time */
 #define SLAB_SPAN_BITS 18
 #define SLAB_SPAN      ((size_t)1 << SLAB_SPAN_BITS)
 #define SLAB_HEAD      64U /* bytes of a span in front of its slots */
@@ -49,7 +50,7 @@ struct slab *slab_create(struct budget *budget, counter *bytes);
  */
 bool slab_destroy(struct slab *s);
 
-/* A slot of at least `bytes` (SLAB_SLOT_MAX at most); SLAB_NONE when the system or the budget says no.
+/* A slot of at least `bytes` (SLAB_BLOCK_MAX at most); SLAB_NONE when the system or the budget says no.
  * `over_budget`: the budget is charged but not asked. The contents are undefined. */
 uint32_t slab_alloc(struct slab *s, size_t bytes, bool over_budget);
 void slab_free(struct slab *s, uint32_t handle);
@@ -85,6 +86,12 @@ bool slab_trim(struct slab *s, size_t limit);
 struct slab_places {
     const uint64_t *at;
 };
+
+/* The size of the slot that a handle names. */
+static inline size_t slab_size_at(const struct slab *s, uint32_t handle)
+{
+    return ((const struct slab_places *)(const void *)s)->at[handle >> SLAB_SLOT_BITS] & (SLAB_SPAN - 1);
+}
 
 static inline void *slab_at(const struct slab *s, uint32_t handle)
 {

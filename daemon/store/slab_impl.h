@@ -8,7 +8,7 @@
 #include "daemon/store/slab.h"
 
 #define SLAB_FINE      512U /* sizes up to here are 8 bytes apart; beyond, 16 to a doubling */
-#define SLAB_CLASSES   ((SLAB_FINE - SLAB_SLOT_MIN) / 8 + 1 + 4 * 16)
+#define SLAB_CLASSES   ((SLAB_FINE - SLAB_SLOT_MIN) / 8 + 1 + 9 * 16)
 #define SLAB_GROUPS    4
 #define SLAB_CHUNK     16 /* spans that are got from the system together */
 #define SLAB_NO_GROUP  SLAB_GROUPS
@@ -26,7 +26,7 @@ struct span {
     struct span *next, *prev; /* in the list of its group */
     uint32_t number;
     uint32_t touched; /* bytes from its start that are charged */
-    uint16_t size;    /* of a slot */
+    uint32_t size;    /* of a slot */
     uint16_t slots;
     uint16_t used;
     uint16_t floor, ceiling; /* of `used`, within its group */

@@ -164,7 +164,7 @@ static struct span *make_span(unsigned size_class, size_t size)
     size_t slots = (SLAB_SPAN - SLAB_HEAD) / size, words = (slots + 63) / 64;
     struct span *span = malloc(sizeof *span + words * sizeof span->bits[0]);
     if (span == NULL) return NULL;
-    *span = (struct span){.size = (uint16_t)size,
+    *span = (struct span){.size = (uint32_t)size,
                           .slots = (uint16_t)slots,
                           .size_class = (uint8_t)size_class,
                           .group = SLAB_NO_GROUP};

@@ -154,7 +154,8 @@ bool table_dismantle(struct table *t, size_t budget)
     uint32_t handle;
     for (; (handle = slab_next_used(t->slab, t->dismantled)) != SLAB_NONE && budget > 0; budget--) {
         t->dismantled = handle + 1;
-        if (entry_at(t->slab, handle)->linked) table_let_go(t, handle);
+        bool is_block = slab_size_at(t->slab, handle) > SLAB_SLOT_MAX; /* goes with its owner */
+        if (!is_block && entry_at(t->slab, handle)->linked) table_let_go(t, handle);
     }
     (void)slab_trim(t->slab, trims);
     if (handle != SLAB_NONE) return false;

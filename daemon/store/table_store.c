@@ -107,6 +107,7 @@ size_t table_price(const struct table *t, const struct table_item *item, size_t 
 {
     size_t block, slot = entry_wants(item, &block);
     size_t price = block + block / 4; /* to which the allocator may round it up */
+    if (block_is_slot(block)) price = slab_slot_size(sizeof(struct block) + block) + SLAB_PAGE;
     if (t == NULL || slab_vacant(t->slab, slot) <= before) price += slab_slot_size(slot) + SLAB_PAGE;
     return price;
 }

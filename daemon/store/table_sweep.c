@@ -1,9 +1,10 @@
 /* What leaves the table, by itself or not: expiry, releases, and moving sparse memory together. */
 #include "daemon/store/table_impl.h"
 
-#define SWEEP_FOR_ROOM   64  /* entries moved to make room for one, when the budget is short */
-#define COMPACT_FOR_ROOM 256 /* and entries moved together */
-#define TRIM_FOR_ROOM    64  /* and empty spans given back */
+#define SWEEP_FOR_ROOM   64   /* entries moved to make room for one, when the budget is short */
+#define COMPACT_FOR_ROOM 256  /* and entries moved together */
+#define MOVE_BYTES       4096 /* copied in the time of a move, about */
+#define TRIM_FOR_ROOM    64   /* and empty spans given back */
 
 /* ---- removal ---- */
 
@@ -29,7 +30,7 @@ void table_drop(struct table *t, uint64_t hash, uint32_t handle, enum removal wh
 /* ---- sweeping ---- */
 
 /* Moves an entry to another slot; one that somebody holds stays where it is. */
-static void move(struct table *t, uint32_t from)
+static void move_entry(struct table *t, uint32_t from)
 {
     struct entry *e = entry_at(t->slab, from);
     if (!e->linked || !entry_is_alone(e)) return;
@@ -37,18 +38,40 @@ static void move(struct table *t, uint32_t from)
     uint32_t to = slab_alloc(t->slab, size, true);
     if (to == SLAB_NONE) return;
     memcpy(entry_at(t->slab, to), e, size);
+    if (entry_block(e) != NULL) entry_block(e)->owner = to;
     buckets_replace(&t->buckets, table_hash_of(t, e), from, to);
     wheel_relocate(&t->wheel, e, to);
     slab_free(t->slab, from);
 }
 
-/* Empties sparse spans, by `moves` entries at most. True: nothing is left to do. */
+/* The same for a value that has a slot of its own. */
+static void move_block(struct table *t, uint32_t from)
+{
+    const struct block *block = slab_at(t->slab, from);
+    struct entry *owner = block->owner != SLAB_NONE ? entry_at(t->slab, block->owner) : NULL;
+    if (owner == NULL || !entry_is_alone(owner)) return;
+    size_t size = sizeof *block + entry_value_len(owner);
+    uint32_t to = slab_alloc(t->slab, size, true);
+    if (to == SLAB_NONE) return;
+    struct block *copy = slab_at(t->slab, to);
+    memcpy(copy, block, size);
+    copy->handle = to;
+    entry_long(owner)->value = copy->bytes;
+    slab_free(t->slab, from);
+}
+
+/* Empties sparse spans, by so many moves of small entries at most. True: nothing is left to do. */
 static bool compact(struct table *t, bool pressing, uint64_t now_ms, size_t moves)
 {
-    for (; moves > 0; moves--) {
+    while (moves > 0) {
         uint32_t handle = slab_next_to_move(t->slab, pressing, now_ms);
         if (handle == SLAB_NONE) return true;
-        move(t, handle);
+        size_t size = slab_size_at(t->slab, handle), cost = 1 + size / MOVE_BYTES;
+        if (size > SLAB_SLOT_MAX)
+            move_block(t, handle);
+        else
+            move_entry(t, handle);
+        moves -= cost < moves ? cost : moves;
     }
     return false;
 }
