@@ -143,7 +143,6 @@ static bool admit(struct conn *c, struct task *task)
     const struct service *service = &c->io->options.service;
     if (!conn_may(c, task)) return false;
     if (service->admit(service->ctx, task, io_now_ns(c->io)) == SERVICE_ANSWERED) return false;
-    task->judged = true;
     if (call_own(&task->call)) return true;
     reply_error(&task->call.reply, ERR_OUT_OF_MEMORY, "no memory for a value of this size just now; not stored");
     return false;

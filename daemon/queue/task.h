@@ -38,7 +38,6 @@ struct task {
     uint64_t conn;          /* connection id; meaningful on the I/O thread `lane` */
     uint32_t lane;          /* index of the I/O thread that made it */
     bool answered;          /* the reply is final; I/O thread only */
-    bool judged;            /* it was admitted at its header, before its value was here */
     bool followed;          /* bytes of its connection's next request have arrived; I/O thread only */
     size_t charge;          /* bytes booked on the connection for this task; I/O thread only */
     uint64_t arrived_ns;    /* monotonic: when its bytes arrived, as far as can be told */

@@ -106,7 +106,6 @@ static enum service_verdict submit(void *ctx, struct task *task, uint64_t now_ns
     if (task->call.request.op == OP_STATS) return SERVICE_CONTROL;
     pthread_mutex_lock(&n->lock);
     n->submits++;
-    n->judged += task->judged;
     switch (task->call.request.op == OP_CONFIG ? 'c' : letter_of(task)) {
     case 'c': verdict = config(n, task); break;
     case 'q': verdict = queue(n, task); break;

@@ -60,7 +60,6 @@ struct net {
     struct task *queued[NET_QUEUED_MAX]; /* [n]: the call whose key says n */
     size_t queued_count;
     uint64_t submits; /* of all kinds, tries included */
-    unsigned judged;  /* of these, admitted at their headers */
     unsigned holds;
     unsigned stuck;
     unsigned completed;
