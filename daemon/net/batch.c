@@ -23,7 +23,6 @@ void batch_run(struct io *io)
 {
     const struct service *service = &io->options.service;
     size_t count = io->batch_count;
-    if (count == 0) return;
     io->batch_count = 0;
     io->unwritten += count;
     count = service->run(service->ctx, io->batch, count, io_now_ns(io)); /* the others are parked */

@@ -120,7 +120,7 @@ static void go_on(struct conn *c)
     conn_write(c);
     if (c->state == CONN_DOOMED) return;
     if (c->pauses) end_pauses(c);
-    if (conn_over_hard(c)) io_set_deadline(c->io, c, c->active_ms + STALLED_MS);
+    if (c->out.len > 0 && conn_over_hard(c)) io_set_deadline(c->io, c, c->active_ms + STALLED_MS);
     if (c->state == CONN_OPEN && c->ended && !c->pauses) finish_input(c);
     if (c->state == CONN_FINISHING && all_sent(c)) begin_lingering(c);
 }

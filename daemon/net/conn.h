@@ -93,7 +93,7 @@ bool conn_over_hard(const struct conn *c); /* its peer must take some of its rep
 
 /* ---- batch.c ---- */
 
-/* The batch must not be full (IO_BATCH): batch_run first. */
+/* The batch must not be full (IO_BATCH) to be added to, nor empty to be run. */
 void batch_add(struct io *io, struct task *task);
 /* Executes the batch: its tasks are answered, or parked; their connections on LIST_CHANGED. */
 void batch_run(struct io *io);

@@ -237,7 +237,8 @@ static size_t decode_input(struct conn *c, const char *in, size_t len)
             take_turns(c);
             break;
         }
-        if (conn_choked(c)) {
+        bool holds = c->first || c->out.len > 0 || c->io->writer;
+        if (holds && conn_choked(c)) {
             pause_for(c, PAUSE_OUTPUT); /* until it is eased, perhaps as soon as it is written */
             break;
         }
@@ -306,7 +307,7 @@ static void decode_kept(struct conn *c)
 {
     size_t used = decode_input(c, c->in.data, c->in.len);
     if (c->borrows) {
-        batch_run(c->io);
+        if (c->io->batch_count) batch_run(c->io);
         conn_encode(c);
     }
     if (c->state != CONN_OPEN) return;
@@ -362,7 +363,7 @@ static size_t read_requests(struct conn *c)
     size_t len = kept + n;
     size_t used = decode_input(c, input, len);
     if (c->state == CONN_OPEN) {
-        keep_leftover(c, input + used, len - used);
+        if (used < len || c->in.data) keep_leftover(c, input + used, len - used);
         note_unfinished(c);
     }
     if (c->borrows) io->input_used += len;

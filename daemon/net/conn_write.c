@@ -127,7 +127,8 @@ void conn_answered(struct conn *c, struct task *task)
     c->gets -= values_of(&task->call); /* awaited until now */
     task->answered = true;
     if (call_overtakes(&task->call)) overtake(c, task);
-    book(c, task, held_bytes(c->io, &task->call));
+    bool holds = task->call.reply.held || task->call.parts;
+    book(c, task, holds ? held_bytes(c->io, &task->call) : 0);
     io_list_add(c->io, LIST_CHANGED, c);
 }
 

@@ -12,7 +12,7 @@ struct loop_stats *loop_stats_create(const struct clock *clock)
 
 static bool is_malformed(const struct reply *reply)
 {
-    return reply->kind == REPLY_ERROR && (reply->error <= ERR_TOO_LARGE || reply->error == ERR_TIMEOUT);
+    return reply->error <= ERR_TOO_LARGE || reply->error == ERR_TIMEOUT;
 }
 
 static enum outcome outcome_of(const struct reply *reply)
@@ -39,7 +39,7 @@ static void count_parts(struct loop_stats *s, const struct call *call)
 void loop_stats_reply(struct loop_stats *s, const struct task *task, uint64_t now_ns)
 {
     enum op op = task->call.request.op;
-    if (is_malformed(&task->call.reply)) {
+    if (task->call.reply.kind == REPLY_ERROR && is_malformed(&task->call.reply)) {
         counter_add(&s->malformed, 1);
         return;
     }

@@ -32,8 +32,8 @@ struct service_batch {
 struct service {
     void *ctx;
     /* May this call enter? Asked when only its header is here, before its value is copied. SERVICE_ANSWERED:
-     * refused; SERVICE_ADMITTED otherwise: then submit gets it once its value is whole, and asks again, as that may have
-     * taken long. */
+     * refused; SERVICE_ADMITTED otherwise: then submit gets it once its value is whole, and asks again, as that may
+     * have taken long. */
     enum service_verdict (*admit)(void *ctx, struct task *task, uint64_t now_ns);
     /* Executes or queues it; an operation that needs no table is answered at once. */
     enum service_verdict (*submit)(void *ctx, struct task *task, uint64_t now_ns);

@@ -58,15 +58,10 @@ static void settle_one(struct conn *c)
     if (failed) conn_doom(c, CLOSE_ERROR);
 }
 
-static bool is_settled(const struct io *io)
-{
-    return io->batch_count == 0 && !io->lists[LIST_CHANGED].first;
-}
-
 /* Executes what waits, and writes the connection whose replies are encoded already: before another is read. */
 static void settle_writer(struct io *io)
 {
-    batch_run(io);
+    if (io->batch_count) batch_run(io);
     if (io->writer) settle_one(io->writer);
 }
 
@@ -122,7 +117,7 @@ static void end_batch(struct loop *loop)
 {
     struct io *io = &loop->io;
     const struct service *service = &io->options.service;
-    if (!is_settled(io)) settle(io);
+    if (io->batch_count || io->lists[LIST_CHANGED].first) settle(io);
     for (int round = 0; io->submitted && round < BATCH_ROUNDS; round++) {
         io->submitted = false;
         io->queued = 0;
@@ -135,7 +130,7 @@ static void end_batch(struct loop *loop)
             task_back(io, task);
         }
         if (batch.room) retry_held(io); /* which may submit */
-        if (!is_settled(io)) settle(io);
+        if (io->batch_count || io->lists[LIST_CHANGED].first) settle(io);
     }
 }
 
@@ -295,7 +290,6 @@ static bool collect(struct loop *loop)
 /* Has this turn lasted for long, since the backend was served? */
 static bool is_long(struct loop *loop)
 {
-    if (++loop->reads < READS_PER_LOOK) return false;
     loop->reads = 0;
     uint64_t now_ns = clock_ns(loop->io.options.clock);
     uint64_t since_ns = loop->served_ns > loop->io.turn_ns ? loop->served_ns : loop->io.turn_ns;
@@ -313,7 +307,8 @@ static void read_from(struct loop *loop, struct conn *c)
 {
     struct io *io = &loop->io;
     if (conn_read(c)) settle(io);
-    if (io->queued < IO_QUEUED && !is_long(loop)) return;
+    bool looks = ++loop->reads >= READS_PER_LOOK;
+    if (io->queued < IO_QUEUED && !(looks && is_long(loop))) return;
     end_batch(loop);
     if (io->options.service.serve) serve_others(loop);
     if (take_mail(loop)) end_batch(loop);
@@ -426,7 +421,7 @@ static void on_prepare(uv_prepare_t *prepare)
     else
         uv_idle_stop(&loop->idle);
     end_turn(io);
-    note_drained(loop);
+    if (io->draining) note_drained(loop);
 }
 
 static void on_bell(uv_poll_t *poll, int status, int events)
