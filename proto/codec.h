@@ -98,6 +98,9 @@ struct codec {
                                      struct call *call);
     /* The connection is gone: gives back what the decoder holds. NULL: this codec's holds nothing. */
     void (*release)(struct decoder *d);
+    /* The reply of a call that is `alone` has been encoded: the decoder learns from it how to read what comes
+     * behind. NULL: it never does. */
+    void (*settle)(struct decoder *d, const struct call *call);
     /* Appends the reply of `call`; nothing, if its request asked for none. */
     void (*encode)(struct buffer *out, const struct call *call);
 

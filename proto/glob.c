@@ -1,66 +1,86 @@
 #include "proto/glob.h"
 
-/* The set in brackets at `p` (behind the bracket): does it hold `c`? *p goes behind it; a set without an end ends
- * with the pattern. */
-static bool in_set(const unsigned char **p, const unsigned char *end, unsigned char c)
+#include <assert.h>
+#include <string.h>
+
+/* The pattern, as far as it is not read yet. */
+struct rest {
+    const unsigned char *at, *end;
+};
+
+/* State n goes on with any byte from `from` to `to`. */
+static void add_range(struct glob *g, size_t n, unsigned from, unsigned to)
 {
-    const unsigned char *at = *p;
-    bool negated = at < end && *at == '^', found = false;
-    at += negated;
-    for (; at < end && *at != ']'; at++) {
-        bool escaped = *at == '\\' && end - at >= 2;
-        at += escaped;
-        unsigned char from = *at, to = *at;
-        if (!escaped && end - at >= 3 && at[1] == '-') {
-            to = at[2];
-            at += 2;
-        }
-        if (from > to) {
-            unsigned char swap = from;
-            from = to;
-            to = swap;
-        }
-        if (c >= from && c <= to) found = true;
-    }
-    *p = at < end ? at + 1 : end;
-    return found != negated;
+    for (unsigned c = from; c <= to; c++)
+        g->next[n / 64][c] |= UINT64_C(1) << (n % 64);
 }
 
-/* Does one element of the pattern match `c`? *p goes behind the element. */
-static bool match_one(const unsigned char **p, const unsigned char *end, unsigned char c)
+/* The set in brackets behind the bracket; without an end it ends with the pattern. */
+static void add_set(struct glob *g, size_t n, struct rest *p)
 {
-    unsigned char element = *(*p)++;
-    if (element == '?') return true;
-    if (element == '[') return in_set(p, end, c);
-    if (element == '\\' && *p < end) element = *(*p)++;
-    return element == c;
+    bool negated = p->at < p->end && *p->at == '^';
+    for (p->at += negated; p->at < p->end && *p->at != ']'; p->at++) {
+        bool escaped = *p->at == '\\' && p->end - p->at >= 2;
+        p->at += escaped;
+        unsigned char from = *p->at, to = *p->at;
+        if (!escaped && p->end - p->at >= 3 && p->at[1] == '-') {
+            to = p->at[2];
+            p->at += 2;
+        }
+        add_range(g, n, from < to ? from : to, from < to ? to : from);
+    }
+    if (p->at < p->end) p->at++;
+    for (unsigned c = 0; negated && c < 256; c++)
+        g->next[n / 64][c] ^= UINT64_C(1) << (n % 64);
 }
 
-/*
- * Matches from left to right. When an element does not fit, the latest star takes one byte more: what an earlier
- * star took can stay as it is, because the latest one can take whatever that would give back.
- */
-bool glob_match(struct slice pattern, struct slice text)
+/* The next element, which is no star. */
+static void add_element(struct glob *g, size_t n, struct rest *p)
 {
-    const unsigned char *p = (const unsigned char *)pattern.ptr, *p_end = p + pattern.len;
-    const unsigned char *t = (const unsigned char *)text.ptr, *t_end = t + text.len;
-    const unsigned char *star = NULL, *star_text = NULL; /* behind the latest star, and where its match ends now */
-    if (text.len == 0)
-        return pattern.len == 0 || slice_equal(pattern, slice_text("*")); /* more stars match nothing */
-    for (;;) {
-        if (p < p_end && *p == '*') {
-            star = ++p;
-            star_text = t;
-            if (p == p_end) return true;
-            continue;
-        }
-        if (t == t_end) return p == p_end;
-        if (p < p_end && match_one(&p, p_end, *t)) {
-            t++;
-            continue;
-        }
-        if (!star) return false;
-        p = star;
-        t = ++star_text;
+    unsigned char c = *p->at++;
+    if (c == '?') {
+        add_range(g, n, 0, 255);
+    } else if (c == '[') {
+        add_set(g, n, p);
+    } else {
+        if (c == '\\' && p->at < p->end) c = *p->at++;
+        add_range(g, n, c, c);
     }
+}
+
+void glob_compile(struct glob *g, struct slice pattern)
+{
+    struct rest p = {(const unsigned char *)pattern.ptr, (const unsigned char *)pattern.ptr + pattern.len};
+    assert(pattern.len <= GLOB_MAX);
+    g->words = pattern.len / 64 + 1;
+    g->elements = 0;
+    g->takes_empty = pattern.len == 0 || slice_equal(pattern, slice_text("*")); /* more stars match nothing */
+    memset(g->stays, 0, sizeof g->stays);
+    memset(g->next, 0, g->words * sizeof g->next[0]);
+    while (p.at < p.end) {
+        if (*p.at != '*') {
+            add_element(g, g->elements++, &p);
+            continue;
+        }
+        g->stays[g->elements / 64] |= UINT64_C(1) << (g->elements % 64);
+        p.at++;
+    }
+}
+
+bool glob_match(const struct glob *g, struct slice text)
+{
+    uint64_t states[GLOB_WORDS] = {1};
+    if (text.len == 0) return g->takes_empty;
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        uint64_t carry = 0, any = 0;
+        for (size_t w = 0; w < g->words; w++) {
+            uint64_t moved = states[w] & g->next[w][c];
+            states[w] = (states[w] & g->stays[w]) | moved << 1 | carry;
+            carry = moved >> 63;
+            any |= states[w];
+        }
+        if (any == 0) return false;
+    }
+    return states[g->elements / 64] >> (g->elements % 64) & 1;
 }

@@ -106,8 +106,10 @@ struct request {
     struct slice
         tag;        /* what the codec wants back beside the reply, such as the client's own name for the request */
     int64_t number; /* ADD: what to add; EFFECT_WRAP: as unsigned, subtracted if `subtract`. SCAN: how many
-                     * sessions to look at, about; INT64_MAX: all, as one moment sees them */
+                     * sessions to look at, about; INT64_MAX: all. That takes as many executions as it takes:
+                     * until the last one, the reply is NONE and the cursor where the next one goes on */
     bool subtract;
+    bool alone;             /* what is behind it on its connection is decoded when it has been answered */
     uint64_t cursor;        /* SCAN: from an earlier reply; 0: from the start */
     uint64_t set_version;   /* with EFFECT_SET_VERSION; at most VERSION_SET_MAX, 0: the next one after all */
     uint64_t recache_ms;    /* with EFFECT_LEASE; 0: not by age */

@@ -10,13 +10,17 @@
 #include "proto/keys.h"
 
 #define CURSOR_BITS   48
-#define EMPTY_PER_KEY 10 /* steps that SCAN takes at most, for each session it is to look at */
+#define EMPTY_PER_KEY 10      /* steps that SCAN takes at most, for each session it is to look at */
+#define WALK_NS       1000000 /* all walks of one execution together end after this time */
+#define STEPS_A_LOOK  8       /* steps of a walk between two looks at the clock */
 
 struct wide {
     struct execute_rules *rules;
     struct databases *const *shards;
     uint32_t count;
     uint64_t now_ms;
+    uint64_t walks_until_ns; /* 0: nothing was walked yet */
+    bool in_batch;
 };
 
 /* The shard of a hash, where what was due is done. */
@@ -38,7 +42,7 @@ static uint64_t hash_of(const struct wide *w, struct slice key)
     return databases_hash(w->shards[0], key.ptr, key.len);
 }
 
-static void run(const struct wide *w, struct call *call);
+static void run(struct wide *w, struct call *call);
 
 /* ---- counting, flushing ---- */
 
@@ -69,7 +73,7 @@ static void flush(const struct wide *w, struct call *call)
 /* ---- walking ---- */
 
 struct scan {
-    struct slice pattern;
+    const struct glob *pattern; /* NULL: every key */
     struct buffer keys;
     uint64_t seen;
     uint32_t count;
@@ -80,43 +84,75 @@ static void scan_one(void *ctx, const struct entry *e)
     struct scan *scan = ctx;
     struct slice key = slice_of(entry_key(e), entry_key_len(e));
     scan->seen++;
-    if (scan->pattern.len > 0 && !glob_match(scan->pattern, key)) return;
+    if (scan->pattern && !glob_match(scan->pattern, key)) return;
     keys_append(&scan->keys, key);
     scan->count++;
 }
 
-/* Goes on from the cursor until enough was seen; returns the next cursor. */
-static uint64_t walk(const struct wide *w, const struct request *r, struct scan *scan)
+/* Has it walked for long enough? A walk takes one step at least. */
+static bool walk_is_over(struct wide *w, uint64_t steps)
+{
+    if (steps % STEPS_A_LOOK != 1) return false;
+    uint64_t now_ns = clock_ns(w->rules->wall.clock);
+    if (w->walks_until_ns == 0) w->walks_until_ns = now_ns + WALK_NS;
+    return now_ns >= w->walks_until_ns;
+}
+
+/* Goes on from the cursor until enough was seen, or for long enough; returns the next cursor. */
+static uint64_t walk(struct wide *w, const struct request *r, struct scan *scan)
 {
     uint64_t shard = r->cursor >> CURSOR_BITS, cursor = r->cursor & ((UINT64_C(1) << CURSOR_BITS) - 1);
     uint64_t wanted = r->number < 1 ? 1 : (uint64_t)r->number;
-    uint64_t steps = wanted > UINT64_MAX / EMPTY_PER_KEY ? UINT64_MAX : wanted * EMPTY_PER_KEY;
+    uint64_t most = wanted > UINT64_MAX / EMPTY_PER_KEY ? UINT64_MAX : wanted * EMPTY_PER_KEY, steps = 0;
     for (; shard < w->count; shard++) {
         const struct table *t = databases_table(w->shards[shard], r->database);
         if (!t) continue;
         do {
-            if (scan->seen >= wanted || steps-- == 0) return shard << CURSOR_BITS | cursor;
+            bool enough = scan->seen >= wanted || steps == most || walk_is_over(w, steps);
+            if (enough && steps > 0) return shard << CURSOR_BITS | cursor;
+            steps++;
             cursor = table_scan(t, cursor, w->now_ms, scan_one, scan);
         } while (cursor != 0);
     }
     return 0;
 }
 
-static void scan(const struct wide *w, struct call *call)
+/* Puts the list found so far into the reply. */
+static void keep_list(struct call *call, const struct scan *scan)
 {
-    struct scan scan = {.pattern = call->request.value};
-    uint64_t cursor = walk(w, &call->request, &scan);
-    if (scan.keys.failed) {
-        buffer_free(&scan.keys);
-        reply_error(&call->reply, ERR_OUT_OF_MEMORY, "no memory for a list of keys just now");
-        return;
+    struct reply *reply = &call->reply;
+    reply->count = scan->count;
+    reply->body = slice_of(scan->keys.data, scan->keys.len);
+    reply->size = scan->keys.capacity;
+    reply->held = scan->keys.data;
+    reply->release = free;
+}
+
+/* KEYS goes on with the list of earlier executions, which is in its reply. */
+static void scan(struct wide *w, struct call *call)
+{
+    struct request *r = &call->request;
+    struct reply *reply = &call->reply;
+    struct glob glob;
+    struct scan scan = {.keys = {.data = reply->held, .len = reply->body.len, .capacity = reply->size},
+                        .count = reply->count};
+    if (r->value.len > 0) {
+        glob_compile(&glob, r->value);
+        scan.pattern = &glob;
     }
-    call->reply.kind = REPLY_KEYS;
-    call->reply.cursor = cursor;
-    call->reply.count = scan.count;
-    call->reply.body = slice_of(scan.keys.data, scan.keys.len);
-    call->reply.held = scan.keys.data;
-    call->reply.release = free;
+    uint64_t cursor = walk(w, r, &scan);
+    keep_list(call, &scan);
+    bool goes_on = r->number == INT64_MAX && cursor != 0;
+    if (scan.keys.failed) {
+        reply_error(reply, ERR_OUT_OF_MEMORY, "no memory for a list of keys just now");
+    } else if (goes_on && w->in_batch) {
+        reply_error(reply, ERR_UNAVAILABLE, "too many keys to list in a transaction: use SCAN");
+    } else if (goes_on) {
+        r->cursor = cursor;
+    } else {
+        reply->kind = REPLY_KEYS;
+        reply->cursor = cursor;
+    }
 }
 
 static void random_key(const struct wide *w, struct call *call)
@@ -214,7 +250,7 @@ static bool memory_suffices(const struct wide *w, struct call *call)
     return more == 0 || budget_used(budget) + more <= budget->limit;
 }
 
-static void batch(const struct wide *w, struct call *call)
+static void batch(struct wide *w, struct call *call)
 {
     bool all = call->request.effects & EFFECT_ALL;
     if (all && !all_hold(w, call)) {
@@ -225,6 +261,7 @@ static void batch(const struct wide *w, struct call *call)
         reply_error(&call->reply, ERR_OUT_OF_MEMORY, "the store is full (limits.memory); nothing of it was done");
         return;
     }
+    w->in_batch = true;
     for (struct call *part = call->parts; part; part = part->part_next) {
         if (all) part->request.condition = COND_NONE; /* it held: no part stands in another's way */
         if (part->reply.kind == REPLY_NONE) run(w, part);
@@ -234,7 +271,7 @@ static void batch(const struct wide *w, struct call *call)
 
 /* ---- any of them ---- */
 
-static void run(const struct wide *w, struct call *call)
+static void run(struct wide *w, struct call *call)
 {
     enum op op = call->request.op;
     if (op == OP_BATCH) {
@@ -260,7 +297,7 @@ static void run(const struct wide *w, struct call *call)
 void execute_wide(struct execute_rules *rules, struct databases *const *shards, uint32_t count, struct call *call,
                   uint64_t now_ms)
 {
-    struct wide w = {rules, shards, count, now_ms};
+    struct wide w = {.rules = rules, .shards = shards, .count = count, .now_ms = now_ms};
     run(&w, call);
 }
 

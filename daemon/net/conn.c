@@ -134,7 +134,8 @@ void conn_settle(struct conn *c)
 int conn_events(const struct conn *c)
 {
     int events = 0;
-    bool reads = c->state == CONN_OPEN && !c->ended && !(c->pauses & (PAUSE_HELD | PAUSE_OUTPUT | PAUSE_CONTROL));
+    bool reads = c->state == CONN_OPEN && !c->ended &&
+                 !(c->pauses & (PAUSE_HELD | PAUSE_OUTPUT | PAUSE_CONTROL | PAUSE_ALONE));
     if (reads || c->state == CONN_LINGERING) events |= UV_READABLE;
     if (c->out.len > 0 || c->transport.wants_write) events |= UV_WRITABLE;
     return events;

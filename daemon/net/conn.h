@@ -1,9 +1,9 @@
 /*
  * A connection: bytes in, tasks out, replies back in order. Inside the network room; I/O thread only.
  *
- *     OPEN      reads and decodes. Four things may pause it: a task that found no room (PAUSE_HELD), too many
+ *     OPEN      reads and decodes. Five things may pause it: a task that found no room (PAUSE_HELD), too many
  *               bytes held for it (PAUSE_OUTPUT), its share of this turn used up (PAUSE_TURN), a task that the
- *               control thread answers (PAUSE_CONTROL).
+ *               control thread answers (PAUSE_CONTROL), one that is not answered and `alone` (PAUSE_ALONE).
  *     FINISHING takes no more requests (end of file, QUIT, a fatal error, shutdown); answers what it accepted.
  *     LINGERING all is written and our side is shut; input is dropped until the peer closes too, so that unread
  *               bytes do not reset the connection under the last replies.
@@ -29,7 +29,7 @@
 
 enum conn_state { CONN_OPEN, CONN_FINISHING, CONN_LINGERING, CONN_DOOMED, CONN_CLOSED };
 
-enum { PAUSE_HELD = 1, PAUSE_OUTPUT = 2, PAUSE_TURN = 4, PAUSE_CONTROL = 8 };
+enum { PAUSE_HELD = 1, PAUSE_OUTPUT = 2, PAUSE_TURN = 4, PAUSE_CONTROL = 8, PAUSE_ALONE = 16 };
 
 struct conn {
     uv_poll_t poll; /* the loop's */
@@ -52,7 +52,8 @@ struct conn {
     struct task *receiving; /* its value is on the way */
     size_t body_left;       /* bytes of that value still to come */
     size_t drain_left;      /* io->draining: bytes that had arrived when that began, and are not read yet */
-    struct task *held;      /* found no room, or waits to be asked of the control thread; not in the pipeline yet */
+    struct task *held;  /* found no room, waits to be asked of the control thread, or has a turn's part of its work
+                         * behind it; not in the pipeline */
     struct task *first; /* the pipeline: tasks not yet encoded, in request order behind refusals that overtake */
     struct task *last;
 
@@ -85,6 +86,7 @@ void conn_doom(struct conn *c, enum close_reason reason);  /* replies not yet se
 void conn_pipeline_add(struct conn *c, struct task *task); /* answered or not */
 void conn_answered(struct conn *c, struct task *task);     /* a task of the pipeline came back */
 void conn_reply_now(struct conn *c, struct task *task);    /* encodes and frees it: empty pipeline, or overtaking */
+void conn_go_on_later(struct conn *c, struct task *task);  /* it has more to do (request.number) in later turns */
 void conn_encode(struct conn *c);                          /* encodes what is answered */
 void conn_write(struct conn *c);                           /* the same, and sends what the socket takes */
 bool conn_choked(const struct conn *c);                    /* too many bytes held: stop decoding */

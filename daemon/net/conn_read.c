@@ -30,6 +30,10 @@ static void enqueue_owned(struct conn *c, struct task *task)
 /* A task whose reply is known: encoded at once, or after those before it, unless it overtakes them. */
 static void take_reply(struct conn *c, struct task *task)
 {
+    if (task->call.reply.kind == REPLY_NONE) {
+        conn_go_on_later(c, task);
+        return;
+    }
     task->answered = true;
     if (!c->first || call_overtakes(&task->call)) {
         conn_reply_now(c, task);
@@ -130,11 +134,13 @@ static void take_request(struct conn *c, struct task *task)
     if (task->call.request.op == OP_QUIT) {
         task->call.reply.kind = REPLY_BYE;
         answer_and_end(c, task, CLOSE_PEER);
-    } else if (conn_may(c, task)) {
-        submit(c, task);
-    } else {
-        take_reply(c, task);
+        return;
     }
+    if (task->call.request.alone) pause_for(c, PAUSE_ALONE);
+    if (conn_may(c, task))
+        submit(c, task);
+    else
+        take_reply(c, task);
 }
 
 /* May the request come in whose value is still on its way? If not, the reply is in the task. */
@@ -227,12 +233,15 @@ static size_t step(struct conn *c, const char *in, size_t len, bool *go_on)
     return used;
 }
 
+/* These let no request behind the one that caused them be decoded. */
+#define PAUSES_NOW (PAUSE_HELD | PAUSE_CONTROL | PAUSE_ALONE)
+
 /* Decodes `in` as far as the connection's pauses and this turn's share allow. Returns the bytes used. */
 static size_t decode_input(struct conn *c, const char *in, size_t len)
 {
     size_t used = 0;
     bool go_on = true;
-    for (int requests = 0; used < len && go_on && c->state == CONN_OPEN && !c->held; requests++) {
+    for (int requests = 0; used < len && go_on && c->state == CONN_OPEN && !(c->pauses & PAUSES_NOW); requests++) {
         if (requests == TURN_REQUESTS) {
             take_turns(c);
             break;
@@ -412,6 +421,12 @@ void conn_resume(struct conn *c)
     c->pauses &= (uint8_t)~PAUSE_TURN;
     if (c->state != CONN_OPEN) return;
     io_list_add(c->io, LIST_CHANGED, c); /* it may wait for its socket again */
+    if (c->pauses == PAUSE_ALONE && c->held) {
+        struct task *task = c->held;
+        c->held = NULL;
+        submit(c, task);
+        return;
+    }
     if (c->pauses) return;
     if (c->in.len > 0) decode_kept(c);
     if (!c->transport.pending || c->pauses || c->ended) return;
@@ -427,7 +442,7 @@ void conn_retry_held(struct conn *c)
     c->held = NULL;
     c->pauses &= (uint8_t)~PAUSE_HELD;
     submit(c, task);
-    if (c->held) return;
+    if (c->pauses & PAUSE_HELD) return;
     io_list_remove(c->io, LIST_HELD, c);
     io_list_add(c->io, LIST_CHANGED, c);
     /* The rest waits for its turn: every held connection gets its place before anybody's second request. */

@@ -108,23 +108,47 @@ void conn_pipeline_add(struct conn *c, struct task *task)
         c->gets += values_of(&task->call);
 }
 
+static void unlink_task(struct conn *c, struct task *task)
+{
+    if (task == c->first)
+        c->first = task->pipe_next;
+    else
+        task->pipe_prev->pipe_next = task->pipe_next;
+    if (task->pipe_next)
+        task->pipe_next->pipe_prev = task->pipe_prev;
+    else
+        c->last = c->first ? task->pipe_prev : NULL;
+}
+
 /* Out of its place, to the front: it is sent next. */
 static void overtake(struct conn *c, struct task *task)
 {
     if (task == c->first) return;
-    task->pipe_prev->pipe_next = task->pipe_next;
-    if (task->pipe_next)
-        task->pipe_next->pipe_prev = task->pipe_prev;
-    else
-        c->last = task->pipe_prev;
+    unlink_task(c, task);
     task->pipe_next = c->first;
     c->first->pipe_prev = task;
     c->first = task;
 }
 
+/* Those who wait come first. */
+void conn_go_on_later(struct conn *c, struct task *task)
+{
+    c->held = task;
+    c->pauses |= PAUSE_TURN;
+    io_list_add(c->io, LIST_READY, c);
+    if (!call_own(&task->call)) conn_doom(c, CLOSE_ERROR);
+}
+
 void conn_answered(struct conn *c, struct task *task)
 {
     c->gets -= values_of(&task->call); /* awaited until now */
+    if (task->call.reply.kind == REPLY_NONE) {
+        unlink_task(c, task);
+        c->charge -= task->charge;
+        task->charge = 0;
+        conn_go_on_later(c, task);
+        return;
+    }
     task->answered = true;
     if (call_overtakes(&task->call)) overtake(c, task);
     bool holds = task->call.reply.held || task->call.parts;
@@ -153,10 +177,19 @@ static void describe(struct conn *c, struct call *call)
     f->connected_s = (io_now_ms(c->io) - c->opened_ms) / 1000;
 }
 
+/* What is behind it can be decoded now. */
+static void end_alone(struct conn *c, const struct task *task)
+{
+    if (c->codec->settle) c->codec->settle(&c->decoder, &task->call);
+    c->pauses = (uint8_t)((c->pauses & ~PAUSE_ALONE) | PAUSE_TURN);
+    io_list_add(c->io, LIST_READY, c);
+}
+
 static void encode(struct conn *c, struct task *task, uint64_t now_ns)
 {
     if (task->call.reply.kind == REPLY_FACTS || task->call.reply.kind == REPLY_PARTS) describe(c, &task->call);
     c->codec->encode(output_of(c), &task->call);
+    if (task->call.request.alone) end_alone(c, task);
     loop_stats_reply(c->io->stats, task, now_ns);
     io_task_free(c->io, task);
 }

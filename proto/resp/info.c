@@ -175,12 +175,14 @@ static struct slice asked_name(struct slice patterns, const char *name)
     struct slice pattern;
     while (keys_next(&patterns, &pattern)) {
         char lower[64];
+        struct glob glob;
         size_t len = pattern.len < sizeof lower ? pattern.len : sizeof lower;
         for (size_t i = 0; i < len; i++)
             lower[i] =
                 pattern.ptr[i] >= 'A' && pattern.ptr[i] <= 'Z' ? (char)(pattern.ptr[i] + 32) : pattern.ptr[i];
         if (resp_is(pattern, name)) return pattern;
-        if (glob_match(slice_of(lower, len), slice_text(name))) return slice_text(name);
+        glob_compile(&glob, slice_of(lower, len));
+        if (glob_match(&glob, slice_text(name))) return slice_text(name);
     }
     return slice_of(NULL, 0);
 }

@@ -1,4 +1,5 @@
 /* Commands on keys, lifetimes and databases: arguments -> request. */
+#include "proto/glob.h"
 #include "proto/number.h"
 #include "proto/resp/lifetime.h"
 
@@ -154,6 +155,13 @@ static enum decode_status ask_empty_key(struct call *call, enum resp_form form)
     return ask(call, OP_META, form);
 }
 
+static bool pattern_fits(struct slice pattern, struct call *call)
+{
+    if (pattern.len <= GLOB_MAX) return true;
+    resp_fail(call, "ERR the pattern is longer than %d bytes", GLOB_MAX);
+    return false;
+}
+
 RESP_TAKE(scan)
 {
     (void)d, (void)limits;
@@ -169,6 +177,7 @@ RESP_TAKE(scan)
             if (r->number < 1) return resp_fail(call, "ERR syntax error");
             if (r->number > SCAN_MAX) r->number = SCAN_MAX;
         } else if (resp_is(args->argv[i], "match")) {
+            if (!pattern_fits(value, call)) return DECODE_ANSWERED;
             r->value = slice_equal(value, slice_text("*")) ? slice_of(NULL, 0) : value;
             empty_key = value.len == 0;
         } else if (resp_is(args->argv[i], "type")) {
@@ -185,8 +194,10 @@ RESP_TAKE(scan)
 RESP_TAKE(keys)
 {
     (void)d, (void)limits;
-    call->request.value = args->argv[1];
+    if (!pattern_fits(args->argv[1], call)) return DECODE_ANSWERED;
+    call->request.value = slice_equal(args->argv[1], slice_text("*")) ? slice_of(NULL, 0) : args->argv[1];
     call->request.number = INT64_MAX;
+    call->request.alone = true;
     return args->argv[1].len == 0 ? ask_empty_key(call, RESP_KEYS) : ask(call, OP_SCAN, RESP_KEYS);
 }
 

@@ -14,6 +14,13 @@ struct sample {
     bool matches;
 };
 
+static bool matches(struct slice pattern, struct slice text)
+{
+    struct glob glob;
+    glob_compile(&glob, pattern);
+    return glob_match(&glob, text);
+}
+
 static void patterns_match(void **state)
 {
     (void)state;
@@ -34,7 +41,7 @@ static void patterns_match(void **state)
     };
     for (size_t i = 0; i < sizeof samples / sizeof *samples; i++) {
         const struct sample *s = &samples[i];
-        if (glob_match(slice_text(s->pattern), slice_text(s->text)) != s->matches)
+        if (matches(slice_text(s->pattern), slice_text(s->text)) != s->matches)
             fail_msg("'%s' on '%s' should say %d", s->pattern, s->text, s->matches);
     }
 }
@@ -49,10 +56,28 @@ static void many_stars_are_cheap(void **state)
         memcpy(pattern + 2 * i, "a*", 2);
     pattern[2 * STARS] = 'b';
     memset(text, 'a', TEXT);
-    assert_false(glob_match(slice_of(pattern, sizeof pattern), slice_of(text, TEXT)));
+    assert_false(matches(slice_of(pattern, sizeof pattern), slice_of(text, TEXT)));
     text[TEXT - 1] = 'b';
-    assert_true(glob_match(slice_of(pattern, sizeof pattern), slice_of(text, TEXT)));
+    assert_true(matches(slice_of(pattern, sizeof pattern), slice_of(text, TEXT)));
     free(text);
+}
+
+/* Elements on both sides of where one word of states ends and the next begins. */
+static void long_patterns_match(void **state)
+{
+    (void)state;
+    char pattern[GLOB_MAX], text[GLOB_MAX];
+    memset(text, 'a', sizeof text);
+    for (size_t len = 1; len <= GLOB_MAX; len++) {
+        memset(pattern, 'a', len);
+        assert_true(matches(slice_of(pattern, len), slice_of(text, len)));
+        assert_false(matches(slice_of(pattern, len), slice_of(text, len - 1)));
+        pattern[len - 1] = 'b';
+        assert_false(matches(slice_of(pattern, len), slice_of(text, len)));
+        pattern[len - 1] = '*';
+        assert_true(len == 1 || matches(slice_of(pattern, len), slice_of(text, len - 1)));
+        assert_true(matches(slice_of(pattern, len), slice_of(text, sizeof text)));
+    }
 }
 
 int main(void)
@@ -60,6 +85,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(patterns_match),
         cmocka_unit_test(many_stars_are_cheap),
+        cmocka_unit_test(long_patterns_match),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,115 @@
+"""Requests that ask for very much: their work is done in short turns, and what they hold is bounded."""
+
+import socket
+
+import pytest
+
+from daemon import patience
+
+BACKENDS = {
+    "backpressure": ("backend=backpressure",),
+    "owner-thread": ("backend=owner", "owner.placement=thread"),
+    "mutex-w0": ("backend=mutex", "mutex.workers=0"),
+    "mutex-w2": ("backend=mutex", "mutex.workers=2"),
+    "shards-2": ("backend=owner", "shards=2", "threads=2"),
+}
+MIB = 1 << 20
+SEVERAL_TURNS = 200000  # keys that no walk sees in one turn
+
+
+@pytest.fixture(params=BACKENDS)
+def bounded(start_daemon, request):
+    return start_daemon(*BACKENDS[request.param], others=("resp", "memcached"))
+
+
+class Redis:
+    """A client of RESP2. Errors are returned, as text with their minus."""
+
+    def __init__(self, daemon):
+        self.socket = socket.create_connection(("127.0.0.1", daemon.port_of("resp")), patience(60))
+        self.replies = self.socket.makefile("rb")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.replies.close()
+        self.socket.close()
+
+    def send(self, *words):
+        self.socket.sendall(packed(*words))
+
+    def read(self):
+        line = self.replies.readline()
+        assert line.endswith(b"\r\n"), line[:100]
+        kind, rest = line[:1], line[1:-2]
+        if kind == b"*":
+            return [self.read() for _ in range(int(rest))]
+        if kind == b"$":
+            return None if rest == b"-1" else self.replies.read(int(rest) + 2)[:-2]
+        return int(rest) if kind == b":" else line[:-2].decode()
+
+    def ask(self, *words):
+        self.send(*words)
+        return self.read()
+
+    def fill(self, count, name=b"key:%d"):
+        for at in range(0, count, 5000):
+            self.socket.sendall(b"".join(packed(b"MSET", *(w for n in range(i, i + 100) for w in (name % n, b"v")))
+                                         for i in range(at, at + 5000, 100)))
+            assert {self.read() for _ in range(50)} == {"+OK"}
+
+
+def packed(*words):
+    words = [w if isinstance(w, bytes) else str(w).encode() for w in words]
+    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in words)
+
+
+# ---- walks ----
+
+
+def test_keys_takes_turns_with_others(bounded):
+    """KEYS in many turns: whole, in its place among the connection's requests, and others are answered meanwhile."""
+    with Redis(bounded) as client, Redis(bounded) as other:
+        client.fill(SEVERAL_TURNS)
+        client.socket.sendall(packed("KEYS", "*") + packed("DEL", "key:7") + packed("KEYS", "key:*77777"))
+        client.socket.sendall(packed("KEYS", "key:7"))
+        assert other.ask("SET", "elsewhere", "1") == "+OK"
+        keys = client.read()
+        assert {b"key:%d" % n for n in range(SEVERAL_TURNS)} - set(keys) == set()
+        assert client.read() == 1
+        assert set(client.read()) == {b"key:77777", b"key:177777"}
+        assert client.read() == []
+
+
+def test_a_walk_ends_with_its_connection(bounded):
+    with Redis(bounded) as client, Redis(bounded) as other:
+        client.fill(SEVERAL_TURNS)
+        for _ in range(3):
+            with Redis(bounded) as walker:
+                walker.send("KEYS", "*" + "a" * 500)
+        assert other.ask("PING") == "+PONG"
+
+
+def test_a_walk_in_a_transaction_is_bounded(bounded):
+    with Redis(bounded) as client:
+        client.fill(SEVERAL_TURNS)
+        client.socket.sendall(packed("MULTI") + packed("KEYS", "*") + packed("SCAN", "0", "COUNT", "16384") * 1000
+                              + packed("EXEC"))
+        for _ in range(1002):
+            client.read()
+        keys, *scans = client.read()
+        assert keys == "-ERR too many keys to list in a transaction: use SCAN"
+        assert all(cursor != b"0" for cursor, _ in scans)  # they end early, and say where to go on
+
+
+@pytest.mark.parametrize("command", [("KEYS",), ("SCAN", "0", "MATCH")])
+def test_patterns_are_bounded(bounded, command):
+    with Redis(bounded) as client:
+        client.fill(5000, b"a" * 200 + b":%d")
+        error = "-ERR the pattern is longer than 512 bytes"
+        assert client.ask(*command, b"*[" + b"b" * 500000 + b"]x") == error
+        assert client.ask(*command, b"a" * 513) == error
+        reply = client.ask(*command, b"*" + b"a" * 250 + b"b")
+        assert reply == [] or reply[1] == []
+        assert client.ask("KEYS", b"*" + b"a" * 190 + b"*:7") == [b"a" * 200 + b":7"]
