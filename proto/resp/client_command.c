@@ -28,7 +28,7 @@ const char *resp_set_name(struct decoder *d, struct slice name)
     if (name.len == 0 && !decoder_of(d)->memory) return NULL;
     s = resp_state_of(d);
     if (!s) return "ERR out of memory";
-    keep(s->name, name);
+    keep(s->names.client, name);
     return NULL;
 }
 
@@ -47,8 +47,9 @@ static enum decode_status ask_client(struct decoder *d, struct call *call)
     const struct resp_state *s = decoder_of(d)->memory;
     char text[320];
     int n = snprintf(text, sizeof text, "%llu %u %u %s %s %s", (unsigned long long)d->connection,
-                     decoder_of(d)->database, resp_is_3(d) ? 3 : 2, s && s->name[0] ? s->name : "-",
-                     s && s->library[0] ? s->library : "-", s && s->library_version[0] ? s->library_version : "-");
+                     decoder_of(d)->database, resp_is_3(d) ? 3 : 2, s && s->names.client[0] ? s->names.client : "-",
+                     s && s->names.library[0] ? s->names.library : "-",
+                     s && s->names.library_version[0] ? s->names.library_version : "-");
     struct buffer tag = {.data = text, .len = (size_t)n};
     return resp_ask_facts(call, RESP_CLIENT, &tag);
 }
@@ -65,7 +66,7 @@ RESP_TAKE(client_setinfo)
                          is_name ? "lib-name" : "lib-ver");
     struct resp_state *s = resp_state_of(d);
     if (!s) return resp_fail(call, "ERR out of memory");
-    keep(is_name ? s->library : s->library_version, args->argv[3]);
+    keep(is_name ? s->names.library : s->names.library_version, args->argv[3]);
     return resp_literal(call, "+OK\r\n");
 }
 
@@ -74,8 +75,8 @@ RESP_TAKE(client_getname)
     (void)limits, (void)args;
     const struct resp_state *s = decoder_of(d)->memory;
     struct buffer out = {0};
-    if (s && s->name[0])
-        resp_put_bulk(&out, slice_text(s->name));
+    if (s && s->names.client[0])
+        resp_put_bulk(&out, slice_text(s->names.client));
     else
         resp_put_nil(&out, resp_is_3(d));
     return resp_answer(call, &out);

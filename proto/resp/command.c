@@ -15,6 +15,7 @@ const struct codec codec_resp = {
     .decode = resp_decode,
     .decode_end = resp_decode_end,
     .release = resp_release,
+    .settle = resp_settle,
     .encode = resp_encode,
 };
 
@@ -373,6 +374,11 @@ enum decode_status resp_command(struct decoder *d, const struct codec_limits *li
         resp_abort_transaction(d);
         return resp_fail(call, "ERR wrong number of arguments for '%s%s%s' command", found.name,
                          found.sub ? "|" : "", found.sub ? found.sub : "");
+    }
+    if (resp_in_multi(d) && found.take == resp_take_config_set) {
+        /* The control thread would have done it before the backend could refuse the rest. */
+        resp_abort_transaction(d);
+        return resp_fail(call, "ERR Command not allowed inside a transaction");
     }
     if (resp_in_multi(d) && !passes_multi(found.take)) return resp_queue(d, limits, found.take, args, call);
     call->request.database = decoder_of(d)->database;

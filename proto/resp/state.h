@@ -7,24 +7,32 @@
 #define RESP_COMPATIBLE "7.0.15" /* the Redis whose behaviour this is */
 #define RESP_NAME_MAX   64
 
+/* What a client has named. */
+struct resp_names {
+    char client[RESP_NAME_MAX + 1];
+    char library[RESP_NAME_MAX + 1];
+    char library_version[RESP_NAME_MAX + 1];
+};
+
 /* Made when there is something to remember. */
 struct resp_state {
     bool in_multi;
     bool aborted; /* EXEC will refuse: a command was wrong when it was queued */
     size_t bytes; /* that the transaction holds */
     struct call transaction;
-    struct { /* at MULTI: what commands that are queued change at once, and DISCARD restores */
+    struct { /* at MULTI: what commands that are queued change at once, until DISCARD or a refusal of EXEC */
         uint8_t database, version;
-        char name[RESP_NAME_MAX + 1];
+        struct resp_names names;
     } before;
-    char name[RESP_NAME_MAX + 1];
-    char library[RESP_NAME_MAX + 1];
-    char library_version[RESP_NAME_MAX + 1];
+    struct resp_names names;
 };
 
 /* The state, made if need be; NULL when memory is out. */
 struct resp_state *resp_state_of(struct decoder *d);
 void resp_release(struct decoder *d);
+
+/* An EXEC was refused: what its commands changed at once is as before. */
+void resp_settle(struct decoder *d, const struct call *call);
 
 static inline bool resp_in_multi(struct decoder *d)
 {

@@ -42,13 +42,31 @@ static void end(struct resp_state *s)
     s->bytes = 0;
 }
 
-/* Ends it without having executed anything of it. */
-static void discard(struct decoder *d, struct resp_state *s)
+static void restore(struct decoder *d, struct resp_state *s)
 {
     decoder_of(d)->database = s->before.database;
     decoder_of(d)->version = s->before.version;
-    memcpy(s->name, s->before.name, sizeof s->name);
+    s->names = s->before.names;
+}
+
+/* Has a command that was queued changed the connection? */
+static bool has_changed(struct decoder *d, const struct resp_state *s)
+{
+    return decoder_of(d)->database != s->before.database || decoder_of(d)->version != s->before.version ||
+           memcmp(&s->names, &s->before.names, sizeof s->names) != 0;
+}
+
+/* Ends it without having executed anything of it. */
+static void discard(struct decoder *d, struct resp_state *s)
+{
+    restore(d, s);
     end(s);
+}
+
+void resp_settle(struct decoder *d, const struct call *call)
+{
+    bool refused = call->request.op == OP_BATCH && call->reply.kind != REPLY_PARTS;
+    if (refused && decoder_of(d)->memory) restore(d, decoder_of(d)->memory);
 }
 
 enum decode_status resp_queue(struct decoder *d, const struct codec_limits *limits, resp_take *take,
@@ -80,7 +98,7 @@ RESP_TAKE(multi)
     s->in_multi = true;
     s->before.database = decoder_of(d)->database;
     s->before.version = decoder_of(d)->version;
-    memcpy(s->before.name, s->name, sizeof s->name);
+    s->before.names = s->names;
     return resp_literal(call, "+OK\r\n");
 }
 
@@ -104,6 +122,7 @@ RESP_TAKE(exec)
     end(s);
     if (call->part_count == 0) return resp_literal(call, "*0\r\n");
     call->form = RESP_LIST;
+    call->request.alone = has_changed(d, s);
     return DECODE_REQUEST;
 }
 

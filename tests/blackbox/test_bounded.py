@@ -113,3 +113,36 @@ def test_patterns_are_bounded(bounded, command):
         reply = client.ask(*command, b"*" + b"a" * 250 + b"b")
         assert reply == [] or reply[1] == []
         assert client.ask("KEYS", b"*" + b"a" * 190 + b"*:7") == [b"a" * 200 + b":7"]
+
+
+# ---- transactions ----
+
+CHANGES = packed("MULTI") + packed("SELECT", 5) + packed("HELLO", 3) + packed("CLIENT", "SETNAME", "n")
+
+
+def test_a_refused_transaction_leaves_no_trace(start_daemon):
+    """What is behind it in the pipeline is read as if it had never been."""
+    with Redis(start_daemon("limits.memory=1MiB", others=("resp",))) as client:
+        client.ask("SET", "here", "0")
+        client.socket.sendall(CHANGES + packed("SET", "big", "v" * MIB) + packed("EXEC") + packed("GET", "here")
+                              + packed("GET", "none") + packed("CLIENT", "GETNAME"))
+        assert [client.read() for _ in range(5)] == ["+OK"] + ["+QUEUED"] * 4
+        assert client.read().startswith("-OOM")
+        assert [client.read() for _ in range(3)] == [b"0", None, None]
+
+
+def test_a_transaction_may_change_the_connection(bounded):
+    with Redis(bounded) as client:
+        client.socket.sendall(packed("MULTI") + packed("SELECT", 5) + packed("CLIENT", "SETNAME", "n")
+                              + packed("SET", "there", 5) + packed("EXEC") + packed("GET", "there")
+                              + packed("CLIENT", "GETNAME"))
+        assert [client.read() for _ in range(4)] == ["+OK"] + ["+QUEUED"] * 3
+        assert [client.read() for _ in range(3)] == [["+OK"] * 3, b"5", b"n"]
+
+
+def test_settings_are_not_changed_in_a_transaction(bounded):
+    with Redis(bounded) as client:
+        assert client.ask("MULTI") == "+OK"
+        assert client.ask("CONFIG", "SET", "queue.bound", 7) == "-ERR Command not allowed inside a transaction"
+        assert client.ask("EXEC") == "-EXECABORT Transaction discarded because of previous errors."
+        assert client.ask("CONFIG", "SET", "queue.bound", 1024) == "+OK"
