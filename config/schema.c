@@ -125,6 +125,12 @@ const struct schema_key schema_keys[] = {
              "the connection. Must leave room for the longest key: at least limits.key + 256."},
     {"limits.value", SCHEMA_SIZE, FIELD(limits.value), "1MiB", 1, GIB(1),
      .help = "Largest value of a session, in bytes. A larger one is read, dropped and refused as too-large."},
+    {"limits.parts", SCHEMA_NUMBER, FIELD(limits.parts), "10000", 1, 1000000, .unit = "parts",
+     .help = "Most keys of one command, and most commands and keys of one transaction. They are executed together, while "
+             "everybody waits."},
+    {"limits.requests", SCHEMA_SIZE, FIELD(limits.requests), "256MiB", MIB(1), GIB(1024),
+     .help = "Memory for requests of several keys, open transactions and unfinished lists of keys, of all connections "
+             "together. When it is used up, more of these are refused; other requests are not."},
     {"limits.output_soft", SCHEMA_SIZE, FIELD(limits.output_soft), "1MiB", KIB(1), GIB(4),
      .help = "Replies waiting to be sent on one connection from which on no more requests are read from it."},
     {"limits.output_hard", SCHEMA_SIZE, FIELD(limits.output_hard), "16MiB", KIB(16), GIB(4),

@@ -64,8 +64,9 @@ struct settings {
         enum settings_where where;
     } work;
     struct {
-        uint32_t connections;
+        uint32_t connections, parts;
         uint64_t key, line, value;
+        uint64_t requests; /* bytes */
         uint64_t output_soft, output_hard;
         uint64_t memory;             /* SETTINGS_MEMORY_AUTO: by what there is; 0: off */
         uint64_t idle_timeout_ms;    /* 0: off */

@@ -18,7 +18,7 @@ void call_init(struct call *call)
     __asm__("" : "+r"(size));
     memset(call, 0, size);
     call->data = call->room;
-    call->capacity = sizeof(call->room);
+    call->capacity = call->room_size = sizeof(call->room);
 }
 
 static void release_body(struct call *call)
@@ -33,7 +33,9 @@ void call_drop_parts(struct call *call)
     while (call->parts != NULL) {
         struct call *part = call->parts;
         call->parts = part->part_next;
-        call_clear(part);
+        release_body(part);
+        call_drop_parts(part);
+        if (part->data != part->room) free(part->data);
         free(part);
     }
     call->last_part = NULL;
@@ -48,11 +50,12 @@ void call_clear(struct call *call)
     call_init(call);
 }
 
-struct call *call_add_part(struct call *call)
+struct call *call_add_part(struct call *call, size_t room)
 {
-    struct call *part = malloc(sizeof *part);
+    struct call *part = malloc(offsetof(struct call, room) + room);
     if (part == NULL) return NULL;
     call_init(part);
+    part->capacity = part->room_size = (uint32_t)room;
     if (call->last_part != NULL)
         call->last_part->part_next = part;
     else
@@ -89,13 +92,13 @@ static void adopt(struct call *call, char *data, size_t size)
 {
     if (call->data != call->room) free(call->data);
     call->data = data;
-    call->capacity = size;
+    call->capacity = (uint32_t)size;
 }
 
 bool call_reserve(struct call *call, size_t size)
 {
     if (size <= call->capacity) return true;
-    char *data = malloc(size);
+    char *data = size <= UINT32_MAX ? malloc(size) : NULL;
     if (data == NULL) return false;
     adopt(call, data, size);
     return true;
@@ -143,7 +146,7 @@ static bool own_one(struct call *call)
         return true;
     }
     if (!is_foreign(call, r->key) && !is_foreign(call, r->tag) && !is_foreign(call, r->value)) return true;
-    char *data = malloc(size); /* some of each: they meet in new storage */
+    char *data = size <= UINT32_MAX ? malloc(size) : NULL; /* some of each: they meet in new storage */
     if (data == NULL) return false;
     own_at(r, data);
     adopt(call, data, size);
@@ -172,7 +175,7 @@ bool call_keep_body(struct call *call)
     char *data = call->data;
     bool kept = !__builtin_add_overflow(tag.len, body.len, &size);
     if (kept && size > call->capacity) {
-        data = malloc(size);
+        data = size <= UINT32_MAX ? malloc(size) : NULL;
         kept = data != NULL;
     }
     call->request.key = call->request.value = (struct slice){NULL, 0};

@@ -9,12 +9,13 @@
 #define PROTO_CALL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "proto/reply.h"
 #include "proto/request.h"
 
-#define CALL_INLINE 384 /* bytes of storage inside a call; larger needs are allocated */
+#define CALL_INLINE 384 /* bytes of storage inside a call (of parts: call_add_part); larger needs are allocated */
 
 struct call {
     struct request request;
@@ -25,7 +26,8 @@ struct call {
     struct call *last_part;
     struct call *part_next;
     char *data; /* the storage: `room`, or an allocation of `capacity` bytes */
-    size_t capacity;
+    uint32_t capacity;
+    uint32_t room_size;
     char room[CALL_INLINE];
 };
 
@@ -42,12 +44,13 @@ void call_init(struct call *call);
 void call_clear(struct call *call);
 
 /*
- * A new part, at the end of `call`'s; NULL when memory is out. It is a call of its own with a request and a reply,
- * and goes with its owner (call_clear). A part may be a batch again.
+ * A new part, at the end of `call`'s, with `room` bytes of inline storage, CALL_INLINE at most; NULL when memory is
+ * out. It is a call of its own with a request and a reply, and goes with its owner (call_clear; not for itself). A
+ * part may be a batch again.
  *
  * Who executes a BATCH executes the parts that have no reply yet, atomically: some may have been answered before.
  */
-struct call *call_add_part(struct call *call);
+struct call *call_add_part(struct call *call, size_t room);
 
 /* Frees the parts. */
 void call_drop_parts(struct call *call);
@@ -60,7 +63,7 @@ size_t call_bytes_of_parts(const struct call *call);
 /* Bytes of memory that the call is and holds: itself, its storage, its parts; not what its replies refer to. */
 static inline size_t call_bytes(const struct call *call)
 {
-    size_t bytes = sizeof *call;
+    size_t bytes = offsetof(struct call, room) + call->room_size;
     if (call->data != call->room) bytes += call->capacity;
     return call->parts == NULL ? bytes : bytes + call_bytes_of_parts(call);
 }

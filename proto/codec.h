@@ -35,15 +35,13 @@
 #include "proto/buffer.h"
 #include "proto/call.h"
 
-#define CODEC_PARTS_BYTES                                                                  \
-    (64U << 20) /* that the parts of one command take at most, their own bytes not counted \
-                 */
-
 struct codec_limits {
     size_t line;    /* longest request line in bytes, line end not counted */
     size_t key;     /* longest key */
     size_t value;   /* longest value */
     size_t command; /* most bytes that a codec may ask to see at once; above any line */
+    size_t parts;   /* most parts of a call, those of its parts counted */
+    size_t held;    /* bytes that the parts of one more command may take, just now */
 };
 
 enum decode_status {
@@ -79,13 +77,19 @@ struct reply_decoder {
     size_t scanned;
 };
 
-/*
- * A new part of a command of many keys, as call_add_part makes it; NULL also when the command has so many that they
- * would take very much memory for its bytes.
- */
-static inline struct call *codec_add_part(struct call *call)
+#define CODEC_TOO_MANY_PARTS "more keys or commands than limits.parts allows: send several"
+#define CODEC_TOO_MUCH_HELD  "out of memory for large requests (limits.requests): try again"
+
+/* A new part of a command of many keys, as call_add_part makes it. NULL: *error says why, a static text. */
+static inline struct call *codec_add_part(struct call *call, size_t room, const struct codec_limits *limits,
+                                          const char **error)
 {
-    return call->part_count < CODEC_PARTS_BYTES / sizeof *call ? call_add_part(call) : NULL;
+    size_t bytes = offsetof(struct call, room) + (room < CALL_INLINE ? room : CALL_INLINE);
+    *error = CODEC_TOO_MANY_PARTS;
+    if (call->part_count >= limits->parts) return NULL;
+    *error = CODEC_TOO_MUCH_HELD;
+    return call->part_count < limits->held / bytes ? call_add_part(call, bytes - offsetof(struct call, room))
+                                                   : NULL;
 }
 
 struct codec {
@@ -98,6 +102,8 @@ struct codec {
                                      struct call *call);
     /* The connection is gone: gives back what the decoder holds. NULL: this codec's holds nothing. */
     void (*release)(struct decoder *d);
+    /* Bytes that the decoder holds for a request that is not complete. NULL: none. */
+    size_t (*held)(struct decoder *d);
     /* The reply of a call that is `alone` has been encoded: the decoder learns from it how to read what comes
      * behind. NULL: it never does. */
     void (*settle)(struct decoder *d, const struct call *call);

@@ -134,8 +134,11 @@ static void scan(struct wide *w, struct call *call)
     struct request *r = &call->request;
     struct reply *reply = &call->reply;
     struct glob glob;
-    struct scan scan = {.keys = {.data = reply->held, .len = reply->body.len, .capacity = reply->size},
-                        .count = reply->count};
+    struct scan scan = {.count = 0};
+    if (reply->held) {
+        scan.keys = (struct buffer){.data = reply->held, .len = reply->body.len, .capacity = reply->size};
+        scan.count = reply->count;
+    }
     if (r->value.len > 0) {
         glob_compile(&glob, r->value);
         scan.pattern = &glob;

@@ -54,6 +54,7 @@ static void close_now(struct conn *c)
     counter_add(&io->stats->closed[c->reason], 1);
     drop_tasks(c);
     if (c->codec->release) c->codec->release(&c->decoder);
+    if (c->decoder_holds > 0) io_hold(io, c->decoder_holds, 0);
     if (io->writer == c) { /* the next one must not get its replies */
         io->writer = NULL;
         io->output.len = 0;

@@ -48,6 +48,7 @@ struct conn {
     struct transport transport;
     const struct codec *codec;
     struct decoder decoder;
+    size_t decoder_holds; /* bytes, as of codec->held */
 
     struct task *receiving; /* its value is on the way */
     size_t body_left;       /* bytes of that value still to come */
@@ -86,7 +87,7 @@ void conn_doom(struct conn *c, enum close_reason reason);  /* replies not yet se
 void conn_pipeline_add(struct conn *c, struct task *task); /* answered or not */
 void conn_answered(struct conn *c, struct task *task);     /* a task of the pipeline came back */
 void conn_reply_now(struct conn *c, struct task *task);    /* encodes and frees it: empty pipeline, or overtaking */
-void conn_go_on_later(struct conn *c, struct task *task);  /* it has more to do (request.number) in later turns */
+bool conn_goes_on(struct conn *c, struct task *task);      /* it has more to do (request.number), in later turns */
 void conn_encode(struct conn *c);                          /* encodes what is answered */
 void conn_write(struct conn *c);                           /* the same, and sends what the socket takes */
 bool conn_choked(const struct conn *c);                    /* too many bytes held: stop decoding */

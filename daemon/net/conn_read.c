@@ -30,10 +30,7 @@ static void enqueue_owned(struct conn *c, struct task *task)
 /* A task whose reply is known: encoded at once, or after those before it, unless it overtakes them. */
 static void take_reply(struct conn *c, struct task *task)
 {
-    if (task->call.reply.kind == REPLY_NONE) {
-        conn_go_on_later(c, task);
-        return;
-    }
+    if (task->call.reply.kind == REPLY_NONE && conn_goes_on(c, task)) return;
     task->answered = true;
     if (!c->first || call_overtakes(&task->call)) {
         conn_reply_now(c, task);
@@ -126,17 +123,37 @@ static void submit(struct conn *c, struct task *task)
     }
 }
 
+static void note_decoder(struct conn *c)
+{
+    size_t bytes = c->codec->held ? c->codec->held(&c->decoder) : 0;
+    if (bytes == c->decoder_holds) return;
+    io_hold(c->io, c->decoder_holds, bytes);
+    c->decoder_holds = bytes;
+}
+
+/* Of a request that is not for one key: QUIT is all done with; others may hold much, or be alone. */
+static bool ends_or_notes(struct conn *c, struct task *task)
+{
+    if (task->call.request.op == OP_QUIT) {
+        task->call.reply.kind = REPLY_BYE;
+        answer_and_end(c, task, CLOSE_PEER);
+        return true;
+    }
+    if (task->call.parts) {
+        note_decoder(c);
+        task->held = call_bytes_of_parts(&task->call);
+        io_hold(c->io, 0, task->held);
+    }
+    if (task->call.request.alone) pause_for(c, PAUSE_ALONE);
+    return false;
+}
+
 static void take_request(struct conn *c, struct task *task)
 {
     c->request_ms = 0;
     task->arrived_ns = c->arrived_ns;
     if (task->call.request.value.len > 0) io_note_value(c->io, task->call.request.value.len);
-    if (task->call.request.op == OP_QUIT) {
-        task->call.reply.kind = REPLY_BYE;
-        answer_and_end(c, task, CLOSE_PEER);
-        return;
-    }
-    if (task->call.request.alone) pause_for(c, PAUSE_ALONE);
+    if (!op_has_key(task->call.request.op) && ends_or_notes(c, task)) return;
     if (conn_may(c, task))
         submit(c, task);
     else
@@ -223,6 +240,7 @@ static size_t step(struct conn *c, const char *in, size_t len, bool *go_on)
     case DECODE_BODY: begin_body(c, task); break;
     case DECODE_ANSWERED:
         c->request_ms = 0;
+        note_decoder(c);
         take_reply(c, task);
         if (io->output.len < TURN_ANSWERS) break;
         take_turns(c);

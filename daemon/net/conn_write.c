@@ -130,23 +130,31 @@ static void overtake(struct conn *c, struct task *task)
     c->first = task;
 }
 
-/* Those who wait come first. */
-void conn_go_on_later(struct conn *c, struct task *task)
+/* Those who wait come first. False: there is no room for a longer list of keys, and the reply says so. */
+bool conn_goes_on(struct conn *c, struct task *task)
 {
+    size_t bytes = task->call.reply.size;
+    io_hold(c->io, task->held, bytes);
+    task->held = bytes;
+    if (c->io->options.limits.held == 0) {
+        reply_error(&task->call.reply, ERR_UNAVAILABLE,
+                    "the list of keys takes too much memory (limits.requests): use SCAN");
+        return false;
+    }
     c->held = task;
     c->pauses |= PAUSE_TURN;
     io_list_add(c->io, LIST_READY, c);
     if (!call_own(&task->call)) conn_doom(c, CLOSE_ERROR);
+    return true;
 }
 
 void conn_answered(struct conn *c, struct task *task)
 {
     c->gets -= values_of(&task->call); /* awaited until now */
-    if (task->call.reply.kind == REPLY_NONE) {
+    if (task->call.reply.kind == REPLY_NONE && conn_goes_on(c, task)) {
         unlink_task(c, task);
         c->charge -= task->charge;
         task->charge = 0;
-        conn_go_on_later(c, task);
         return;
     }
     task->answered = true;

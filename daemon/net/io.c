@@ -24,6 +24,7 @@ static uint64_t tick_for(const struct loop_options *o)
 bool io_init(struct io *io, const struct loop_options *options)
 {
     io->options = *options;
+    io->held_most = options->limits.held;
     io->slot_free = NO_SLOT;
     io->timer_at_ms = UINT64_MAX;
     /* Room for the longest unfinished line, its line end, and a read behind it. */
@@ -52,7 +53,10 @@ void io_free(struct io *io)
 uint64_t io_read_clock(struct io *io)
 {
     io->now_ns = clock_ns(io->options.clock);
-    if (io->turn_ns == 0) io->turn_ns = io->now_ns;
+    if (io->turn_ns == 0) {
+        io->turn_ns = io->now_ns;
+        io_hold(io, 0, 0); /* other threads' connections may have given some back */
+    }
     return io->now_ns;
 }
 
@@ -94,6 +98,7 @@ struct task *io_task_new(struct io *io)
 
 void io_task_free(struct io *io, struct task *task)
 {
+    if (task->held > 0) io_hold(io, task->held, 0);
     task_clear(task);
     if (io->free_count == SPARE_TASKS) {
         counter_set(&io->stats->call_bytes, counter_get(&io->stats->call_bytes) - sizeof *task);
@@ -185,4 +190,12 @@ void io_note_value(struct io *io, uint64_t size)
     uint64_t seen = atomic_load_explicit(largest, memory_order_relaxed);
     while (size > seen && !atomic_compare_exchange_weak(largest, &seen, size))
         ;
+}
+
+void io_hold(struct io *io, size_t before, size_t after)
+{
+    _Atomic size_t *held = io->options.held;
+    size_t all = before == after ? atomic_load_explicit(held, memory_order_relaxed)
+                                 : atomic_fetch_add(held, after - before) + after - before;
+    io->options.limits.held = all < io->held_most ? io->held_most - all : 0;
 }

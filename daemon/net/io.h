@@ -47,6 +47,7 @@ struct slot {
 
 struct io {
     struct loop_options options;
+    size_t held_most; /* by large requests on all loops; options.limits.held is what is left of it */
 
     struct slot *slots;
     uint32_t slot_count, slot_free; /* slot_free: head of the free list, UINT32_MAX: none */
@@ -115,6 +116,10 @@ void io_set_deadline(struct io *io, struct conn *c, uint64_t at_ms);
 bool io_slot_take(struct io *io, struct conn *c);
 void io_slot_give(struct io *io, struct conn *c);
 struct conn *io_find(const struct io *io, uint64_t conn_id); /* NULL: gone */
+
+/* What a task or a decoder holds counts towards the bound on large requests: `after` bytes in place of `before`.
+ * What is left for one more is in options.limits.held. */
+void io_hold(struct io *io, size_t before, size_t after);
 
 /* Remembers how large values get. */
 void io_note_value(struct io *io, uint64_t size);

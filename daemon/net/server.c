@@ -27,6 +27,7 @@ struct server {
     struct mail *questions; /* taken out of it, oldest first */
     _Atomic uint32_t drained;
     _Atomic uint64_t largest_value;
+    _Atomic size_t held;
     _Atomic uint64_t last_connection;
     struct loop **loops;
     uint32_t loop_count;
@@ -185,6 +186,7 @@ struct server *server_create(const struct server_options *options, const char **
         struct loop_options loop_options = options->loop;
         loop_options.lane = i;
         loop_options.open = &s->limit.open;
+        loop_options.held = &s->held;
         loop_options.largest_value = &s->largest_value;
         loop_options.last_connection = &s->last_connection;
         loop_options.drained = on_loop_drained;

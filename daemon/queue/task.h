@@ -40,6 +40,7 @@ struct task {
     bool answered;          /* the reply is final; I/O thread only */
     bool followed;          /* bytes of its connection's next request have arrived; I/O thread only */
     size_t charge;          /* bytes booked on the connection for this task; I/O thread only */
+    size_t held;            /* of these, bytes that count towards limits.requests; I/O thread only */
     uint64_t arrived_ns;    /* monotonic: when its bytes arrived, as far as can be told */
     uint64_t taken_ns;      /* when its execution began; 0: it was not executed, or is parked */
     uint64_t done_ns;       /* when that ended, or its batch's did */

@@ -15,6 +15,7 @@ const struct codec codec_resp = {
     .decode = resp_decode,
     .decode_end = resp_decode_end,
     .release = resp_release,
+    .held = resp_held,
     .settle = resp_settle,
     .encode = resp_encode,
 };

@@ -74,7 +74,6 @@ enum resp_form {
     RESP_RAW,           /* OWN -> the body is the reply's bytes, rendered already */
 };
 
-#define TOO_MANY_KEYS  "ERR out of memory for so many keys: send several commands"
 #define NOT_AN_INTEGER "ERR value is not an integer or out of range"
 
 #define RESP_FORM_MASK 0xffU

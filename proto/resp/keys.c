@@ -24,8 +24,9 @@ static enum decode_status ask_keys(struct decoder *d, const struct codec_limits 
 {
     if (args->argc == 2) return ask_key(limits, args, op, RESP_TRUTH, call);
     for (size_t i = 1; i < args->argc; i++) {
-        struct call *part = codec_add_part(call);
-        if (!part) return resp_fail(call, TOO_MANY_KEYS);
+        const char *error;
+        struct call *part = codec_add_part(call, args->argv[i].len, limits, &error);
+        if (!part) return resp_fail(call, "ERR %s", error);
         part->request.database = decoder_of(d)->database;
         resp_ask_key(limits, args->argv[i], op, RESP_TRUTH, part);
     }

@@ -19,6 +19,7 @@ struct resp_state {
     bool in_multi;
     bool aborted; /* EXEC will refuse: a command was wrong when it was queued */
     size_t bytes; /* that the transaction holds */
+    size_t parts; /* that it has, those of its parts counted */
     struct call transaction;
     struct { /* at MULTI: what commands that are queued change at once, until DISCARD or a refusal of EXEC */
         uint8_t database, version;
@@ -30,6 +31,7 @@ struct resp_state {
 /* The state, made if need be; NULL when memory is out. */
 struct resp_state *resp_state_of(struct decoder *d);
 void resp_release(struct decoder *d);
+size_t resp_held(struct decoder *d);
 
 /* An EXEC was refused: what its commands changed at once is as before. */
 void resp_settle(struct decoder *d, const struct call *call);

@@ -172,8 +172,9 @@ RESP_TAKE(getex)
 RESP_TAKE(mget)
 {
     for (size_t i = 1; i < args->argc; i++) {
-        struct call *part = codec_add_part(call);
-        if (!part) return resp_fail(call, TOO_MANY_KEYS);
+        const char *error;
+        struct call *part = codec_add_part(call, CALL_INLINE, limits, &error);
+        if (!part) return resp_fail(call, "ERR %s", error);
         part->request.database = decoder_of(d)->database;
         resp_ask_key(limits, args->argv[i], OP_GET, RESP_BULK, part);
         if (resp_is_3(d)) part->form |= RESP_FORM_3;
@@ -187,8 +188,9 @@ static enum decode_status set_all(struct decoder *d, const struct codec_limits *
 {
     if (args->argc % 2 == 0) return resp_fail(call, "ERR wrong number of arguments for '%s' command", name);
     for (size_t i = 1; i < args->argc; i += 2) {
-        struct call *part = codec_add_part(call);
-        if (!part) return resp_fail(call, TOO_MANY_KEYS);
+        const char *error;
+        struct call *part = codec_add_part(call, args->argv[i].len + args->argv[i + 1].len, limits, &error);
+        if (!part) return resp_fail(call, "ERR %s", error);
         if (!resp_key_fits(limits, args->argv[i], call) || !resp_value_fits(limits, args->argv[i + 1].len, call))
             return DECODE_ANSWERED;
         take_pair(limits, args->argv[i], args->argv[i + 1], part);

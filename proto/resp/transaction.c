@@ -26,20 +26,30 @@ void resp_release(struct decoder *d)
     decoder_of(d)->memory = NULL;
 }
 
+static void drop(struct resp_state *s)
+{
+    call_clear(&s->transaction);
+    s->bytes = s->parts = 0;
+}
+
+size_t resp_held(struct decoder *d)
+{
+    return decoder_of(d)->memory ? decoder_of(d)->memory->bytes : 0;
+}
+
 /* The transaction will come to nothing, so its commands need not be kept. */
 void resp_abort_transaction(struct decoder *d)
 {
     struct resp_state *s = decoder_of(d)->memory;
     if (!resp_in_multi(d)) return;
     s->aborted = true;
-    call_clear(&s->transaction);
+    drop(s);
 }
 
 static void end(struct resp_state *s)
 {
-    call_clear(&s->transaction);
+    drop(s);
     s->in_multi = s->aborted = false;
-    s->bytes = 0;
 }
 
 static void restore(struct decoder *d, struct resp_state *s)
@@ -69,24 +79,32 @@ void resp_settle(struct decoder *d, const struct call *call)
     if (refused && decoder_of(d)->memory) restore(d, decoder_of(d)->memory);
 }
 
+/* NULL, or why this command cannot be one more. */
+static const char *add(struct decoder *d, const struct codec_limits *limits, resp_take *take,
+                       const struct resp_args *args)
+{
+    struct resp_state *s = decoder_of(d)->memory;
+    struct call *part = call_add_part(&s->transaction, CALL_INLINE);
+    if (!part) return "out of memory";
+    part->request.database = decoder_of(d)->database;
+    enum decode_status status = take(d, limits, args, part);
+    if (resp_is_3(d)) part->form |= RESP_FORM_3;
+    if (status == DECODE_REQUEST && !call_own(part)) return "out of memory";
+    size_t bytes = call_bytes(part);
+    s->bytes += bytes;
+    s->parts += 1 + part->part_count;
+    if (s->parts > limits->parts) return CODEC_TOO_MANY_PARTS;
+    if (s->bytes > limits->command + TRANSACTION_BYTES) return "the transaction is too large";
+    return bytes > limits->held ? CODEC_TOO_MUCH_HELD : NULL;
+}
+
 enum decode_status resp_queue(struct decoder *d, const struct codec_limits *limits, resp_take *take,
                               const struct resp_args *args, struct call *call)
 {
-    struct resp_state *s = decoder_of(d)->memory;
-    const char *problem = "ERR out of memory";
-    if (s->aborted) return resp_literal(call, "+QUEUED\r\n");
-    struct call *part = call_add_part(&s->transaction);
-    if (part) {
-        part->request.database = decoder_of(d)->database;
-        enum decode_status status = take(d, limits, args, part);
-        if (resp_is_3(d)) part->form |= RESP_FORM_3;
-        bool kept = status != DECODE_REQUEST || call_own(part);
-        s->bytes += call_bytes(part);
-        if (kept && s->bytes <= limits->command + TRANSACTION_BYTES) return resp_literal(call, "+QUEUED\r\n");
-        if (kept) problem = "ERR the transaction is too large";
-    }
+    const char *error = decoder_of(d)->memory->aborted ? NULL : add(d, limits, take, args);
+    if (!error) return resp_literal(call, "+QUEUED\r\n");
     resp_abort_transaction(d);
-    return resp_fail(call, "%s", problem);
+    return resp_fail(call, "ERR %s", error);
 }
 
 RESP_TAKE(multi)

@@ -146,3 +146,55 @@ def test_settings_are_not_changed_in_a_transaction(bounded):
         assert client.ask("CONFIG", "SET", "queue.bound", 7) == "-ERR Command not allowed inside a transaction"
         assert client.ask("EXEC") == "-EXECABORT Transaction discarded because of previous errors."
         assert client.ask("CONFIG", "SET", "queue.bound", 1024) == "+OK"
+
+
+# ---- how much is asked for at once ----
+
+
+def test_commands_have_so_many_parts(start_daemon):
+    error = "-ERR more keys or commands than limits.parts allows: send several"
+    d = start_daemon("limits.parts=100", others=("resp", "memcached"))
+    with Redis(d) as client:
+        assert client.ask("DEL", *range(100)) == 0
+        for command in ("DEL", "EXISTS", "MGET", "MSET"):
+            assert client.ask(command, *range(202)) == error
+        assert client.ask("MULTI") == "+OK"
+        assert [client.ask("PING") for _ in range(101)] == ["+QUEUED"] * 100 + [error]
+        assert client.ask("EXEC").startswith("-EXECABORT")
+        assert client.ask("PING") == "+PONG"
+    with socket.create_connection(("127.0.0.1", d.port_of("memcached")), patience(20)) as client:
+        client.sendall(b"get" + b" k" * 101 + b"\r\nget" + b" k" * 100 + b"\r\n")
+        lines = client.makefile("rb")
+        assert lines.readline() == b"SERVER_ERROR" + error.encode()[4:] + b"\r\n"
+        assert lines.readline() == b"END\r\n"
+
+
+def test_large_requests_share_their_memory(start_daemon):
+    """Open transactions of many connections: who comes late is refused, and served when others have gone."""
+    d = start_daemon("limits.requests=4MiB", "threads=2", others=("resp",))
+    error = "-ERR out of memory for large requests (limits.requests): try again"
+    clients = [Redis(d) for _ in range(20)]
+    try:
+        for client in clients:
+            client.socket.sendall(packed("MULTI") + packed("GET", "k") * 500)
+        said = [client.read() for client in clients for _ in range(501)]
+        assert said.count("+OK") == 20 and error in said
+        assert 4000 < said.count("+QUEUED") < 10000
+        assert clients[0].ask("SET", "k", "v") == "+QUEUED"
+        with Redis(d) as other:
+            assert other.ask("SET", "k", "v") == "+OK"
+            assert other.ask("MGET", *["k"] * 5000) == error
+            for client in clients:
+                client.ask("DISCARD")
+            assert other.ask("PING") == "+PONG"
+            assert other.ask("MGET", *["k"] * 1000) == [b"v"] * 1000
+    finally:
+        for client in clients:
+            client.__exit__()
+
+
+def test_a_list_of_keys_is_bounded(start_daemon):
+    with Redis(start_daemon("limits.requests=1MiB", others=("resp",))) as client:
+        client.fill(SEVERAL_TURNS, b"k" * 200 + b":%d")
+        assert client.ask("KEYS", "*") == "-ERR the list of keys takes too much memory (limits.requests): use SCAN"
+        assert client.ask("KEYS", "*:77777") == [b"k" * 200 + b":77777"]

@@ -4,7 +4,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct codec_limits limits = {.line = 96, .key = 20, .value = 48, .command = 160};
+    static const struct codec_limits limits = {
+        .line = 96, .key = 20, .value = 48, .command = 160, .parts = 1000, .held = 1 << 20};
     fuzz_server(&codec_resp, &limits, fuzz_input_of(data, size));
     return 0;
 }

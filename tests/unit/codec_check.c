@@ -79,7 +79,8 @@ static bool answer(void *ctx, enum decode_status status, struct call *call)
 
 void codec_check_reply(const struct codec *codec, const char *commands, struct reply reply, const char *expected)
 {
-    static const struct codec_limits wide = {.line = 1000, .key = 250, .value = 1000, .command = 2000};
+    static const struct codec_limits wide = {
+        .line = 1000, .key = 250, .value = 1000, .command = 2000, .parts = 1000, .held = 1 << 20};
     struct answering a = {.codec = codec, .reply = reply};
     codec_drive(codec, &wide, commands, strlen(commands), pieces_whole(), answer, &a);
     if (!slice_equal(slice_of(a.out.data, a.out.len), slice_text(expected)))

@@ -217,7 +217,7 @@ static bool start(struct net *n)
                 .clock = &n->clock.clock,
                 .service =
                     {.ctx = n, .admit = admit, .submit = submit, .run = run, .returned = returned, .flush = flush},
-                .limits = {.line = 65536, .key = 512, .value = 1 << 20},
+                .limits = {.line = 65536, .key = 512, .value = 1 << 20, .parts = 1000, .held = 64 << 20},
                 .connections = o->connections ? o->connections : 100,
                 .output_soft = o->soft ? o->soft : 1 << 20,
                 .output_hard = o->hard ? o->hard : 16 << 20,

@@ -150,7 +150,7 @@ static void what_is_wrong_is_said(void **state)
 
 static struct call *add_part(struct call *batch, enum op op)
 {
-    struct call *part = call_add_part(batch);
+    struct call *part = call_add_part(batch, CALL_INLINE);
     assert_non_null(part);
     part->request.op = op;
     return part;

@@ -193,7 +193,7 @@ static void begin(struct lane *l, enum op op)
 
 static void add_part(struct lane *l, enum op op, const char *key, const char *value, uint64_t ttl_ms)
 {
-    store_fill_call(call_add_part(&l->task.call),
+    store_fill_call(call_add_part(&l->task.call, CALL_INLINE),
                     &(struct ask){.op = op, .key = key, .value = value, .ttl_ms = ttl_ms});
 }
 

@@ -30,7 +30,7 @@ static void execute_call(struct store *s, struct task *task)
 
 static struct call *part_of(struct call *batch, enum op op, const char *key, const char *value)
 {
-    struct call *part = call_add_part(batch);
+    struct call *part = call_add_part(batch, CALL_INLINE);
     store_fill_call(part, &(struct ask){.op = op, .key = key, .value = value, .ttl_kind = TTL_NEVER});
     return part;
 }
@@ -89,7 +89,8 @@ static void a_batch_answers_each_part(void **state)
     struct task batch;
     batch_init(&batch, 0);
     struct call *put = part_of(&batch.call, OP_PUT, "a", "1"), *get = part_of(&batch.call, OP_GET, "a", NULL);
-    struct call *known = part_of(&batch.call, OP_DELETE, "a", NULL), *inner = call_add_part(&batch.call);
+    struct call *known = part_of(&batch.call, OP_DELETE, "a", NULL),
+                *inner = call_add_part(&batch.call, CALL_INLINE);
     known->reply.kind = REPLY_OWN; /* answered before: it is not executed */
     inner->request.op = OP_BATCH;
     struct call *len = part_of(inner, OP_LEN, NULL, NULL), *gone = part_of(inner, OP_GET, "b", NULL);

@@ -44,7 +44,8 @@ void *__wrap_realloc(void *old, size_t size)
     return fails() ? NULL : __real_realloc(old, size);
 }
 
-static const struct codec_limits limits = {.line = 4000, .key = 250, .value = 2000, .command = 8000};
+static const struct codec_limits limits = {
+    .line = 4000, .key = 250, .value = 2000, .command = 8000, .parts = 1000, .held = 1 << 20};
 
 enum { COMMANDS_MAX = 64 };
 

@@ -27,6 +27,8 @@ static const struct row rows[] = {
     {"limits.key", "512", "1", "1KiB", "0", "1025", "1 to 1KiB"},
     {"limits.line", "64KiB", "512", "1MiB", "511", "1048577", "512 to 1MiB"},
     {"limits.value", "1MiB", "1", "1GiB", "0", "1073741825", "1 to 1GiB"},
+    {"limits.parts", "10000", "1", "1000000", "0", "1000001", "1 to 1000000"},
+    {"limits.requests", "256MiB", "1MiB", "1024GiB", "1048575", "1099511627777", "1MiB to 1024GiB"},
     {"limits.output_soft", "1MiB", "1KiB", "4GiB", "1023", "4294967297", "1KiB to 4GiB"},
     {"limits.output_hard", "16MiB", "16KiB", "4GiB", "16383", "4294967297", "16KiB to 4GiB"},
     {"limits.memory", "auto", "1MiB", "16384GiB", "1048575", "17592186044417", "auto, off or 1MiB to 16384GiB"},

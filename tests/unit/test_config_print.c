@@ -229,7 +229,7 @@ static void visit_every_key(void **state)
     assert_int_equal(v.count, schema_count);
     assert_memory_equal(&v.settings, &s, sizeof s);
     assert_int_equal(v.literals,
-                     8); /* the listeners, stripes, shards, bound, iterations, connections; auto is a text */
+                     9); /* the listeners, stripes, shards, bound, iterations, connections, parts; auto is a text */
 }
 
 static void failing_to_write_is_told(void **state)

@@ -54,7 +54,7 @@ static void make_batch(struct call *call, enum op op, int parts)
 {
     call->request.op = OP_BATCH;
     for (int i = 0; i < parts; i++)
-        call_add_part(call)->request.op = op;
+        call_add_part(call, CALL_INLINE)->request.op = op;
 }
 
 static void what_was_not_measured_costs_the_mean(void **state)
@@ -123,7 +123,7 @@ static void a_batch_costs_what_its_parts_cost(void **state)
     make_batch(&f->tasks[0].call, OP_GET, 10);
     uint64_t one = cost(f, OP_GET);
     assert_int_equal(costs_of(&f->costs, &f->tasks[0].call), 10 * one);
-    make_batch(call_add_part(&f->tasks[0].call), OP_GET, 5); /* a batch within */
+    make_batch(call_add_part(&f->tasks[0].call, CALL_INLINE), OP_GET, 5); /* a batch within */
     assert_int_equal(costs_of(&f->costs, &f->tasks[0].call), 15 * one);
 }
 

@@ -516,7 +516,7 @@ static void what_is_for_the_control_thread_is_not_touched(void **state)
 
 static struct call *add_part(struct call *batch, enum op op)
 {
-    struct call *part = call_add_part(batch);
+    struct call *part = call_add_part(batch, CALL_INLINE);
     part->request.op = op;
     part->request.key = slice_text("k");
     return part;

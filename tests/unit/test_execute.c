@@ -276,7 +276,7 @@ static const struct reply *put_batch(struct fixture *f, const char *value, size_
     struct databases *shard = &f->databases;
     request(f, OP_BATCH, "");
     for (int i = 0; i < 3; i++) {
-        struct call *part = call_add_part(&f->call);
+        struct call *part = call_add_part(&f->call, CALL_INLINE);
         part->request.op = OP_PUT;
         part->request.key = slice_text(batch_keys[i]);
         part->request.value = slice_of(value, len);

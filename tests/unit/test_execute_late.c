@@ -204,7 +204,7 @@ static void run_one(const struct operation *o, size_t len, const struct way *way
     if (way->is_short) f.budget.limit = budget_used(&f.budget);
     call_init(&call);
     call.request.op = OP_BATCH;
-    struct call *one = way->in_batch ? call_add_part(&call) : &call;
+    struct call *one = way->in_batch ? call_add_part(&call, CALL_INLINE) : &call;
     one->request = (struct request){.op = o->op,
                                     .effects = o->effects,
                                     .condition = o->condition,

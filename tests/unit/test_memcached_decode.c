@@ -9,7 +9,8 @@
 #include "proto/memcached/memcached.h"
 #include "tests/unit/codec_check.h"
 
-static const struct codec_limits limits = {.line = 300, .key = 512, .value = 16, .command = 400};
+static const struct codec_limits limits = {
+    .line = 300, .key = 512, .value = 16, .command = 400, .parts = 1000, .held = 1 << 20};
 
 GOLDEN_EVENTS(memcached_events, codec_memcached)
 #define CHECK(...) GOLDEN_CHECK(memcached_events, limits, __VA_ARGS__)

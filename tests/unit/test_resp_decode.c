@@ -9,7 +9,8 @@
 #include "proto/resp/resp.h"
 #include "tests/unit/codec_check.h"
 
-static const struct codec_limits limits = {.line = 100, .key = 40, .value = 64, .command = 400};
+static const struct codec_limits limits = {
+    .line = 100, .key = 40, .value = 64, .command = 400, .parts = 1000, .held = 1 << 20};
 
 GOLDEN_EVENTS(resp_events, codec_resp)
 #define CHECK(...) GOLDEN_CHECK(resp_events, limits, __VA_ARGS__)

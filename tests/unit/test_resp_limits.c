@@ -10,7 +10,8 @@
 #include "proto/resp/resp.h"
 #include "tests/unit/codec_check.h"
 
-static const struct codec_limits limits = {.line = 100, .key = 8, .value = 16, .command = 60};
+static const struct codec_limits limits = {
+    .line = 100, .key = 8, .value = 16, .command = 60, .parts = 1000, .held = 1 << 20};
 
 GOLDEN_EVENTS(resp_events, codec_resp)
 #define CHECK(...) GOLDEN_CHECK(resp_events, limits, __VA_ARGS__)
@@ -121,12 +122,14 @@ static void transactions_hold_so_much(void **state)
 {
     (void)state;
     enum { MOST = (16 << 20) / (int)sizeof(struct call) + 2 };
+    const struct codec_limits wide = {
+        .line = 100, .key = 8, .value = 16, .command = 60, .parts = MOST, .held = 1 << 20};
     struct decoder d = {.connection = 1};
     int queued = 0;
     assert_answer(&d, &limits, "MULTI\r\n", "+OK\r\n");
     for (;; queued++) {
         struct call call;
-        bool fits = slice_equal(answer(&d, &limits, "GET a\r\n", &call), slice_text("+QUEUED\r\n"));
+        bool fits = slice_equal(answer(&d, &wide, "GET a\r\n", &call), slice_text("+QUEUED\r\n"));
         call_clear(&call);
         if (!fits) break;
         assert_true(queued < MOST);
@@ -138,28 +141,68 @@ static void transactions_hold_so_much(void **state)
     codec_resp.release(&d);
 }
 
-/* What the parts of a command take is bounded; the next command is understood. */
+/* So that an open one cannot be gone on with when others hold much. */
+static void transactions_count_what_they_hold(void **state)
+{
+    (void)state;
+    struct codec_limits tight = limits;
+    struct decoder d = {.connection = 1};
+    assert_answer(&d, &limits, "MULTI\r\n", "+OK\r\n");
+    assert_int_equal(codec_resp.held(&d), 0);
+    assert_answer(&d, &limits, "GET a\r\n", "+QUEUED\r\n");
+    assert_int_equal(codec_resp.held(&d), sizeof(struct call));
+    tight.held = sizeof(struct call) - 1;
+    assert_answer(&d, &tight, "GET a\r\n", "-ERR " CODEC_TOO_MUCH_HELD "\r\n");
+    assert_int_equal(codec_resp.held(&d), 0);
+    assert_answer(&d, &limits, "EXEC\r\n", "-EXECABORT Transaction discarded because of previous errors.\r\n");
+    codec_resp.release(&d);
+}
+
+/* Commands and keys alike. */
+static void transactions_have_so_many_parts(void **state)
+{
+    (void)state;
+    struct codec_limits tight = limits;
+    struct decoder d = {.connection = 1};
+    tight.parts = 4;
+    assert_answer(&d, &tight, "MULTI\r\n", "+OK\r\n");
+    assert_answer(&d, &tight, "MGET a b\r\n", "+QUEUED\r\n");
+    assert_answer(&d, &tight, "GET a\r\n", "+QUEUED\r\n");
+    assert_answer(&d, &tight, "PING\r\n", "-ERR " CODEC_TOO_MANY_PARTS "\r\n");
+    assert_answer(&d, &tight, "EXEC\r\n", "-EXECABORT Transaction discarded because of previous errors.\r\n");
+    codec_resp.release(&d);
+}
+
+/* One key too many, or too much memory for it: the next command is understood. */
 static void commands_have_so_many_keys(void **state)
 {
     (void)state;
-    const struct codec_limits wide = {.line = 100, .key = 8, .value = 16, .command = 4 << 20};
-    size_t most = CODEC_PARTS_BYTES / sizeof(struct call);
-    for (size_t keys = most; keys <= most + 1; keys++) {
+    static const struct {
+        const char *command, *answer; /* NULL: it is a request */
+        size_t parts, held;
+    } tries[] = {
+        {"DEL a b c\r\n", NULL, 3, 1 << 20},
+        {"DEL a b c d\r\n", "-ERR " CODEC_TOO_MANY_PARTS "\r\n", 3, 1 << 20},
+        {"MGET a b c d\r\n", "-ERR " CODEC_TOO_MANY_PARTS "\r\n", 3, 1 << 20},
+        {"MSET a b c d e f g h\r\n", "-ERR " CODEC_TOO_MANY_PARTS "\r\n", 3, 1 << 20},
+        {"DEL a b c\r\n", NULL, 3, 3 * (offsetof(struct call, room) + 1)},
+        {"DEL a b c\r\n", "-ERR " CODEC_TOO_MUCH_HELD "\r\n", 3, 3 * (offsetof(struct call, room) + 1) - 1},
+        {"MGET a b c\r\n", "-ERR " CODEC_TOO_MUCH_HELD "\r\n", 3, 3 * sizeof(struct call) - 1},
+    };
+    for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
+        struct codec_limits tight = limits;
         struct decoder d = {.connection = 1};
-        struct buffer in = {0};
         struct call call;
         size_t used = 0;
-        buffer_append_text(&in, "*");
-        buffer_append_u64(&in, keys + 1);
-        buffer_append_text(&in, "\r\n$3\r\nDEL\r\n");
-        for (size_t i = 0; i < keys; i++)
-            buffer_append_text(&in, "$1\r\na\r\n");
-        enum decode_status status = decode(&d, &wide, slice_of(in.data, in.len), &used, &call);
-        assert_int_equal(status, keys == most ? DECODE_REQUEST : DECODE_ANSWERED);
-        assert_int_equal(call.part_count, keys == most ? most : 0);
-        assert_int_equal(used, in.len);
+        tight.parts = tries[i].parts;
+        tight.held = tries[i].held;
+        if (tries[i].answer) {
+            assert_answer(&d, &tight, tries[i].command, tries[i].answer);
+            continue;
+        }
+        assert_int_equal(decode(&d, &tight, slice_text(tries[i].command), &used, &call), DECODE_REQUEST);
+        assert_int_equal(call.part_count, tries[i].parts);
         call_clear(&call);
-        buffer_free(&in);
     }
 }
 
@@ -168,7 +211,8 @@ static void names_are_short(void **state)
     (void)state;
     struct decoder d = {.connection = 1};
     char command[200] = "CLIENT SETNAME ";
-    const struct codec_limits wide = {.line = 1000, .key = 1000, .value = 1000, .command = 1000};
+    const struct codec_limits wide = {
+        .line = 1000, .key = 1000, .value = 1000, .command = 1000, .parts = 1000, .held = 1 << 20};
     memset(command + strlen(command), 'x', 65);
     strcat(command, "\r\n");
     assert_answer(&d, &wide, command, "-ERR the client name is longer than 64 bytes\r\n");
@@ -181,7 +225,8 @@ static void arguments_are_not_read_twice(void **state)
 {
     (void)state;
     enum { COUNT = 500, BYTES = 7 }; /* $1 CRLF a CRLF */
-    const struct codec_limits wide = {.line = 1000, .key = 100, .value = 100, .command = 100000};
+    const struct codec_limits wide = {
+        .line = 1000, .key = 100, .value = 100, .command = 100000, .parts = 1000, .held = 1 << 20};
     struct buffer in = {0};
     struct decoder d = {.connection = 1};
     struct call call;
@@ -227,6 +272,8 @@ int main(void)
         cmocka_unit_test(a_command_refused_half_way_is_its_parts_reply),
         cmocka_unit_test(lost_framing_closes),
         cmocka_unit_test(transactions_hold_so_much),
+        cmocka_unit_test(transactions_count_what_they_hold),
+        cmocka_unit_test(transactions_have_so_many_parts),
         cmocka_unit_test(commands_have_so_many_keys),
         cmocka_unit_test(names_are_short),
         cmocka_unit_test(arguments_are_not_read_twice),

@@ -36,10 +36,10 @@ static void a_batch_is_denied_for_one_part(void **state)
     struct call call;
     call_init(&call);
     call.request.op = OP_BATCH;
-    call_add_part(&call)->request.op = OP_GET;
-    struct call *inner = call_add_part(&call);
+    call_add_part(&call, CALL_INLINE)->request.op = OP_GET;
+    struct call *inner = call_add_part(&call, CALL_INLINE);
     inner->request.op = OP_BATCH;
-    struct call *part = call_add_part(inner);
+    struct call *part = call_add_part(inner, CALL_INLINE);
     part->request.op = OP_CONFIG;
     assert_null(rights_denied(PEER_REMOTE, &call));
     part->request.op = OP_CONFIG_SET;

@@ -30,7 +30,7 @@ static void rounds_are_of_the_operation_and_its_parts(void **state)
     ask(&call, OP_LEN, "");
     assert_int_equal(work_rounds(&work, &call), 10);
     for (int i = 0; i < 3; i++) {
-        struct call *part = call_add_part(&call);
+        struct call *part = call_add_part(&call, CALL_INLINE);
         assert_non_null(part);
         part->request.op = OP_GET;
     }
