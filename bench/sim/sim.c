@@ -209,7 +209,6 @@ struct sim_result *sim_run(const struct sim_options *options)
         while (step(&s))
             ;
         assert(s.under_way == 0);
-        s.result->window_last = s.lanes[0].gate.window;
         for (uint32_t i = 0; i < options->gates; i++)
             s.result->supplanted += counter_get(&s.lanes[i].stats.supplanted);
     } else {

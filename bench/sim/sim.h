@@ -78,7 +78,6 @@ struct sim_count {
     uint64_t sent, served, overloaded, late;
     uint64_t lost;               /* given up: refused, and no retry left */
     struct histogram latency_ns; /* of served ones: from sending until the client has the reply */
-    struct histogram whole_ns;   /* the same from the first attempt */
     struct histogram refused_ns; /* of those answered OVERLOADED or LATE: from sending likewise */
 };
 
@@ -93,12 +92,10 @@ struct sim_result {
     struct sim_count windows[SIM_WINDOWS][SIM_STREAMS];
     uint64_t busy_ns[SIM_WINDOWS]; /* the backend's time in that window; what a batch takes counts at its end */
     uint64_t all_busy_ns;
-    uint64_t wasted_ns;    /* of it, spent on requests whose deadline had passed when they began */
-    uint64_t expired;      /* requests that the backend itself found to be late */
-    uint64_t supplanted;   /* refused after they had been let in, for the sake of others */
-    uint64_t retry_ms_max; /* largest hint given */
-    uint32_t deepest;      /* most requests that waited */
-    uint32_t window_last;  /* the first gate's window at the end */
+    uint64_t wasted_ns;  /* of it, spent on requests whose deadline had passed when they began */
+    uint64_t expired;    /* requests that the backend itself found to be late */
+    uint64_t supplanted; /* refused after they had been let in, for the sake of others */
+    uint32_t deepest;    /* most requests that waited */
     size_t piece_count;
     struct sim_piece *pieces; /* up to the end of the sending */
 };

@@ -20,13 +20,7 @@ static void count_answer(struct sim *s, const struct sim_call *c, struct sim_cou
     if (now && kind == REPLY_OK) n->served++;
     if (now && kind != REPLY_OK && (kind == REPLY_LATE || c->attempt >= s->o->streams[c->stream].retries))
         n->lost++;
-    if (!then) return;
-    if (kind != REPLY_OK) {
-        histogram_record(&n->refused_ns, took_ns);
-        return;
-    }
-    histogram_record(&n->latency_ns, took_ns);
-    histogram_record(&n->whole_ns, s->now_ns - c->first_ns);
+    if (then) histogram_record(kind == REPLY_OK ? &n->latency_ns : &n->refused_ns, took_ns);
 }
 
 static void count_piece(struct sim *s, const struct sim_call *c)
@@ -83,7 +77,6 @@ static struct sim_call *sent(struct sim *s, struct sim_call *c)
     task->call.request.deadline_ms = stream->deadline_ms;
     c->answered = false;
     TAILQ_INSERT_TAIL(pipe_of(s, c), c, in_pipe);
-    if (c->attempt == 0) c->first_ns = s->now_ns;
     s->under_way++;
     s->result->total[c->stream].sent++;
     for (size_t w = 0; w < s->o->window_count; w++)
@@ -122,17 +115,14 @@ static void plan_again(struct sim *s, struct sim_call *c)
 static void deliver(struct sim *s, struct sim_call *c)
 {
     const struct sim_stream *stream = &s->o->streams[c->stream];
-    const struct reply *reply = &c->task.call.reply;
     TAILQ_REMOVE(pipe_of(s, c), c, in_pipe);
     count_answer(s, c, &s->result->total[c->stream], true, true);
     for (size_t w = 0; w < s->o->window_count; w++)
         count_answer(s, c, &s->result->windows[w][c->stream], sim_in_window(s, w, s->now_ns),
                      sim_in_window(s, w, c->sent_ns));
     count_piece(s, c);
-    if (reply->kind == REPLY_OVERLOADED && (uint64_t)reply->number > s->result->retry_ms_max)
-        s->result->retry_ms_max = (uint64_t)reply->number;
     bool open = s->now_ns < SIM_START_NS + s->o->duration_ns;
-    bool retry = reply->kind == REPLY_OVERLOADED && c->attempt < stream->retries;
+    bool retry = c->task.call.reply.kind == REPLY_OVERLOADED && c->attempt < stream->retries;
     s->under_way--;
     if (open && (retry || stream->depth > 0)) {
         c->attempt = retry ? c->attempt + 1 : 0;

@@ -19,7 +19,6 @@ struct sim_call {
     uint32_t stream, attempt;
     bool answered; /* the client does not have it yet if an earlier one is not answered */
     uint64_t sent_ns;
-    uint64_t first_ns; /* of its first attempt */
     uint64_t again_ns; /* when it is sent again */
 };
 
