@@ -1,6 +1,5 @@
 #include "bench/load/channel.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,12 +40,6 @@ void channel_free(struct channel *ch)
     buffer_free(&ch->in);
     buffer_free(&ch->out);
     ch->fd = -1;
-}
-
-void channel_attach(struct channel *ch, int fd)
-{
-    assert(ch->fd < 0);
-    ch->fd = fd;
 }
 
 void channel_detach(struct channel *ch)

@@ -36,7 +36,7 @@ enum channel_status {
 };
 
 struct channel {
-    int fd;            /* -1: no socket; a new attempt is due at retry_ns */
+    int fd;            /* non-blocking, owned; -1: no socket; a new attempt is due at retry_ns */
     bool dirty;        /* has output, and stands in the generator's list of those to flush */
     bool wants_output; /* registered for writability */
     uint64_t retry_ns;
@@ -50,9 +50,6 @@ struct channel {
 /* All buffers are made here. False when memory is out; channel_free then still is in order. */
 bool channel_init(struct channel *ch);
 void channel_free(struct channel *ch);
-
-/* Begins anew on this non-blocking socket, which the channel owns from now on. */
-void channel_attach(struct channel *ch, int fd);
 
 /* Closes the socket and forgets all bytes. */
 void channel_detach(struct channel *ch);

@@ -30,10 +30,9 @@ bool generator_register(struct generator *g, uint32_t lane, int operation)
 bool generator_connect(struct generator *g, uint32_t lane, unsigned timeout_ms)
 {
     struct channel *ch = &g->channels[lane];
-    int fd = target_connect(&g->shared->settings->target, timeout_ms);
-    if (fd < 0) return false;
-    channel_attach(ch, fd);
-    if (fcntl(fd, F_SETFL, O_NONBLOCK) == 0 && generator_register(g, lane, EPOLL_CTL_ADD)) return true;
+    ch->fd = target_connect(&g->shared->settings->target, timeout_ms);
+    if (ch->fd < 0) return false;
+    if (fcntl(ch->fd, F_SETFL, O_NONBLOCK) == 0 && generator_register(g, lane, EPOLL_CTL_ADD)) return true;
     channel_detach(ch);
     return false;
 }
