@@ -49,27 +49,23 @@ static double integral_inverse(double theta, double y)
     return exp(log1p_over(t) * y);
 }
 
-void keys_init(struct keys *k, uint64_t count, enum key_law law, double theta, size_t size)
+void keys_init(struct keys *k, uint64_t count, double theta, size_t size)
 {
     assert(count >= 1 && count <= KEYS_COUNT_MAX);
     assert(size >= KEYS_SIZE_MIN && size <= KEYS_SIZE_MAX);
-    assert(law != KEYS_ZIPF || theta > 0);
-    *k = (struct keys){.count = count, .law = law, .theta = theta, .size = size};
-    if (law != KEYS_ZIPF) return;
+    *k = (struct keys){.count = count, .theta = theta, .size = size};
+    if (theta <= 0) return;
     k->h_first = integral(theta, 1.5) - 1;
     k->h_last = integral(theta, (double)count + 0.5);
     k->shortcut = 2 - integral_inverse(theta, integral(theta, 2.5) - weight(theta, 2));
 }
 
-bool keys_parse_law(const char *text, enum key_law *law, double *theta)
+bool keys_parse_law(const char *text, double *theta)
 {
-    double given = KEYS_ZIPF_THETA;
-    *law = strcmp(text, "uniform") == 0 ? KEYS_UNIFORM : KEYS_ZIPF;
-    if (*law == KEYS_UNIFORM) return true;
-    if (strcmp(text, "zipf") != 0 && (strncmp(text, "zipf:", 5) != 0 || !options_real(text + 5, &given)))
-        return false;
-    *theta = given;
-    return given > 0 && given <= 10;
+    bool uniform = strcmp(text, "uniform") == 0;
+    *theta = uniform ? 0 : KEYS_ZIPF_THETA;
+    if (uniform || strcmp(text, "zipf") == 0) return true;
+    return strncmp(text, "zipf:", 5) == 0 && options_real(text + 5, theta) && *theta > 0 && *theta <= 10;
 }
 
 static uint64_t pick_zipf(const struct keys *k, struct rng *r)
@@ -88,7 +84,7 @@ static uint64_t pick_zipf(const struct keys *k, struct rng *r)
 
 uint64_t keys_pick(const struct keys *k, struct rng *r)
 {
-    return k->law == KEYS_ZIPF ? pick_zipf(k, r) : rng_below(r, k->count);
+    return k->theta > 0 ? pick_zipf(k, r) : rng_below(r, k->count);
 }
 
 void keys_format(const struct keys *k, char *out, uint64_t index)

@@ -1,21 +1,20 @@
 #include "bench/common/workload.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "bench/common/report.h"
+#include "proto/number.h"
 
 #define FILE_PREFIX "file:"
 
 struct values {
     char *block; /* made-up values: a value of n bytes is any n bytes of it; documents: the file */
-    bool mapped;
-    size_t min, max, block_size;
+    uint64_t min, max;
+    size_t block_size;
     struct slice *documents; /* without line ends */
     size_t count;            /* of documents; 0: made-up values */
 };
@@ -29,23 +28,18 @@ static void fill_printable(char *out, size_t len, uint64_t seed)
         out[i] = letters[rng_next(&r) >> 58];
 }
 
-static bool parse_sizes(const char *text, size_t *min, size_t *max)
+static bool parse_sizes(struct values *v, const char *text)
 {
-    char *end = NULL;
-    unsigned long low = 0, high = 0;
-    if (*text < '0' || *text > '9') return false;
-    errno = 0;
-    low = high = strtoul(text, &end, 10);
-    if (*end == '-' && end[1] >= '0' && end[1] <= '9') high = strtoul(end + 1, &end, 10);
-    if (*end != '\0' || errno || low > high || high > VALUES_SIZE_MAX) return false;
-    *min = low;
-    *max = high;
-    return true;
+    const char *dash = strchr(text, '-');
+    struct slice low = slice_of(text, dash ? (size_t)(dash - text) : strlen(text));
+    struct slice high = dash ? slice_text(dash + 1) : low;
+    return number_parse(low, VALUES_SIZE_MAX, &v->min) && number_parse(high, VALUES_SIZE_MAX, &v->max) &&
+           v->min <= v->max;
 }
 
 static bool make_up(struct values *v, const char *text, uint64_t seed)
 {
-    if (!parse_sizes(text, &v->min, &v->max))
+    if (!parse_sizes(v, text))
         return report_fail("--value is a size, MIN-MAX (up to %u bytes) or file:PATH", VALUES_SIZE_MAX);
     v->block_size = v->max + 4096; /* values start at different places, so that they differ */
     v->block = malloc(v->block_size);
@@ -55,10 +49,10 @@ static bool make_up(struct values *v, const char *text, uint64_t seed)
 }
 
 /* False: there are no lines. */
-static bool index_lines(struct values *v, size_t len)
+static bool index_lines(struct values *v)
 {
     size_t lines = 0, capacity = 0;
-    for (const char *at = v->block, *end = at + len; at < end; lines++) {
+    for (const char *at = v->block, *end = at + v->block_size; at < end; lines++) {
         if (lines == capacity) {
             capacity = capacity ? 2 * capacity : 1024;
             struct slice *grown = realloc(v->documents, capacity * sizeof *grown);
@@ -78,37 +72,23 @@ static bool index_lines(struct values *v, size_t len)
 
 static bool load_documents(struct values *v, const char *path)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat st = {0};
-    if (fd < 0 || fstat(fd, &st) != 0) {
-        report_fail("--value: %s: %s", path, strerror(errno));
-        if (fd >= 0) close(fd);
-        return false;
-    }
-    v->block_size = (size_t)st.st_size;
-    v->block = v->block_size ? mmap(NULL, v->block_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0) : NULL;
-    close(fd);
-    v->mapped = v->block && v->block != MAP_FAILED;
-    if (v->block && !v->mapped) {
-        v->block = NULL;
-        return report_fail("--value: %s: %s", path, strerror(errno));
-    }
-    return index_lines(v, v->block_size);
+    FILE *f = fopen(path, "re");
+    bool ok = f && fstat(fileno(f), &st) == 0 && (v->block = malloc((size_t)st.st_size + 1));
+    if (ok) v->block_size = fread(v->block, 1, (size_t)st.st_size, f);
+    if (!ok || ferror(f)) ok = report_fail("--value: %s: %s", path, strerror(errno));
+    if (f) fclose(f);
+    return ok && index_lines(v);
 }
 
 struct values *values_open(const char *text, uint64_t seed)
 {
     struct values *v = calloc(1, sizeof *v);
-    bool ok = false;
-    if (!v) {
+    bool file = strncmp(text, FILE_PREFIX, sizeof FILE_PREFIX - 1) == 0;
+    if (!v)
         report_fail("--value: out of memory");
-        return NULL;
-    }
-    if (strncmp(text, FILE_PREFIX, sizeof FILE_PREFIX - 1) == 0)
-        ok = load_documents(v, text + sizeof FILE_PREFIX - 1);
-    else
-        ok = make_up(v, text, seed);
-    if (ok) return v;
+    else if (file ? load_documents(v, text + sizeof FILE_PREFIX - 1) : make_up(v, text, seed))
+        return v;
     values_close(v);
     return NULL;
 }
@@ -117,13 +97,13 @@ void values_close(struct values *v)
 {
     if (!v) return;
     free(v->documents);
-    v->mapped ? (void)munmap(v->block, v->block_size) : free(v->block);
+    free(v->block);
     free(v);
 }
 
 struct slice values_pick(const struct values *v, struct rng *r)
 {
     if (v->count > 0) return v->documents[rng_below(r, v->count)];
-    size_t size = v->min + (size_t)rng_below(r, v->max - v->min + 1);
+    size_t size = v->min + rng_below(r, v->max - v->min + 1);
     return slice_of(v->block + rng_below(r, v->block_size - size + 1), size);
 }

@@ -21,22 +21,19 @@
 #define KEYS_SIZE_MAX   512
 #define KEYS_ZIPF_THETA 0.99 /* when none is given: as in the YCSB benchmark */
 
-enum key_law { KEYS_UNIFORM, KEYS_ZIPF };
-
 struct keys {
     uint64_t count;
-    enum key_law law;
-    double theta;
-    size_t size; /* bytes of every key */
+    double theta; /* 0: uniform */
+    size_t size;  /* bytes of every key */
     /* Of the rejection-inversion method (keys.c). */
     double h_first, h_last, shortcut;
 };
 
-/* 1 <= count <= KEYS_COUNT_MAX, theta > 0 for Zipf, KEYS_SIZE_MIN <= size <= KEYS_SIZE_MAX: asserted. */
-void keys_init(struct keys *k, uint64_t count, enum key_law law, double theta, size_t size);
+/* 1 <= count <= KEYS_COUNT_MAX, KEYS_SIZE_MIN <= size <= KEYS_SIZE_MAX: asserted. */
+void keys_init(struct keys *k, uint64_t count, double theta, size_t size);
 
 /* "uniform", "zipf" or "zipf:THETA" with 0 < THETA <= 10. False: it is none of these. */
-bool keys_parse_law(const char *text, enum key_law *law, double *theta);
+bool keys_parse_law(const char *text, double *theta);
 
 uint64_t keys_pick(const struct keys *k, struct rng *r);
 

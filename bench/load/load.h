@@ -31,11 +31,9 @@ struct target {
     char text[TARGET_TEXT]; /* for people */
 };
 
-/* False after a complaint. */
-bool target_tcp(struct target *t, const char *host, unsigned port);
-bool target_unix(struct target *t, const char *path);
-/* sluice://host[:port], host:port, or unix:/path. */
-bool target_url(struct target *t, const char *url, unsigned default_port);
+/* By the first that is given, not NULL: a URL (sluice://host[:port], host:port, or unix:/path), the path of a Unix
+ * socket, or a host. False after a complaint. */
+bool target_find(struct target *t, const char *url, const char *path, const char *host, uint16_t port);
 
 /* A connected blocking socket, after `timeout_ms` at most; -1 and errno. */
 int target_connect(const struct target *t, unsigned timeout_ms);

@@ -17,7 +17,6 @@ struct raw {
     struct arrival_step steps[ARRIVALS_STEPS_MAX]; /* of --step: instants from the start of the measuring */
     size_t steps_count;
     double theta;
-    enum key_law key_law;
     enum arrival_law law;
 };
 
@@ -55,8 +54,7 @@ static bool take_mix(void *into, const char *text)
 
 static bool take_key_law(void *into, const char *text)
 {
-    struct raw *raw = into;
-    return keys_parse_law(text, &raw->key_law, &raw->theta);
+    return keys_parse_law(text, &((struct raw *)into)->theta);
 }
 
 static bool take_ttl(void *into, const char *text)
@@ -138,18 +136,10 @@ static bool complain(const char *text)
 
 static bool find_target(struct raw *raw)
 {
-    struct target *t = &raw->s.target;
-    unsigned port = raw->port ? (unsigned)raw->port : raw->s.adapter->port;
-    bool ok = false;
+    uint64_t port = raw->port ? raw->port : raw->s.adapter->port;
     if ((raw->url != NULL) + (raw->socket != NULL) + (raw->host || raw->port) > 1)
         return complain("--url, --socket and --host with --port exclude each other");
-    if (raw->url)
-        ok = target_url(t, raw->url, port);
-    else if (raw->socket)
-        ok = target_unix(t, raw->socket);
-    else
-        ok = target_tcp(t, raw->host ? raw->host : "127.0.0.1", port);
-    return ok;
+    return target_find(&raw->s.target, raw->url, raw->socket, raw->host ? raw->host : "127.0.0.1", (uint16_t)port);
 }
 
 /* The plan counts from the start of the warm-up, --step from the start of the measuring. */
@@ -183,14 +173,14 @@ static bool finish(struct raw *raw)
     if (raw->steps_count > 0 && !s->open_loop) return complain("--step needs --rate");
     if (s->open_loop) make_plan(raw);
     s->deadline_ms = raw->deadline_ns / MS;
-    keys_init(&s->keys, raw->keys, raw->key_law, raw->theta, raw->key_size);
+    keys_init(&s->keys, raw->keys, raw->theta, raw->key_size);
     s->values = values_open(raw->value, s->seed);
     return s->values != NULL;
 }
 
 json_t *load_settings_parse(struct load_settings *settings, int argc, char **argv)
 {
-    struct raw raw = {.theta = KEYS_ZIPF_THETA};
+    struct raw raw = {0};
     json_t *options = options_parse(&table, argc, argv, &raw);
     if (options && !finish(&raw)) {
         json_decref(options);

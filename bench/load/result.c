@@ -12,7 +12,8 @@ double load_goodput(const struct load_result *r)
     return (double)(counter_get(&in[OUTCOME_SERVED]) + counter_get(&in[OUTCOME_NOT_FOUND])) / r->seconds;
 }
 
-double load_busiest(const struct load_result *r)
+/* The share of a core that the busiest generator thread used, spinning left out. */
+static double busiest(const struct load_result *r)
 {
     double most = 0;
     for (uint64_t i = 0; i < r->settings->threads && r->cpu_seconds > 0; i++) {
@@ -34,16 +35,15 @@ double load_server_ns(const struct load_result *r)
 size_t load_spoiled(const struct load_result *r, char reasons[2][120])
 {
     uint64_t lag = histogram_quantile(&r->tally->lag, 0.99);
-    double busiest = load_busiest(r);
+    double most = busiest(r);
     size_t count = 0;
     char text[16];
     if (r->settings->open_loop && lag > LOAD_LAG_LIMIT_NS) {
         snprintf(reasons[count++], 120, "p99 of the send lag is %s, more than 50 us",
                  report_format_ns(text, sizeof text, lag));
     }
-    if (busiest > LOAD_CPU_LIMIT) {
-        snprintf(reasons[count++], 120, "a generator thread used %.0f %% of a core, more than 70 %%",
-                 100 * busiest);
+    if (most > LOAD_CPU_LIMIT) {
+        snprintf(reasons[count++], 120, "a generator thread used %.0f %% of a core, more than 70 %%", 100 * most);
     }
     return count;
 }
@@ -89,7 +89,7 @@ static json_t *generator_json(const struct load_result *r)
     for (size_t i = 0; i < spoiled; i++)
         json_array_append_new(reasons, json_string(texts[i]));
     return json_pack("{s:b, s:o, s:f, s:I, s:o}", "spoiled", spoiled > 0, "reasons", reasons,
-                     "busiest_without_spinning", load_busiest(r), "late_sends", (json_int_t)counter_get(&t->late),
+                     "busiest_without_spinning", busiest(r), "late_sends", (json_int_t)counter_get(&t->late),
                      "threads", threads);
 }
 

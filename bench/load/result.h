@@ -1,4 +1,4 @@
-/* What a run came to: gathered, judged, printed, written. Main thread only. */
+/* What a run came to: gathered, judged, told. Main thread only. */
 #ifndef BENCH_LOAD_RESULT_H
 #define BENCH_LOAD_RESULT_H
 
@@ -6,11 +6,32 @@
 #include <stdio.h>
 
 #include "bench/load/load.h"
-#include "bench/load/server_cpu.h"
 #include "bench/load/tally.h"
 
 #define LOAD_LAG_LIMIT_NS 50000 /* p99 send lag above which the generator spoiled the run */
 #define LOAD_CPU_LIMIT    0.7   /* share of a core above which a generator thread did */
+
+/* CPU time of another process on this machine, thread by thread, from /proc. */
+#define SERVER_CPU_THREADS 256
+
+struct server_thread {
+    int tid;
+    char name[16];
+    uint64_t cpu_ns; /* since the thread began */
+};
+
+struct server_cpu {
+    size_t count; /* 0: nothing could be read */
+    struct server_thread threads[SERVER_CPU_THREADS];
+};
+
+/* What the threads of `pid` have used so far: by the kernel's schedstat.
+ * False when there is no such process, or the kernel does not count; threads beyond SERVER_CPU_THREADS are left
+ * out. */
+bool server_cpu_read(struct server_cpu *out, uint64_t pid);
+
+/* Makes `after` hold what was used since `before`. Returns the sum over all threads. */
+uint64_t server_cpu_since(struct server_cpu *after, const struct server_cpu *before);
 
 struct load_thread {
     uint64_t cpu_ns, spin_ns; /* within the measured time; spinning is part of the CPU time */
@@ -30,9 +51,6 @@ struct load_result {
 
 /* Requests a second that were executed within the measured time. */
 double load_goodput(const struct load_result *r);
-
-/* The share of a core that the busiest generator thread used, spinning left out. */
-double load_busiest(const struct load_result *r);
 
 /* CPU time of the server per answer, in ns; 0 when it is not known. */
 double load_server_ns(const struct load_result *r);

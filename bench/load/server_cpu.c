@@ -1,4 +1,4 @@
-#include "bench/load/server_cpu.h"
+#include "bench/load/result.h"
 
 #include <dirent.h>
 #include <stdio.h>

@@ -13,14 +13,12 @@
 #include "bench/common/report.h"
 #include "proto/address.h"
 
-/* `wrong`: what is wrong with the address as it was given; NULL: nothing. */
-static bool resolve(struct target *t, const struct address *address, const char *wrong, const char *given)
+static bool resolve(struct target *t, const struct address *address)
 {
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     struct addrinfo *list = NULL;
     struct sockaddr_un *a = (struct sockaddr_un *)&t->address;
     char service[8];
-    if (wrong) return report_fail("%s: '%.200s'", wrong, given);
     snprintf(t->text, sizeof t->text, "%s", address->text);
     if (address->is_unix) {
         *a = (struct sockaddr_un){.sun_family = AF_UNIX};
@@ -39,25 +37,16 @@ static bool resolve(struct target *t, const struct address *address, const char 
     return true;
 }
 
-bool target_tcp(struct target *t, const char *host, unsigned port)
+bool target_find(struct target *t, const char *url, const char *path, const char *host, uint16_t port)
 {
     struct address address;
-    const char *wrong = address_set_tcp(&address, slice_text(host), (uint16_t)port);
-    return resolve(t, &address, wrong, host);
-}
-
-bool target_unix(struct target *t, const char *path)
-{
-    struct address address;
-    const char *wrong = address_set_unix(&address, slice_text(path));
-    return resolve(t, &address, wrong, path);
-}
-
-bool target_url(struct target *t, const char *url, unsigned default_port)
-{
-    struct address address;
-    const char *wrong = address_parse_url(&address, slice_text(url), (uint16_t)default_port);
-    return resolve(t, &address, wrong, url);
+    const char *given = url ? url : path ? path : host, *wrong = NULL;
+    struct slice text = slice_text(given);
+    if (url)
+        wrong = address_parse_url(&address, text, port);
+    else
+        wrong = path ? address_set_unix(&address, text) : address_set_tcp(&address, text, port);
+    return wrong ? report_fail("%s: '%.200s'", wrong, given) : resolve(t, &address);
 }
 
 int target_connect(const struct target *t, unsigned timeout_ms)

@@ -50,8 +50,7 @@ static bool take_mix(void *into, const char *text)
 
 static bool take_law(void *into, const char *text)
 {
-    struct store_options *o = into;
-    return keys_parse_law(text, &o->law, &o->theta);
+    return keys_parse_law(text, &((struct store_options *)into)->theta);
 }
 
 static bool take_where(void *into, const char *text)
@@ -113,7 +112,7 @@ static const struct option_table table = {
 
 json_t *store_options_parse(struct store_options *o, int argc, char **argv)
 {
-    *o = (struct store_options){.theta = KEYS_ZIPF_THETA, .slow_factor = 1};
+    *o = (struct store_options){.slow_factor = 1};
     json_t *options = options_parse(&table, argc, argv, o);
     if (!options) return NULL;
     const char *wrong = NULL;

@@ -28,7 +28,7 @@ struct run {
 static bool make_names(struct run *r)
 {
     size_t count = r->options->keys, size = r->options->key_size;
-    keys_init(&r->picker, count, r->options->law, r->options->theta, size);
+    keys_init(&r->picker, count, r->options->theta, size);
     r->bytes = malloc(count * size);
     r->names = malloc(count * sizeof *r->names);
     if (!r->bytes || !r->names) return false;

@@ -33,8 +33,7 @@ struct store_options {
     uint64_t threads; /* that the workers share; 0: as many as suit */
     struct mix mix;
     uint64_t keys;
-    enum key_law law;
-    double theta;
+    double theta; /* of the law of the keys */
     uint64_t key_size;
     uint64_t value_size;
     uint64_t work; /* rounds */

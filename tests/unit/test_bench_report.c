@@ -18,7 +18,6 @@
 #include "bench/load/channel.h"
 #include "bench/load/load.h"
 #include "bench/load/result.h"
-#include "bench/load/server_cpu.h"
 
 #define SECOND UINT64_C(1000000000)
 
@@ -184,26 +183,26 @@ static void addresses_are_understood(void **state)
     char path[200];
 
     (void)state;
-    assert_true(target_url(&t, "sluice://127.0.0.1:9/", 7811));
+    assert_true(target_find(&t, "sluice://127.0.0.1:9/", NULL, NULL, 7811));
     v4 = (const struct sockaddr_in *)&t.address;
     assert_int_equal(ntohs(v4->sin_port), 9);
     assert_string_equal(t.text, "127.0.0.1:9");
-    assert_true(target_url(&t, "sluice://127.0.0.1", 7811));
+    assert_true(target_find(&t, "sluice://127.0.0.1", NULL, NULL, 7811));
     assert_int_equal(ntohs(v4->sin_port), 7811);
-    assert_true(target_url(&t, "sluice://[::1]:65535", 7811));
+    assert_true(target_find(&t, "sluice://[::1]:65535", NULL, NULL, 7811));
     assert_int_equal(t.address.ss_family, AF_INET6);
     assert_string_equal(t.text, "[::1]:65535");
-    assert_true(target_url(&t, "unix:/a/b", 7811));
+    assert_true(target_find(&t, "unix:/a/b", NULL, NULL, 7811));
     assert_string_equal(((const struct sockaddr_un *)&t.address)->sun_path, "/a/b");
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        if (target_url(&t, bad[i], 7811)) fail_msg("%s", bad[i]);
+        if (target_find(&t, bad[i], NULL, NULL, 7811)) fail_msg("%s", bad[i]);
     }
     memset(path, 'p', sizeof(path));
     path[107] = '\0';
-    assert_true(target_unix(&t, path));
+    assert_true(target_find(&t, NULL, path, NULL, 0));
     path[107] = 'p';
     path[108] = '\0';
-    assert_false(target_unix(&t, path));
+    assert_false(target_find(&t, NULL, path, NULL, 0));
 }
 
 static void adapters_are_found_by_name(void **state)

@@ -48,7 +48,7 @@ static void zipf_draws_follow_the_law(void **state)
         double sum = 0;
         memset(seen, 0, sizeof(seen));
         rng_seed(&r, 1, t);
-        keys_init(&k, KEYS, KEYS_ZIPF, thetas[t], KEYS_SIZE_MIN);
+        keys_init(&k, KEYS, thetas[t], KEYS_SIZE_MIN);
         for (int i = 0; i < DRAWS; i++) {
             uint64_t key = keys_pick(&k, &r);
             assert_true(key < KEYS);
@@ -72,14 +72,14 @@ static void uniform_draws_reach_all_keys(void **state)
 
     (void)state;
     rng_seed(&r, 3, 3);
-    keys_init(&k, 100, KEYS_UNIFORM, 0, KEYS_SIZE_MIN);
+    keys_init(&k, 100, 0, KEYS_SIZE_MIN);
     for (int i = 0; i < 100000; i++) {
         seen[keys_pick(&k, &r)]++;
     }
     for (int i = 0; i < 100; i++) {
         assert_in_range(seen[i], 800, 1200);
     }
-    keys_init(&k, 1, KEYS_ZIPF, 2, KEYS_SIZE_MIN); /* a single key */
+    keys_init(&k, 1, 2, KEYS_SIZE_MIN); /* a single key */
     assert_int_equal(keys_pick(&k, &r), 0);
 }
 
@@ -89,28 +89,27 @@ static void keys_have_their_size(void **state)
     char key[KEYS_SIZE_MAX];
 
     (void)state;
-    keys_init(&k, KEYS_COUNT_MAX, KEYS_UNIFORM, 0, KEYS_SIZE_MIN);
+    keys_init(&k, KEYS_COUNT_MAX, 0, KEYS_SIZE_MIN);
     keys_format(&k, key, KEYS_COUNT_MAX - 1);
     assert_memory_equal(key, "session:999999999", KEYS_SIZE_MIN);
-    keys_init(&k, 10, KEYS_UNIFORM, 0, 20);
+    keys_init(&k, 10, 0, 20);
     keys_format(&k, key, 7);
     assert_memory_equal(key, "session:000000000007", 20);
 }
 
 static void key_laws_are_parsed(void **state)
 {
-    enum key_law law = KEYS_UNIFORM;
     double theta = 0;
 
     (void)state;
-    assert_true(keys_parse_law("zipf", &law, &theta) && law == KEYS_ZIPF && theta == KEYS_ZIPF_THETA);
-    assert_true(keys_parse_law("zipf:1.2", &law, &theta) && theta == 1.2);
-    assert_true(keys_parse_law("uniform", &law, &theta) && law == KEYS_UNIFORM);
-    assert_false(keys_parse_law("zipf:0", &law, &theta));
-    assert_false(keys_parse_law("zipf:11", &law, &theta));
-    assert_false(keys_parse_law("zipf:", &law, &theta));
-    assert_false(keys_parse_law("zipfy", &law, &theta));
-    assert_false(keys_parse_law("", &law, &theta));
+    assert_true(keys_parse_law("zipf", &theta) && theta == KEYS_ZIPF_THETA);
+    assert_true(keys_parse_law("zipf:1.2", &theta) && theta == 1.2);
+    assert_true(keys_parse_law("uniform", &theta) && theta == 0);
+    assert_false(keys_parse_law("zipf:0", &theta));
+    assert_false(keys_parse_law("zipf:11", &theta));
+    assert_false(keys_parse_law("zipf:", &theta));
+    assert_false(keys_parse_law("zipfy", &theta));
+    assert_false(keys_parse_law("", &theta));
 }
 
 static void mixes_are_parsed_and_drawn(void **state)
