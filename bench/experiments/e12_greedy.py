@@ -12,7 +12,6 @@ from .lib import overload, text
 TITLE = "One greedy connection and 99 polite ones"
 GREED = 1000
 TAIL = 1.5
-FILLED_S = 0.8  # then the table is full, and the warm-up has begun
 TABLE = ["policy", "the polite=polite", "executed/s=goodput_per_s:n", "refused:n", "p50:d",
          "p99:d", "p99.9=p99_9:d", "greedy: executed/s, refused/s=greedy", "p99 of send lag=send_lag_p99:d"]
 
@@ -24,7 +23,7 @@ def measure_one(ctx, policy, peak):
               f"{seconds + 3}s", "--drain", "1s"]
 
     def greed(daemon):
-        time.sleep(FILLED_S)
+        time.sleep(overload.FILLED_S)
         return overload.row(ctx.load(daemon, greedy, seconds + 3, f"{policy}: the greedy one", first=False))
     settings = overload.settings_of(ctx, policy)
     alone = overload.row(ctx.tcp(settings, polite, seconds, f"{policy}: polite, without a greedy one"))

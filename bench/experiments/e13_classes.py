@@ -9,15 +9,13 @@ from .lib import overload, text
 
 TITLE = "The critical class in ten times the load"
 GOAL = 0.999
-FILLED_S = 0.8  # then the table is full, and the warm-up has begun
-POLICIES = ["reject", "codel", "adaptive"]
 TABLE = ["policy", "class", "offered/s=offered_per_s:n", "served=served_share:3",
          "executed/s=goodput_per_s:n", "p50:d", "p99.9=p99_9:d", "p99 of send lag=send_lag_p99:d"]
 
 
 def measure_one(ctx, policy, peak, seconds):
     def normal(daemon):
-        time.sleep(FILLED_S)
+        time.sleep(overload.FILLED_S)
         args = [*overload.keys(32), "--class", "normal", *overload.open_loop(9.5 * peak, seconds + 2, warmup=0)]
         return overload.row(ctx.load(daemon, args, seconds + 2, f"{policy}: normal"))
     args = [*overload.keys(32), "--class", "critical", *overload.open_loop(peak / 2, seconds), "--fill"]
@@ -30,4 +28,4 @@ def measure_one(ctx, policy, peak, seconds):
 
 def measure(ctx):
     peak, seconds = overload.peak(ctx), ctx.pick(3.0, 10.0)
-    return {"rows": [row for policy in POLICIES for row in measure_one(ctx, policy, peak, seconds)], "peak_per_s": peak}
+    return {"rows": [row for policy in overload.THREE for row in measure_one(ctx, policy, peak, seconds)], "peak_per_s": peak}

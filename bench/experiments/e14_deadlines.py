@@ -18,8 +18,7 @@ def measure(ctx):
     peak, seconds, rows = overload.peak(ctx), ctx.pick(2.0, 6.0), []
     # An upper bound for what the owner spends on a request that it does not execute: all CPU, on both sides, of a
     # request with no work in it.
-    cost = ctx.store(["--backend", "owner", "--workers", "1", "--keys", "1k", "--duration", "0.3"], 1,
-                     "a bare hop")["cpu_ns_per_op"]
+    cost = ctx.store("a bare hop", 0.3, "owner", 1, "--keys", "1k")["cpu_ns_per_op"]
     settings = overload.settings_of(ctx, **{"queue.target": "off"})
     for name, factor, meanwhile in (("2 x", 2, None), ("10 x", 10, None), (
             "2 x, then 4 times slower", 2, slowed_down(4, 1 + overload.FILL_S + seconds / 2, seconds / 2))):

@@ -60,5 +60,5 @@ def draw(data):
                        logy=True, xrange=(-1, 7), yrange=(0.3, 20000), key="top right")
     for row in (r for r in data["rows"] if r["end_s"] is not None):
         panel.add(row["name"], [(t["at_s"] - row["end_s"], t["p99"] / 1e6) for t in row["timeline"] if t["executed"]],
-                  row["style"], points_shown=False)
+                  row["style"])
     return [panel]

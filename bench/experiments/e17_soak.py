@@ -5,20 +5,11 @@ is compared with what the daemon counts. `--soak SECONDS` says how long; without
 short set.
 """
 
-import time
-
 from .lib import overload, plot, text
+from .lib.servers import samples
 
 TITLE = "Ten times the load for minutes"
 MIB = 1 << 20
-
-
-def watch(daemon, seconds):
-    samples, begin = [], time.monotonic()
-    while (at := time.monotonic() - begin) < seconds:
-        samples.append({"at_s": round(at, 2), "resident": daemon.resident()})
-        time.sleep(min(1.0, seconds / 50))
-    return samples
 
 
 def of_daemon(stats):
@@ -32,7 +23,7 @@ def measure(ctx):
     seconds, rate = ctx.soak or ctx.pick(6, 60), 10 * overload.peak(ctx)
     args = [*overload.keys(), *overload.open_loop(rate, seconds, warmup=0, drain=5.0), "--deadline", "4ms"]
     run = ctx.tcp(overload.settings_of(ctx), args, seconds + 10, "ten times the peak",
-                  meanwhile=lambda daemon: watch(daemon, seconds))
+                  meanwhile=lambda daemon: samples(seconds, min(1.0, seconds / 50), lambda: {"resident": daemon.resident()}))
     r = run["results"]
     counted = {"executed": r["outcomes"]["served"] + r["outcomes"]["not_found"],
                **{name: r["outcomes"][name] for name in ("overloaded", "late", "error")}}
@@ -56,8 +47,7 @@ def judge(ctx, data):
 
 def draw(data):
     panel = plot.Panel("Resident memory", "seconds", "MiB", yrange=(0, None), key=None)
-    return [panel.add("resident", [(s["at_s"], s["resident"] / MIB) for s in data["samples"]], "backpressure",
-                      points_shown=False)]
+    return [panel.add("resident", [(s["at_s"], s["resident"] / MIB) for s in data["samples"]], "backpressure")]
 
 
 def table(data):

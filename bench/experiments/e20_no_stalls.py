@@ -18,8 +18,7 @@ import time
 from pathlib import Path
 
 from .lib import overload, place, text
-from .lib.due import put_sessions
-from .lib.servers import Daemon, Stats
+from .lib.servers import Daemon, Stats, put_sessions
 
 TITLE = "Growth and mass expiry stall nobody"
 RATE = 2000

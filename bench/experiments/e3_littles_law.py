@@ -10,7 +10,7 @@ import time
 from statistics import mean, median
 
 from .lib import overload, plot, text
-from .lib.servers import Stats
+from .lib.servers import Stats, samples
 from .lib.slower import slower
 
 TITLE = "Little's law: the service slows down in mid-run"
@@ -25,18 +25,16 @@ SERIES = {"owner": {"backend": "owner"}, "backpressure": {"backend": "backpressu
 def run_phases(daemon, lengths):
     """Changes the speed of the owner at the end of each phase; samples the depth of its queue meanwhile."""
     time.sleep(500 * SERVICE_NS / 1e9 + 0.1)  # the fill: 500 puts of 1 ms
-    way, begin, end, samples = slower(daemon), time.monotonic(), 0.0, []
+    way, seen = slower(daemon), []
     with Stats(daemon) as stats:
         try:
-            for factor, length in zip(FACTORS, lengths):
+            for begin, end, factor in phases_of(lengths):
                 way.times(factor)
-                end += length
-                while (at := time.monotonic() - begin) < end:
-                    samples.append({"at_s": round(at, 3), "depth": stats.read()["queue"]["depth"]})
-                    time.sleep(max(0.0, min(SAMPLE_S, end - (time.monotonic() - begin))))
+                seen += [{**s, "at_s": begin + s["at_s"]} for s in samples(
+                    end - begin, SAMPLE_S, lambda: {"depth": stats.read()["queue"]["depth"]})]
         finally:
             way.stop()
-    return {"samples": samples, "how": way.how}
+    return {"samples": seen, "how": way.how}
 
 
 def phases_of(lengths):
@@ -46,7 +44,7 @@ def phases_of(lengths):
         at += length
 
 
-def law(timeline, samples, bounded, lengths):
+def law(timeline, queue, bounded, lengths):
     """By phase, the second half of it. What an accepted request meets: with a queue that refuses, the queue and the
     one being executed (refusals wait for no work); without, all that was sent and not answered. The law: it will be
     there for that number / executed per second."""
@@ -54,7 +52,7 @@ def law(timeline, samples, bounded, lengths):
     for begin, end, factor in phases_of(lengths):
         late = [t for t in timeline if (begin + end) / 2 < t["at_s"] <= end]
         seconds, executed = sum(t["seconds"] for t in late), sum(t["executed"] for t in late)
-        depths = [s["depth"] for s in samples if (begin + end) / 2 < s["at_s"] <= end]
+        depths = [s["depth"] for s in queue if (begin + end) / 2 < s["at_s"] <= end]
         ahead = 1 + mean(depths or [0]) if bounded else mean([t["in_flight"] for t in late] or [0])
         seen = [t["p50"] for t in late if t["count"]]
         rows.append({"factor": factor, "answers_per_s": executed / seconds if seconds else None,
@@ -71,9 +69,8 @@ def measure(ctx):
                 f"{sum(lengths)}s", "--drain", "1s", "--csv-interval", "250ms"]
         run = ctx.tcp({**settings, **overload.ROOM, "work.iterations": ctx.rounds(SERVICE_NS)}, args, sum(lengths) + 2,
                       name, meanwhile=lambda daemon: run_phases(daemon, lengths))
-        timeline, samples, how = overload.pieces(run), run["meanwhile"]["samples"], run["meanwhile"]["how"]
-        series[name] = {"samples": samples, "timeline": timeline,
-                        "law": law(timeline, samples, "queue.bound" in settings, lengths)}
+        timeline, seen, how = overload.pieces(run), run["meanwhile"]["samples"], run["meanwhile"]["how"]
+        series[name] = {"samples": seen, "timeline": timeline, "law": law(timeline, seen, "queue.bound" in settings, lengths)}
     return {"series": series, "lengths": lengths, "how": how, "rate": RATE, "bound": BOUND, "service_ns": SERVICE_NS}
 
 
@@ -90,13 +87,11 @@ def draw(data):
               plot.Panel("Latency of accepted requests, by time of answer", "seconds", "p50 (ms)",
                          key="on at graph 0.71, 0.25 right top", **common)]
     for name, series in data["series"].items():
-        panels[0].add(name, [(t["at_s"], max(t["in_flight"], 0.5)) for t in series["timeline"]], name,
-                      points_shown=False)
-        panels[1].add(name, [(t["at_s"], t["p50"] / 1e6) for t in series["timeline"] if t["count"]], name,
-                      points_shown=False)
+        panels[0].add(name, [(t["at_s"], max(t["in_flight"], 0.5)) for t in series["timeline"]], name)
+        panels[1].add(name, [(t["at_s"], t["p50"] / 1e6) for t in series["timeline"] if t["count"]], name)
     depth = [(s["at_s"], max(s["depth"], 0.5)) for s in data["series"]["backpressure"]["samples"]]
     for panel, points in zip(panels, (depth, [])):
-        panel.add(f"its queue, bound {data['bound']}", points, "extra", points_shown=False, dashed=True)
+        panel.add(f"its queue, bound {data['bound']}", points, "extra", dashed=True)
     return panels
 
 

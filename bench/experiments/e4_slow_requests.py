@@ -12,24 +12,18 @@ ORDINARY_NS = 5_000
 FACTOR = 100
 MANY = 16
 SERIES = {
-    "mutex, work outside the lock": ("mutex", "outside", "mutex"),
-    "mutex, work inside": ("mutex", "inside", "mutex, 4 workers"),
-    "owner": ("owner", "inside", "owner"),
+    "mutex, work outside the lock": ("mutex", "mutex", "--work-where", "outside"),
+    "mutex, work inside": ("mutex, 4 workers", "mutex"),
+    "owner": ("owner", "owner"),
 }
 POINTS = ["p50", "p90", "p99", "p99_9", "p99_99"]
 
 
 def measure(ctx):
-    seconds, rows = ctx.pick(1.5, 8.0), []
-    few = min(max(place.machine()["cores"], 2), 8)
-    for workers in (few, MANY):
-        for name, (backend, where, _) in SERIES.items():
-            result = ctx.store(["--backend", backend, "--workers", str(workers), "--threads", str(workers), "--work",
-                                str(ctx.rounds(ORDINARY_NS)), "--work-where", where, "--slow", f"1:{FACTOR}",
-                                "--duration", str(seconds)], seconds, f"{name}, {workers} threads")
-            rows.append({"series": name, "workers": workers, "ops_per_s": result["served_per_s"],
-                         "ordinary": result["ordinary_latency_ns"], "all": result["latency_ns"]})
-    return {"rows": rows, "workers": [few, MANY], "ordinary_ns": ORDINARY_NS, "factor": FACTOR, "seconds": seconds}
+    counts = [min(max(place.machine()["cores"], 2), 8), MANY]
+    work = ("--work", ctx.rounds(ORDINARY_NS), "--slow", f"1:{FACTOR}")
+    rows = ctx.stores({name: (*how, *work) for name, how in SERIES.items()}, counts, ctx.pick(1.5, 8.0))
+    return {"rows": rows, "workers": counts}
 
 
 def draw(data):
@@ -41,7 +35,7 @@ def draw(data):
                                  key=None if panels else "top left"))
         for row in (r for r in data["rows"] if r["workers"] == workers):
             panels[-1].add(row["series"], [(i, row["ordinary"][p] / 1e3) for i, p in enumerate(POINTS)],
-                           SERIES[row["series"]][2])
+                           SERIES[row["series"]][0])
     return panels
 
 

@@ -39,6 +39,5 @@ def draw(data):
     rows = [{**r, "load": f"{r['factor']:g} × capacity"} for r in data["rows"]]
     plot.curves(panels, rows, {f"{f:g} × capacity": style for f, style in FACTORS.items()}, "bound",
                 ("refused_share", 0.01), ("share", 0.01), ("p99", 1e6), series="load")
-    panels[2].add("bound × service time", [(b, b * 1e3 / data["capacity_per_s"]) for b in bounds], "theory",
-                  points_shown=False, dashed=True)
+    panels[2].add("bound × service time", [(b, b * 1e3 / data["capacity_per_s"]) for b in bounds], "theory", dashed=True)
     return panels

@@ -9,8 +9,7 @@ import time
 from statistics import median
 
 from .lib import overload, plot, text
-from .lib.due import put_sessions
-from .lib.servers import Stats
+from .lib.servers import Stats, put_sessions, samples
 
 TITLE = "A million sessions fall due in one second"
 RATE = 20_000
@@ -31,12 +30,10 @@ def one(ctx, name, sessions, seconds):
         time.sleep(max(0.0, due - BEFORE_S - time.monotonic()))
 
     def watch(daemon):
-        samples, begin = [], time.monotonic()
+        begin = time.monotonic()
         with Stats(daemon) as stats:
-            while (at := time.monotonic() - begin) < seconds:
-                samples.append({"at_s": round(at, 3), "stored": stats.read()["sessions"]["stored"]})
-                time.sleep(SAMPLE_S)
-        return {"samples": samples, "due_s": round(due - begin, 3)}
+            seen = samples(seconds, SAMPLE_S, lambda: {"stored": stats.read()["sessions"]["stored"]})
+        return {"samples": seen, "due_s": round(due - begin, 3)}
     settings, io_works = SERIES[name]
     args = ["--connections", "16", "--keys", "10k", "--fill", "--ttl", "never", "--rate", str(RATE), "--spin", "10us",
             "--warmup", "0s", "--duration", f"{seconds}s", "--csv-interval", "100ms"]
@@ -60,9 +57,8 @@ def draw(data):
               plot.Panel("Latency of the others, each 100 ms", "seconds", "p99 (µs)", logy=True, yrange=(10, 100000),
                          key=None, **common)]
     for name, series in data["series"].items():
-        panels[0].add(name, [(s["at_s"], s["stored"] / 1e3) for s in series["samples"]], name, points_shown=False)
-        panels[1].add(name, [(t["at_s"], t["p99"] / 1e3) for t in series["timeline"] if t["count"]], name,
-                      points_shown=False)
+        panels[0].add(name, [(s["at_s"], s["stored"] / 1e3) for s in series["samples"]], name)
+        panels[1].add(name, [(t["at_s"], t["p99"] / 1e3) for t in series["timeline"] if t["count"]], name)
     return panels
 
 

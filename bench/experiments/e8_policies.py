@@ -6,14 +6,11 @@ find their own.
 """
 
 from .lib import overload, plot, text
-from .lib.context import SERVICE_NS
 
 TITLE = "Queue policies: offered load against goodput and tail"
 SHORT = [0.5, 1.2, 10]
 FULL = [0.5, 0.8, 1, 1.2, 2, 5, 10]
 MANY = 1000  # connections
-GOODPUT = {1.2: 0.99, 2: 0.99, 5: 0.97, 10: 0.95}
-TAIL_ALIKE = 1.10
 TABLE = ["policy", "connections", "load=factor:x", "offered/s=offered_per_s:n",
          "goodput, of peak=share:p", "refused=refused_share:p", "unanswered:n", "accepted:n", "p50:d", "p99:d",
          "p99.9=p99_9:d", "p50 of refused=refused_p50:d", "p99 of refused=refused_p99:d",
@@ -35,7 +32,7 @@ def measure(ctx):
     rows, peaks = [], {}
     for connections in (64, MANY):
         peaks[str(connections)] = peak = overload.peak(ctx, connections)
-        chosen = overload.POLICIES if connections == 64 else ("reject", "codel", "adaptive")
+        chosen = overload.POLICIES if connections == 64 else overload.THREE
         factors = ctx.pick(SHORT, FULL) if connections == 64 else ctx.pick([0.5, 10], [0.5, 1.2, 2, 5, 10])
         for policy in chosen:
             rows += measure_series(ctx, policy, connections, peak, factors)
@@ -53,16 +50,12 @@ def series(data, policy, connections):
 def judge(ctx, policy, connections, rows):
     if not rows:
         return
-    name, over = f"{policy}, {connections} connections", {f: r for f, r in rows.items() if f in GOODPUT}
-    ctx.goal(f"{name}: goodput", ", ".join(f"{text.percent(r['share'])} at {f:g} x" for f, r in over.items()),
-             ", ".join(f"{100 * GOODPUT[f]:.0f} %" for f in over), all(r["share"] >= GOODPUT[f] for f, r in over.items()))
-    limit = overload.POLICIES[policy][1] + rows[0.5]["p99_9"] + SERVICE_NS  # such operations are executed one at a time
-    ctx.goal(f"{name}: p99.9", ", ".join(f"{text.duration(r['p99_9'])} at {f:g} x" for f, r in over.items()),
-             f"at most {text.duration(limit)}", all(r["p99_9"] <= limit for r in over.values()))
+    name = f"{policy}, {connections} connections"
+    overload.judge(ctx, policy, name, rows)
     tails = [r["p99_9"] for f, r in rows.items() if f >= 2]
     if len(tails) > 1:
         ctx.goal(f"{name}: p99.9 from 2 x to 10 x", f"{min(tails) / 1e6:.2f} to {max(tails) / 1e6:.2f} ms",
-                 "within 10 %", max(tails) <= TAIL_ALIKE * min(tails))
+                 "within 10 %", max(tails) <= overload.TAIL_ALIKE * min(tails))
 
 
 def draw(data):

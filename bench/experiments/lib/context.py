@@ -62,18 +62,31 @@ class Context:
     def rounds(self, service_ns):
         """work.iterations that take service_ns on this machine, by CPU time, so that noise hardly matters."""
         def calibrate():
-            args = ["--backend", "mutex", "--workers", "1", "--keys", "100", "--work", str(CALIBRATION_ROUNDS), "--duration",
-                    "0.3"]
-            runs = [self._wait(self._start(["store", *args], "run.json"), 1, "calibration") for _ in range(3)]
-            return min(run["results"][0]["cpu_ns_per_op"] for run in runs) / CALIBRATION_ROUNDS
+            return min(self.store(f"calibration {i + 1}", 0.3, "mutex", 1, "--keys", 100, "--work", CALIBRATION_ROUNDS)
+                       ["cpu_ns_per_op"] for i in range(3)) / CALIBRATION_ROUNDS
         return max(1, round(service_ns / self.once("ns per round", calibrate, shared=True)))
 
     # ---- running ----
 
-    def store(self, args, seconds, label):
-        """sluice-bench store, one kind of run; `seconds` is how long it should take. Returns its result."""
-        run = self._quietest(lambda: self._wait(self._start(["store", *args], "run.json"), seconds, label), label)
+    def store(self, label, seconds, backend, workers, *more, repeat=1):
+        """sluice-bench store, one kind of run, of so many seconds. Returns its result."""
+        args = ["store", "--backend", backend, "--workers", workers, "--duration", seconds, "--repeat", repeat, *more]
+        run = self._quietest(lambda: self._wait(self._start(map(str, args), "run.json"), seconds * repeat, label), label)
         return run["results"][0]
+
+    def stores(self, series, counts, seconds, repeat=1, threads=True):
+        """The same for each of the series, which are name: (style, backend, *further options), and number of callers, with
+        or without a thread for each of them. Returns rows."""
+        rows = []
+        for name, workers in ((name, workers) for name in series for workers in counts):
+            _, backend, *more = series[name]
+            result = self.store(f"{name}, {workers} callers", seconds, backend, workers, *more,
+                                *["--threads", workers] * threads, repeat=repeat)
+            rows.append({"series": name, "workers": workers, "ops_per_s": result["served_per_s"],
+                         "ns_per_op": result["ns_per_served"], "switches_per_op": result["voluntary_switches_per_op"],
+                         "refused": result["operations"]["refused"] / max(result["operations"]["sent"], 1),
+                         "ordinary": result["ordinary_latency_ns"], **result["latency_ns"]})
+        return rows
 
     def tcp(self, settings, args, seconds, label, io_works=False, places=None, prepare=None, meanwhile=None, tries=None):
         """A fresh daemon, and sluice-bench tcp on it. prepare(daemon) is called before, meanwhile(daemon) when that has

@@ -1,5 +1,6 @@
 """What the experiments under offered load share: backends, policies, the peak, one point of load."""
 
+from . import text
 from .context import CONNECTIONS, SERVICE_NS
 
 # name: settings, and whether the I/O thread executes the work itself. In all, 64 requests may wait.
@@ -25,12 +26,16 @@ POLICIES = {
 }
 STYLES = {name: style for name, (_, _, style) in POLICIES.items()}
 REFUSING = ["reject", "drop-oldest", "codel", "adaptive"]  # those that promise a tail
+THREE = ["reject", "codel", "adaptive"]                     # one of each kind of these
+GOODPUT = {1.2: 0.99, 2: 0.99, 5: 0.97, 10: 0.95}           # of the peak, that they promise
+TAIL_ALIKE, UNLOADED = 1.10, 0.5
 # Room for all that a connection may have in flight here, so that queue.bound alone decides.
 ROOM = {"limits.output_soft": "256MiB", "limits.output_hard": "2GiB"}
 # One class for all that does not name its own: a twentieth of DELETEs, critical by default, would be half of the peak at
 # ten times the load, and go before all others.
 LEAST = {"backend": "backpressure", "queue.bound": PLACES, "class.delete": "normal", **ROOM}
 FILL_S = 1  # 1,000 puts of SERVICE_NS, and some
+FILLED_S = 0.8  # then the table is full, and the warm-up has begun
 
 
 def settings_of(ctx, policy="reject", service_ns=SERVICE_NS, **more):
@@ -89,6 +94,21 @@ def row(run, rate=0):
         if "stats" in run else None,
         "disturbance": run["disturbance"],
     }
+
+
+def told(rows, field, form):
+    return ", ".join(f"{form(r[field])} at {f:g} x" for f, r in rows.items())
+
+
+def judge(ctx, policy, name, rows, tail=True):
+    """What a policy promises of {load: row}, the part of the peak that is executed and, with `tail`, the p99.9."""
+    over = {f: r for f, r in rows.items() if f in GOODPUT}
+    ctx.goal(f"{name}: goodput", told(over, "share", text.percent), ", ".join(f"{100 * GOODPUT[f]:.0f} %" for f in over),
+             all(r["share"] >= GOODPUT[f] for f, r in over.items()))
+    limit = POLICIES[policy][1] + rows[UNLOADED]["p99_9"] + SERVICE_NS  # such operations are executed one at a time
+    if tail:
+        ctx.goal(f"{name}: p99.9", told(over, "p99_9", text.duration), f"at most {text.duration(limit)}",
+                 all(r["p99_9"] <= limit for r in over.values()))
 
 
 def pieces(run):

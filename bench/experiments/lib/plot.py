@@ -14,6 +14,7 @@ STYLES = {
     "extra": ("#CC79A7", 3),
     "theory": ("#555555", 0),
 }
+MARKED = 20  # points of a series at most that are shown as such
 PRELUDE = """set encoding utf8
 set term svg size {width},{height} font "Helvetica,13" background "white" rounded noenhanced
 set output "{path}"
@@ -37,24 +38,23 @@ class Panel:
         self.lines += extra
         self.series = []
 
-    def add(self, name, points, style, *, dashed=False, points_shown=True):
-        """points: (x, y), without those whose y is None. Of a series without points, the legend alone is shown."""
-        points = [(x, y) for x, y in points if y is not None]
-        self.series.append((name, points, STYLES[style], dashed, points_shown))
+    def add(self, name, points, style, *, dashed=False):
+        """points: (x, y), without those whose y is None; many make a mere line. Of a series without points, the legend alone
+        is shown."""
+        self.series.append((name, [(x, y) for x, y in points if y is not None], STYLES[style], dashed))
         return self
 
     def script(self, number):
         blocks, plots = [], []
-        for i, (name, points, (colour, shape), dashed, shown) in enumerate(self.series):
+        for i, (name, points, (colour, shape), dashed) in enumerate(self.series):
             block = f"$d{number}_{i}"
             if points:
                 blocks.append(f"{block} << EOD\n" + "\n".join(f"{x:.7g} {y:.7g}" for x, y in points) + "\nEOD")
-            how = "linespoints" if shown else "lines"
-            dash = " dt 3" if dashed else ""
-            marks = f" pt {shape} ps 0.7" if how != "lines" else ""
+            how = "lines" if dashed or len(points) > MARKED else "linespoints"
+            looks = " dt 3" if dashed else f" pt {shape} ps 0.7" if how != "lines" else ""
             title = f'title "{name}"' if name else "notitle"
             source = f"{block} using 1:2" if points else "keyentry"
-            plots.append(f'{source} with {how} lc rgb "{colour}" lw 2{dash}{marks} {title}')
+            plots.append(f'{source} with {how} lc rgb "{colour}" lw 2{looks} {title}')
         return "\n".join(blocks + self.lines + ["plot " + ", \\\n     ".join(plots)])
 
 
@@ -66,7 +66,7 @@ def by_load(title, of, goodput, tail, tail_range, logy=True):
             Panel("Latency of accepted requests", label, tail, logy=logy, yrange=tail_range, key=None, **common)]
 
 
-def curves(panels, rows, styles, x, *fields, series="series", **how):
+def curves(panels, rows, styles, x, *fields, series="series"):
     """Adds to each panel a curve for every series of `styles` (name: style) that has rows: the rows' `x` against the
     panel's field, which is a name, (name, what to divide by), or a function of the row."""
     def value(row, field):
@@ -78,7 +78,7 @@ def curves(panels, rows, styles, x, *fields, series="series", **how):
         own = [r for r in rows if r[series] == name]
         for panel, field in zip(panels, fields):
             if own:
-                panel.add(name, [(r[x], value(r, field)) for r in own], style, **how)
+                panel.add(name, [(r[x], value(r, field)) for r in own], style)
     return panels
 
 

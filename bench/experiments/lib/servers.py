@@ -14,6 +14,7 @@ from . import place
 
 READY_WITHIN = 10
 REPLY_WITHIN = 10
+CHUNK = 200  # requests in flight at a time: fewer than any queue bound
 
 
 def free_port():
@@ -124,6 +125,31 @@ class Stats:
     def __exit__(self, *_):
         self.file.close()
         self.socket.close()
+
+
+def samples(seconds, every_s, look):
+    """What look() returns, a dictionary, time and again, with the second at which it was asked as at_s."""
+    seen, begin = [], time.monotonic()
+    while (at := time.monotonic() - begin) < seconds:
+        seen.append({"at_s": round(at, 3), **look()})
+        time.sleep(max(0.0, min(every_s, begin + seconds - time.monotonic())))
+    return seen
+
+
+def put_sessions(daemon, sessions, due, value, early):
+    """`sessions` of them, due evenly over the second that begins at monotonic time `due`. All must be stored `early`
+    seconds before it."""
+    with daemon.connect() as link:
+        answers = link.makefile("rb")
+        for first in range(0, sessions, CHUNK):
+            now = time.monotonic()
+            lines = [b"PUT due-%028d %dms %s\r\n" % (i, (due + i / sessions - now) * 1000, value)
+                     for i in range(first, min(first + CHUNK, sessions))]
+            link.sendall(b"".join(lines))
+            if not all(answers.readline().startswith(b"OK") for _ in lines):
+                raise RuntimeError("a session was not stored")
+    if time.monotonic() > due - early:
+        raise RuntimeError("storing the sessions took too long on this machine")
 
 
 def options(settings):
