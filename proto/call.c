@@ -23,6 +23,7 @@ void call_init(struct call *call)
 
 static void release_body(struct call *call)
 {
+    if (!call->reply.release) return;
     call->reply.release(call->reply.held);
     call->reply.release = NULL;
     call->reply.held = NULL;
@@ -44,7 +45,7 @@ void call_drop_parts(struct call *call)
 
 void call_clear(struct call *call)
 {
-    if (call->reply.release) release_body(call);
+    release_body(call);
     if (call->parts != NULL) call_drop_parts(call);
     if (call->data != call->room) free(call->data);
     call_init(call);
@@ -180,7 +181,7 @@ bool call_keep_body(struct call *call)
     }
     call->request.key = call->request.value = (struct slice){NULL, 0};
     if (!kept) {
-        if (call->reply.release) release_body(call);
+        release_body(call);
         call->reply.body = slice_of(NULL, 0);
         return false;
     }
@@ -192,7 +193,7 @@ bool call_keep_body(struct call *call)
         call->request.tag = slice_of(data, tag.len);
     }
     call->reply.body.ptr = data + tag.len;
-    if (call->reply.release) release_body(call);
+    release_body(call);
     if (data != call->data) adopt(call, data, size);
     return true;
 }

@@ -25,6 +25,7 @@ struct facts {
     uint64_t memory_limit;        /* 0: off */
     uint64_t value_max;           /* bytes */
     uint64_t sessions[DATABASES]; /* now, expired ones that are not yet swept included */
+    uint64_t mortal[DATABASES];   /* of these, those that have a deadline */
     uint64_t expired;
     uint64_t operations[OP_TABLE_LAST + 1]; /* executed, parts of batches included */
     uint64_t hits;                          /* GETs that found a session */

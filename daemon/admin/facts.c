@@ -44,7 +44,7 @@ static const char *const executed[] = {"ok", "not_found", "conflict"}; /* outcom
 enum {
     FIXED = sizeof fixed / sizeof fixed[0],
     EXECUTED = sizeof executed / sizeof executed[0],
-    FIGURES = FIXED + DATABASES + (OP_TABLE_LAST + 1) * EXECUTED
+    FIGURES = FIXED + 2 * DATABASES + (OP_TABLE_LAST + 1) * EXECUTED
 };
 
 /* What is not registered stays 0: of some operations, some outcomes. */
@@ -66,6 +66,8 @@ struct facts_view *facts_view_create(const struct metrics *m, const struct facts
     for (unsigned i = 0; i < DATABASES; i++) {
         snprintf(name, sizeof name, "databases.%u.sessions", i);
         add(view, m, name, FACT(sessions) + i * sizeof known->sessions[0]);
+        snprintf(name, sizeof name, "databases.%u.mortal", i);
+        add(view, m, name, FACT(mortal) + i * sizeof known->mortal[0]);
     }
     for (size_t op = 0; op <= OP_TABLE_LAST; op++)
         for (size_t i = 0; i < EXECUTED; i++) {

@@ -30,10 +30,11 @@ static uint64_t read_waste(void *ctx)
 
 static bool register_table(struct table_counters *c, unsigned database, struct metrics *m)
 {
-    char of_database[32];
+    char of_database[32], mortal[32];
     snprintf(of_database, sizeof of_database, "databases.%u.sessions", database);
+    snprintf(mortal, sizeof mortal, "databases.%u.mortal", database);
     return metrics_gauge(m, "sessions.stored", &c->sessions) &&
-           metrics_gauge_sparse(m, of_database, &c->sessions) &&
+           metrics_gauge_sparse(m, of_database, &c->sessions) && metrics_gauge_sparse(m, mortal, &c->mortal) &&
            metrics_counter(m, "sessions.expired", &c->expired) &&
            metrics_gauge(m, "memory.sessions", &c->entry_bytes) &&
            metrics_gauge(m, "memory.slabs", &c->slab_bytes) &&

@@ -30,7 +30,7 @@ struct table *table_create(const struct table_options *options)
         free(t);
         return NULL;
     }
-    wheel_init(&t->wheel, t->slab, options->now_ms);
+    wheel_init(&t->wheel, t->slab, &t->counters->mortal, options->now_ms);
     if (!buckets_init(&t->buckets, &options->hash_key, t->slab, options->budget, t->counters)) {
         (void)slab_destroy(t->slab);
         free(t);
@@ -145,6 +145,7 @@ struct entry *table_random(const struct table *t, uint64_t dice, uint64_t now_ms
 void table_retire(struct table *t)
 {
     counter_sub(&t->counters->sessions, t->buckets.entries);
+    wheel_forget(&t->wheel);
 }
 
 /* Slot by slot and not bucket by bucket, so that span after span is empty and goes back to the system. */

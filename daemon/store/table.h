@@ -28,6 +28,7 @@ struct table;
 /* Numbers the table's thread writes and any thread may read. */
 struct table_counters {
     counter sessions;     /* linked entries, expired but not yet swept ones included */
+    counter mortal;       /* of these, those that have a deadline */
     counter expired;      /* entries removed because their deadline passed */
     counter entry_bytes;  /* of linked entries: header, key, value */
     counter slab_bytes;   /* memory behind them: what it is more is waste, or held by replies, or free for others */

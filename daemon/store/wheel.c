@@ -69,6 +69,7 @@ static void put_in(struct wheel *w, unsigned slot, uint32_t handle)
     if (s->head != SLAB_NONE) at(w, s->head)->prev = handle;
     s->head = handle;
     if (s->count++ == 0) mark(w, slot, true);
+    counter_add(w->filed, 1);
 }
 
 /* What leads to the entry: another one, or the slot. */
@@ -84,11 +85,18 @@ static void take_out(struct wheel *w, unsigned slot, struct entry *e)
     *link_to(w, slot, e) = e->next;
     if (e->next != SLAB_NONE) at(w, e->next)->prev = e->prev;
     if (--s->count == 0) mark(w, slot, false);
+    counter_add(w->filed, UINT64_MAX); /* one less */
 }
 
-void wheel_init(struct wheel *w, const struct slab *slab, uint64_t now_ms)
+void wheel_init(struct wheel *w, const struct slab *slab, counter *filed, uint64_t now_ms)
 {
-    *w = (struct wheel){.slab = slab, .cursor = now_ms, .now = now_ms, .busy = NO_SLOT};
+    *w = (struct wheel){.slab = slab, .filed = filed, .cursor = now_ms, .now = now_ms, .busy = NO_SLOT};
+}
+
+void wheel_forget(struct wheel *w)
+{
+    for (unsigned slot = 0; slot <= OVERDUE; slot++)
+        counter_add(w->filed, 0 - (uint64_t)w->slots[slot].count);
 }
 
 void wheel_link(struct wheel *w, uint32_t handle)

@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/base/metrics.h"
 #include "daemon/store/entry.h"
 
 #define WHEEL_LEVELS 6
@@ -35,6 +36,7 @@ struct wheel_slot {
 
 struct wheel {
     const struct slab *slab; /* of the entries */
+    counter *filed;          /* how many entries are filed; wheels of one thread may share it */
     uint64_t cursor;         /* all slots before it are empty */
     uint64_t now;            /* the latest time heard of; at least cursor - 1 */
     unsigned busy;           /* the slot being emptied, if the cursor has not moved since it was found */
@@ -42,8 +44,11 @@ struct wheel {
     uint64_t used[WHEEL_SLOTS / 64];          /* one bit per slot: holds entries */
 };
 
-/* `slab` is borrowed: entries are known by its handles. */
-void wheel_init(struct wheel *w, const struct slab *slab, uint64_t now_ms);
+/* `slab` is borrowed, and entries are known by its handles; so is `filed`, which counts those that have a deadline. */
+void wheel_init(struct wheel *w, const struct slab *slab, counter *filed, uint64_t now_ms);
+
+/* All that is filed will never be taken out: it no longer counts. */
+void wheel_forget(struct wheel *w);
 
 /* Files an entry by its deadline, if it has one. */
 void wheel_link(struct wheel *w, uint32_t handle);

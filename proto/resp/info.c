@@ -125,7 +125,8 @@ static void put_keyspace(struct buffer *out, const struct facts *f)
 {
     print(out, "# Keyspace\r\n");
     for (int i = 0; i < DATABASES; i++)
-        if (f->sessions[i] > 0) print(out, "db%d:keys=%llu,expires=0,avg_ttl=0\r\n", i, (ull)f->sessions[i]);
+        if (f->sessions[i] > 0)
+            print(out, "db%d:keys=%llu,expires=%llu,avg_ttl=0\r\n", i, (ull)f->sessions[i], (ull)f->mortal[i]);
 }
 
 static const struct {

@@ -59,6 +59,17 @@ def test_info_after_a_pipeline_counts_it(server):
         assert figures(info)["db0"].split(",")[0] == f"keys={50 * n}"
 
 
+def test_info_tells_how_many_sessions_expire(server):
+    r = Redis(server)
+    r.ask("FLUSHALL", *(f"SET never{i} x" for i in range(3)), *(f"SET soon{i} x EX 1000" for i in range(5)))
+    keyspace = lambda: dict(part.split("=") for part in figures(r.ask("INFO keyspace")[0])["db0"].split(","))
+    assert keyspace() == {"keys": "8", "expires": "5", "avg_ttl": "0"}
+    r.ask("PERSIST soon0", "EXPIRE never0 100", "EXPIRE soon1 900", "DEL soon2", "SET soon3 y", "SET never1 y EX 10")
+    assert keyspace() == {"keys": "7", "expires": "4", "avg_ttl": "0"}
+    r.ask("FLUSHDB", "SET a x EX 1000")
+    assert keyspace() == {"keys": "1", "expires": "1", "avg_ttl": "0"}
+
+
 def test_info_in_a_transaction(server):
     """The control thread answers its part, then the rest is executed: before what is behind it."""
     r = Redis(server)

@@ -23,6 +23,7 @@ static uint64_t next_random(uint64_t *s) /* splitmix64 */
 
 static struct budget budget; /* mutable on purpose: of the running test */
 static counter slab_bytes;   /* mutable on purpose: of the running test */
+static counter filed;        /* mutable on purpose: of the running test */
 static struct slab *slab;    /* mutable on purpose: of the running test */
 
 static uint32_t make(uint64_t deadline)
@@ -45,7 +46,8 @@ static struct wheel *new_wheel(uint64_t now)
     budget_init(&budget, 0);
     slab = slab_create(&budget, &slab_bytes);
     assert_non_null(slab);
-    wheel_init(w, slab, now);
+    filed = 0;
+    wheel_init(w, slab, &filed, now);
     return w;
 }
 
@@ -83,6 +85,7 @@ static void expires_on_the_millisecond_at_every_distance(void **state)
                 struct wheel *w = new_wheel(starts[s]);
                 uint64_t due = starts[s] + after;
                 wheel_link(w, make(due));
+                assert_int_equal(filed, 1);
                 assert_true(wheel_next_due(w) <= due);
                 assert_int_equal(wheel_expired(w, due - 1), 0);
                 assert_int_equal(wheel_expired(w, due), 1);
@@ -93,6 +96,7 @@ static void expires_on_the_millisecond_at_every_distance(void **state)
                 assert_int_equal(wheel_next_due(w), due);
                 assert_int_equal(expire(w, due), 1);
                 assert_true(wheel_next_due(w) == UINT64_MAX);
+                assert_int_equal(filed, 0);
                 free_wheel(w);
             }
         }
