@@ -51,7 +51,7 @@ static json_t *must(json_t *json)
     return json;
 }
 
-json_t *report_head(const char *kind, int argc, char **argv, json_t *options)
+static json_t *head(const char *kind, int argc, char **argv, json_t *options)
 {
     json_t *command = must(json_array());
     char date[32];
@@ -63,7 +63,7 @@ json_t *report_head(const char *kind, int argc, char **argv, json_t *options)
         json_array_append_new(command, word ? word : must(json_string("(not UTF-8)")));
     }
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-    return must(json_pack("{s:s, s:s, s:s, s:o, s:s, s:o, s:O, s:o}", "tool", "sluice-bench", "version",
+    return must(json_pack("{s:s, s:s, s:s, s:o, s:s, s:o, s:O, s:O}", "tool", "sluice-bench", "version",
                           SLUICE_VERSION, "kind", kind, "command", command, "date", date, "machine",
                           must(machine()), "seed", json_object_get(options, "seed"), "options", options));
 }
@@ -86,27 +86,32 @@ static bool unwritable(const char *path)
     return report_fail("cannot write %s: %s", path, strerror(errno));
 }
 
-FILE *report_open(const char *path)
+bool report_begin(struct report *r, const char *kind, int argc, char **argv, json_t *options, const char *path)
 {
-    if (strcmp(path, "-") == 0) return stdout;
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-    FILE *f = fd < 0 ? NULL : fdopen(fd, "w"); /* which empties nothing */
-
-    if (!f) {
-        unwritable(path);
-        if (fd >= 0) close(fd);
-    }
-    return f;
+    *r = (struct report){head(kind, argc, argv, options), NULL, path};
+    if (!path) return true;
+    int fd = strcmp(path, "-") == 0 ? -1 : open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    r->file = strcmp(path, "-") == 0 ? stdout : fd < 0 ? NULL : fdopen(fd, "w"); /* which empties nothing */
+    return r->file || unwritable(path);
 }
 
-bool report_write(const json_t *json, FILE *f, const char *path)
+bool report_end(struct report *r, json_t *results)
 {
-    /* A pipe or a device has no length to cut: that is no failure. */
-    bool ok = f == stdout || ftruncate(fileno(f), 0) == 0 || errno == EINVAL;
-
-    ok = json_dumpf(json, f, JSON_INDENT(2) | JSON_REAL_PRECISION(10)) == 0 && fputc('\n', f) != EOF && ok;
-    ok = (f == stdout ? fflush(f) : fclose(f)) == 0 && ok;
-    return ok || unwritable(path);
+    FILE *f = r->file;
+    bool ok = results != NULL;
+    if (ok) report_print(f == stdout ? stderr : stdout, results);
+    if (ok) json_object_set_new(r->document, "results", results);
+    if (ok && f) {
+        /* A pipe or a device has no length to cut: that is no failure. */
+        ok = f == stdout || ftruncate(fileno(f), 0) == 0 || errno == EINVAL;
+        ok = json_dumpf(r->document, f, JSON_INDENT(2) | JSON_REAL_PRECISION(10)) == 0 && fputc('\n', f) != EOF &&
+             ok;
+    }
+    if (f) ok = (f == stdout ? fflush(f) : fclose(f)) == 0 && ok;
+    if (results && !ok) unwritable(r->path);
+    json_decref(r->document);
+    *r = (struct report){0};
+    return ok;
 }
 
 /* ---- latencies ---- */

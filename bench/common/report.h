@@ -17,18 +17,22 @@
 /* Says on standard error what went wrong, and what to do about it. Always false. */
 bool report_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* {"tool", "version", "kind", "command": [...], "date", "machine": {"cpus", "cpu_model", "kernel", ...}, "seed",
- * "options"}; the caller adds "results". Takes over `options`, which has the seed. */
-json_t *report_head(const char *kind, int argc, char **argv, json_t *options);
+/* A result; all zero: none. */
+struct report {
+    json_t *document; /* {"tool", "version", "kind", "command": [...], "date", "machine": {"cpus", "cpu_model",
+                       * "kernel", ...}, "seed", "options"}; the caller may add more */
+    FILE *file;       /* NULL: none */
+    const char *path; /* borrowed; NULL: none, "-": standard output */
+};
 
-/*
- * A file for the results, opened before the work whose results it is to hold. What it held is kept until they are
- * written. "-" is standard output. NULL, with a message on standard error, when it cannot be opened.
- */
-FILE *report_open(const char *path);
+/* Before the work whose results it is to hold. `options` has the seed. What the file held is kept until report_end.
+ * False, with a message on standard error, when it cannot be opened. */
+bool report_begin(struct report *r, const char *kind, int argc, char **argv, json_t *options, const char *path);
 
-/* Writes and closes `f`, which report_open(path) has opened. False, with a message, when that fails. */
-bool report_write(const json_t *json, FILE *f, const char *path);
+/* Prints the results for people, on standard error where the file is standard output, writes the document with them
+ * as "results", and frees all, `results` too. NULL: the work failed, the file stays as it was. False, with a
+ * message, when that fails; and upon NULL. */
+bool report_end(struct report *r, json_t *results);
 
 /* {"count", "mean", "p50", "p90", "p99", "p99_9", "p99_99", "max"} in the histogram's unit. Percentiles of an empty
  * one are null. */

@@ -191,10 +191,7 @@ static void receive(struct generator *g, uint32_t lane)
     enum channel_status status = channel_read(&g->channels[lane]);
     uint64_t now = now_ns();
     if (status == CHANNEL_BLOCKED) return;
-    if (status == CHANNEL_GONE || !take_replies(g, lane, now)) {
-        go_down(g, lane, now);
-        return;
-    }
+    if (status == CHANNEL_GONE || !take_replies(g, lane, now)) go_down(g, lane, now);
 }
 
 static void handle(struct generator *g, const struct epoll_event *event)

@@ -1,13 +1,13 @@
 /*
  * sluice-bench tcp: loads a server over TCP or a Unix socket and measures what it does with it.
  *
- *     options.c   command line -> struct load_settings
- *     tcp.c       the run: connects, fills, starts the threads, watches them, reports     (main thread)
- *     generator.c    one generator thread: its event loop                                     (each thread)
- *     channel.c   one connection: bytes out, bytes in
- *     core.c      what is due, in flight, answered: no socket, no clock
- *     timeline.c  rows per interval, live progress                                         (main thread)
- *     result.c    what it came to: JSON, and tables made from it                           (main thread)
+ *     options.c     command line -> struct load_settings
+ *     tcp.c         the run: connects, fills, starts the threads, watches them, reports    (main thread)
+ *     generator*.c  one generator thread: its life, its event loop                         (each thread)
+ *     channel.c     one connection: bytes out, bytes in
+ *     core.c        what is due, in flight, answered: no socket, no clock
+ *     timeline.c    rows per interval, live progress                                       (main thread)
+ *     result.c      what it came to, as JSON                                               (main thread)
  */
 #ifndef BENCH_LOAD_LOAD_H
 #define BENCH_LOAD_LOAD_H
@@ -31,8 +31,8 @@ struct target {
     char text[TARGET_TEXT]; /* for people */
 };
 
-/* By the first that is given, not NULL: a URL (sluice://host[:port], host:port, or unix:/path), the path of a Unix
- * socket, or a host. False after a complaint. */
+/* By the first that is given, not NULL: a URL (sluice://host[:port] or unix:/path), the path of a Unix socket, or
+ * a host. False after a complaint. */
 bool target_find(struct target *t, const char *url, const char *path, const char *host, uint16_t port);
 
 /* A connected blocking socket, after `timeout_ms` at most; -1 and errno. */

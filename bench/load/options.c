@@ -14,36 +14,32 @@ struct raw {
     struct load_settings s;
     const char *host, *socket, *url, *protocol, *value;
     uint64_t port, keys, key_size, deadline_ns;
-    struct arrival_step steps[ARRIVALS_STEPS_MAX]; /* of --step: instants from the start of the measuring */
-    size_t steps_count;
     double theta;
-    enum arrival_law law;
 };
 
 static bool take_law(void *into, const char *text)
 {
     bool constant = strcmp(text, "constant") == 0;
-    ((struct raw *)into)->law = constant ? ARRIVALS_CONSTANT : ARRIVALS_POISSON;
+    ((struct raw *)into)->s.plan.law = constant ? ARRIVALS_CONSTANT : ARRIVALS_POISSON;
     return constant || strcmp(text, "poisson") == 0;
 }
 
-static bool take_step(struct raw *raw, char *text)
+/* Behind the step at 0, which is --rate's and not counted yet; from the start of the measuring. */
+static bool take_step(struct arrival_plan *plan, char *text)
 {
     char *colon = strchr(text, ':');
-    struct arrival_step step;
-    if (!colon || raw->steps_count == ARRIVALS_STEPS_MAX - 1) return false;
+    if (!colon || plan->count == ARRIVALS_STEPS_MAX - 1) return false;
+    struct arrival_step *step = &plan->steps[plan->count + 1];
     *colon = '\0';
-    if (!options_duration(text, &step.at_ns) || !options_real(colon + 1, &step.rate)) return false;
-    if (raw->steps_count > 0 && step.at_ns <= raw->steps[raw->steps_count - 1].at_ns) return false;
-    raw->steps[raw->steps_count++] = step;
-    return true;
+    if (!options_duration(text, &step->at_ns) || !options_real(colon + 1, &step->rate)) return false;
+    return plan->count++ == 0 || step->at_ns > step[-1].at_ns;
 }
 
 static bool take_steps(void *into, const char *text)
 {
     char part[STEP_TEXT_MAX];
     while (options_item(&text, part, sizeof part))
-        if (!take_step(into, part)) return false;
+        if (!take_step(&((struct raw *)into)->s.plan, part)) return false;
     return !text;
 }
 
@@ -143,18 +139,14 @@ static bool find_target(struct raw *raw)
 }
 
 /* The plan counts from the start of the warm-up, --step from the start of the measuring. */
-static void make_plan(struct raw *raw)
+static void make_plan(struct load_settings *s)
 {
-    struct arrival_plan *plan = &raw->s.plan;
-    *plan = (struct arrival_plan){.law = raw->law, .count = 1, .steps = {{0, raw->s.rate}}};
-    for (size_t i = 0; i < raw->steps_count; i++) {
-        struct arrival_step step = raw->steps[i];
-        step.at_ns += raw->s.warmup_ns;
-        if (step.at_ns == 0)
-            plan->steps[0] = step;
-        else
-            plan->steps[plan->count++] = step;
-    }
+    struct arrival_plan *plan = &s->plan;
+    plan->steps[0].rate = s->rate;
+    for (size_t i = 1; i <= plan->count; i++)
+        plan->steps[i].at_ns += s->warmup_ns;
+    if (plan->count++ > 0 && plan->steps[1].at_ns == 0)
+        memmove(&plan->steps[0], &plan->steps[1], --plan->count * sizeof plan->steps[0]);
 }
 
 static bool finish(struct raw *raw)
@@ -170,8 +162,8 @@ static bool finish(struct raw *raw)
     if (s->threads > s->connections) return complain("there must be a connection for every thread");
     if (s->count && s->count < s->threads) return complain("--count is less than --threads");
     s->open_loop = s->rate > 0;
-    if (raw->steps_count > 0 && !s->open_loop) return complain("--step needs --rate");
-    if (s->open_loop) make_plan(raw);
+    if (s->plan.count > 0 && !s->open_loop) return complain("--step needs --rate");
+    if (s->open_loop) make_plan(s);
     s->deadline_ms = raw->deadline_ns / MS;
     keys_init(&s->keys, raw->keys, raw->theta, raw->key_size);
     s->values = values_open(raw->value, s->seed);

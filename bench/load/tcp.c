@@ -30,8 +30,7 @@ struct run {
     struct load_result result;
     struct server_cpu server_before;
     sigset_t signals;
-    json_t *options;
-    FILE *json;
+    struct report report;
     bool live; /* show progress */
     bool interrupted;
 };
@@ -100,9 +99,7 @@ static bool prepare(struct run *run)
         if (!run->generators[i]) return false;
         run->tallies[i] = run->generators[i]->tally;
     }
-    /* Before there are results: a run may take hours. */
-    if (s->json && !(run->json = report_open(s->json))) return false;
-    return !s->fill || fill(s);
+    return true;
 }
 
 /* Threads started before one that fails are ended again. */
@@ -216,7 +213,7 @@ static void watch(struct run *run)
 
 /* ---- after ---- */
 
-static bool report(struct run *run, int argc, char **argv)
+static bool report(struct run *run)
 {
     const struct load_settings *s = &run->settings;
     struct load_result *r = &run->result;
@@ -225,37 +222,34 @@ static bool report(struct run *run, int argc, char **argv)
         if (run->generators[i]->first_error[0]) r->first_error = run->generators[i]->first_error;
     }
     if (run->live) fprintf(stderr, "\r%-110s\r", "");
-    json_t *results = load_json(r), *document = report_head("tcp", argc, argv, run->options);
-    run->options = NULL; /* they are the document's */
-    report_print(run->json == stdout ? stderr : stdout, results);
-    json_object_set_new(document, "interrupted", json_boolean(run->interrupted));
-    json_object_set_new(document, "results", results);
-    json_object_set(document, "timeline", timeline_rows(run->timeline));
-    bool ok = !run->json || report_write(document, run->json, s->json);
-    run->json = NULL;
-    json_decref(document);
-    return ok && tally_accounted(r->tally);
+    json_object_set_new(run->report.document, "interrupted", json_boolean(run->interrupted));
+    json_object_set(run->report.document, "timeline", timeline_rows(run->timeline));
+    return report_end(&run->report, load_json(r)) && tally_accounted(r->tally);
 }
 
-static bool run_all(struct run *run, int argc, char **argv)
+static bool run_all(struct run *run, int argc, char **argv, json_t *options)
 {
-    if (!prepare(run) || !start(run)) return false;
+    const struct load_settings *s = &run->settings;
+    /* The file before there are results: a run may take hours. */
+    if (!prepare(run) || !report_begin(&run->report, "tcp", argc, argv, options, s->json)) return false;
+    if ((s->fill && !fill(s)) || !start(run)) return false;
     watch(run);
-    for (uint64_t i = 0; i < run->settings.threads; i++)
+    for (uint64_t i = 0; i < s->threads; i++)
         generator_join(run->generators[i]);
-    return report(run, argc, argv);
+    return report(run);
 }
 
 int tcp_main(int argc, char **argv)
 {
     struct run *run = calloc(1, sizeof *run);
     int status = 2;
-    if (run && (run->options = load_settings_parse(&run->settings, argc, argv))) {
-        status = run_all(run, argc, argv) ? 0 : 1;
+    json_t *options = run ? load_settings_parse(&run->settings, argc, argv) : NULL;
+    if (options) {
+        status = run_all(run, argc, argv, options) ? 0 : 1;
         for (uint64_t i = 0; i < run->settings.threads; i++)
             generator_destroy(run->generators[i]);
-        if (run->json && run->json != stdout) fclose(run->json);
-        json_decref(run->options);
+        if (run->report.document) report_end(&run->report, NULL);
+        json_decref(options);
         timeline_destroy(run->timeline);
         free(run->result.tally);
         values_close(run->settings.values);

@@ -177,27 +177,20 @@ static json_t *results_json(const struct sim_command *c, const struct sim_result
 int simulate_main(int argc, char **argv)
 {
     struct sim_command c = {0};
+    struct report report;
     json_t *options = options_parse(&table, argc, argv, &c);
-    if (options && c.from_ns >= c.o.duration_ns && c.from_ns > 0) {
-        options_complain("simulate", "--from must be before the end, --duration");
+    bool wrong = c.from_ns >= c.o.duration_ns && c.from_ns > 0;
+    if (options && wrong) options_complain("simulate", "--from must be before the end, --duration");
+    if (!options || wrong) {
         json_decref(options);
-        options = NULL;
+        return 2;
     }
-    if (!options) return 2;
-    FILE *file = c.json ? report_open(c.json) : NULL;
-    json_t *document = report_head("simulation", argc, argv, options);
     complete(&c);
-    struct sim_result *r = !c.json || file ? sim_run(&c.o) : NULL;
-    bool ok = r != NULL;
-    if (r) {
-        json_t *results = results_json(&c, r);
-        json_object_set_new(document, "results", results);
-        if (file != stdout) report_print(stdout, results);
-        if (file) ok = report_write(document, file, c.json);
-    } else if (!c.json || file) {
-        report_fail("out of memory");
-    }
+    bool begun = report_begin(&report, "simulation", argc, argv, options, c.json);
+    struct sim_result *r = begun ? sim_run(&c.o) : NULL;
+    if (begun && !r) report_fail("out of memory");
+    bool ok = report_end(&report, r ? results_json(&c, r) : NULL);
     sim_result_free(r);
-    json_decref(document);
+    json_decref(options);
     return ok ? 0 : 1;
 }

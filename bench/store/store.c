@@ -50,18 +50,13 @@ static bool run_all(const struct store_options *o, json_t *kinds)
 int store_main(int argc, char **argv)
 {
     struct store_options o;
+    struct report report;
     json_t *options = store_options_parse(&o, argc, argv);
     if (!options) return 2;
     json_t *kinds = json_array();
-    FILE *file = o.json ? report_open(o.json) : NULL;
-    json_t *document = report_head("store", argc, argv, options);
-    json_object_set_new(document, "results", kinds);
-    bool ok = (!o.json || file) && run_all(&o, kinds);
-    if (ok) report_print(file == stdout ? stderr : stdout, kinds);
-    if (ok && file)
-        ok = report_write(document, file, o.json);
-    else if (file && file != stdout)
-        fclose(file);
-    json_decref(document);
+    bool ok = report_begin(&report, "store", argc, argv, options, o.json) && run_all(&o, kinds);
+    ok = report_end(&report, ok ? json_incref(kinds) : NULL);
+    json_decref(kinds);
+    json_decref(options);
     return ok ? 0 : 1;
 }

@@ -139,28 +139,35 @@ static void files_keep_what_they_held_until_something_is_written(void **state)
     (void)state;
     assert_int_equal(write(fd, "a long old text", 15), 15);
     close(fd);
-    FILE *f = report_open(path);
-    assert_non_null(f);
+    json_t *options = json_pack("{s:i}", "seed", 7), *read = NULL;
+    struct report report;
+    assert_true(report_begin(&report, "test", 0, NULL, options, path));
     read_file(path, text, sizeof(text));
     assert_string_equal(text, "a long old text");
-    json_t *json = json_pack("{s:i}", "n", 1);
-    assert_true(report_write(json, f, path));
-    json_decref(json);
+    assert_false(report_end(&report, NULL)); /* nothing came of it */
     read_file(path, text, sizeof(text));
-    assert_string_equal(text, "{\n  \"n\": 1\n}\n");
+    assert_string_equal(text, "a long old text");
+    assert_true(report_begin(&report, "test", 0, NULL, options, path));
+    assert_true(report_end(&report, json_pack("{s:i}", "n", 1)));
+    read = json_load_file(path, 0, NULL); /* and nothing behind it */
+    assert_int_equal(json_integer_value(json_object_get(read, "seed")), 7);
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(read, "results"), "n")), 1);
+    json_decref(read);
     unlink(path);
-    assert_null(report_open("/nonexistent/file"));
+    assert_false(report_begin(&report, "test", 0, NULL, options, "/nonexistent/file"));
+    assert_false(report_end(&report, NULL));
+    json_decref(options);
 }
 
 static void a_full_disk_is_noticed(void **state)
 {
-    json_t *json = json_object();
-    FILE *f = report_open("/dev/full");
+    json_t *options = json_pack("{s:i}", "seed", 7);
+    struct report report;
 
     (void)state;
-    assert_non_null(f);
-    assert_false(report_write(json, f, "/dev/full"));
-    json_decref(json);
+    assert_true(report_begin(&report, "test", 0, NULL, options, "/dev/full"));
+    assert_false(report_end(&report, json_object()));
+    json_decref(options);
 }
 
 static void addresses_are_understood(void **state)
