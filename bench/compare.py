@@ -16,16 +16,14 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 import time
 from pathlib import Path
 from statistics import median
 
 sys.dont_write_bytecode = True
-ROOT = Path(__file__).resolve().parent.parent
 
 from experiments.lib import place, plot, servers, text  # noqa: E402
-from experiments.lib.context import Context  # noqa: E402
+from experiments.lib.context import ROOT, Context  # noqa: E402
 
 DEPTHS = (1, 16, 100)
 VALUE, KEY = 256, 32
@@ -56,7 +54,7 @@ def contenders(ctx, core, only):
 def load(ctx, server, depth, seconds):
     args = ["--protocol", server.protocol, "--connections", "50", "--depth", str(depth), "--mix", "get=75,put=25",
             "--keys", "100000", *SIZES, "--warmup", "500ms", "--duration", f"{seconds}s"]
-    result = ctx.load(server, args, seconds + 40, server.name, first=False, record=False)["results"]
+    result = ctx.quietly(server, args, seconds + 40, server.name)["results"]
     latency, outcomes = result["latency_ns"]["accepted"], result["outcomes"]
     if outcomes["error"] or outcomes["unanswered"] or outcomes["overloaded"]:
         raise SystemExit(f"{server.name}, depth {depth}: not every request was served: {outcomes}")
@@ -88,8 +86,8 @@ def measure_memory(ctx, found, sessions):
             continue
         with server:
             before = server.resident()
-            ctx.load(server, ["--protocol", server.protocol, "--connections", "1", "--keys", str(sessions), *SIZES, "--ttl",
-                              "never", "--warmup", "0ms", "--count", "1", "--mix", "get=1"], 580, name, first=False, record=False)
+            ctx.quietly(server, ["--protocol", server.protocol, "--connections", "1", "--keys", str(sessions), *SIZES,
+                                 "--ttl", "never", "--warmup", "0ms", "--count", "1", "--mix", "get=1"], 580, name)
             bytes_each[name] = (server.resident() - before) / sessions
         ctx.say(f"memory of {name}: done")
     return bytes_each
@@ -130,8 +128,7 @@ def main():
     repeats = args.repeats or (1 if args.short else 5)
     sessions = (100_000 if args.short else 1_000_000) if args.sessions is None else args.sessions
     args.out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="sluice-compare-") as name:
-        ctx = Context(os.environ.get("BUILD_DIR", ROOT / "build"), not args.short, name)
+    with Context(not args.short) as ctx:
         ctx.places.generator = cores[1]
         found = contenders(ctx, cores[0], args.only.split(","))
         runs = measure_loads(ctx, found, repeats, ctx.pick(1, 4))

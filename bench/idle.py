@@ -10,10 +10,8 @@ holds for a socket is not in it. The programs are taken from BUILD_DIR (build).
 """
 
 import argparse
-import os
 import resource
 import sys
-import tempfile
 import time
 
 sys.dont_write_bytecode = True
@@ -62,9 +60,9 @@ def main():
     if hard < count + SPARE_FILES:
         sys.exit(f"{count:,} connections need {count + SPARE_FILES:,} open files; ulimit -Hn says {hard:,}")
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, count + SPARE_FILES), hard))
-    with tempfile.TemporaryDirectory(prefix="sluice-bench-") as folder:
+    with Context(full=False) as ctx:
         for protocol in PROTOCOLS:
-            measure(Context(os.environ.get("BUILD_DIR", "build"), False, folder), protocol, count)
+            measure(ctx, protocol, count)
 
 
 if __name__ == "__main__":

@@ -12,28 +12,24 @@ each run in their place. Needs valgrind (strace); builds nothing but a small lib
 
 import argparse
 import collections
-import os
 import re
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 sys.dont_write_bytecode = True
-ROOT = Path(__file__).resolve().parent.parent
 
 from experiments.lib import servers, text  # noqa: E402
-from experiments.lib.context import Context  # noqa: E402
+from experiments.lib.context import ROOT, Context  # noqa: E402
 
 REQUESTS = 60_000
 KEYS, KEY, VALUE = 20_000, 32, 256
 
 
 def load(ctx, server, depth, mix, requests, fill):
-    ctx.load(server, ["--protocol", server.protocol, "--connections", "50", "--depth", depth, "--mix", mix, "--keys",
-                      str(KEYS), "--key-size", str(KEY), "--value", str(VALUE), "--warmup", "0ms", "--count",
-                      str(requests)] + ["--fill"] * fill, 300, server.name, first=False, record=False)
+    ctx.quietly(server, ["--protocol", server.protocol, "--connections", "50", "--depth", depth, "--mix", mix, "--keys",
+                         str(KEYS), "--key-size", str(KEY), "--value", str(VALUE), "--warmup", "0ms", "--count",
+                         str(requests)] + ["--fill"] * fill, 300, server.name)
 
 
 def slow_clock(ctx):
@@ -97,8 +93,7 @@ def main():
     args = parser.parse_args()
     settings = {"backend": "mutex", "mutex.workers": 0, **dict(word.split("=", 1) for word in args.set)}
     depths, mixes, rows = args.depths.split(","), args.mixes.split(), []
-    with tempfile.TemporaryDirectory(prefix="sluice-profile-") as name:
-        ctx = Context(os.environ.get("BUILD_DIR", ROOT / "build"), False, name)
+    with Context(full=False) as ctx:
         for protocol in args.protocols.split(","):
             rows.append([protocol])
             for depth, mix in ((d, m) for d in depths for m in mixes):

@@ -19,15 +19,13 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True
-ROOT = Path(__file__).resolve().parent.parent
 
 from experiments.lib import place, plot, text  # noqa: E402
-from experiments.lib.context import QUIET, Context, Failed, disturbed_by  # noqa: E402
+from experiments.lib.context import QUIET, ROOT, Context, Failed, disturbed_by  # noqa: E402
 
 EXPERIMENTS = {int(path.stem[1:].split("_")[0]): path.stem for path in (ROOT / "bench/experiments").glob("e*_*.py")}
 
@@ -62,19 +60,17 @@ def draw(number, out):
     plots = plots_of(module, record["data"], number, out)
     lines = [f"# {number}. {module.TITLE}\n", module.__doc__.strip() + "\n"]
     lines += [f"![{module.TITLE}]({plot.name})\n" for plot in plots]
-    lines.append(table_of(module, record["data"]))
-    if record.get("goals"):
-        lines.append(goals_table(record["goals"], module))
-    lines.append(f"`{record['command']}`, {record['date']}, {record['machine_text']}; "
-                 f"{record['placement']}.")
-    lines.append(record.get("quiet", ""))
+    lines += [table_of(module, record["data"]), *[goals_table(record["goals"], module)] * bool(record["goals"]),
+              f"`{record['command']}`, {record['date']}, {record['machine_text']}; {record['placement']}.", record["quiet"]]
     (out / f"{stem(number)}.md").write_text("\n".join(lines) + "\n")
     return plots
 
 
 def quiet_text(runs, load_average):
     """What must be known of the machine to judge the figures."""
-    noise = sorted(disturbed_by(r) for r in runs) or [0.0]
+    if not runs:
+        return "A simulation: the same figures on every machine."
+    noise = sorted(disturbed_by(r) for r in runs)
     void = sum(bool(r["results"]["generator"]["reasons"]) for r in runs if "generator" in r["results"])
     high = " **The machine was not quiet.**" if noise[len(noise) // 2] > QUIET else ""
     return (f"Load average before it: {load_average:.2f}; others used {noise[len(noise) // 2]:.2f} cores in the median run, "
@@ -82,24 +78,22 @@ def quiet_text(runs, load_average):
             f"(p99 of its send lag over 50 µs, or over 70 % of a core).")
 
 
-def measure(number, build, args, shared):
+def measure(number, args, shared):
     module, started, load_average = load(number), time.monotonic(), os.getloadavg()[0]
     info, mode = place.machine(), args.mode
     print(f"{number}. {module.TITLE}", flush=True)
     kept = args.out / f"{stem(number)}.{mode}.part"
     if not args.resume:
         kept.unlink(missing_ok=True)
-    with tempfile.TemporaryDirectory(prefix="sluice-bench-") as folder:
-        ctx = Context(build, mode == "full", folder, soak=args.soak, kept=kept, shared=shared)
+    with Context(mode == "full", soak=args.soak, kept=kept, shared=shared) as ctx:
         data = module.measure(ctx)
     seconds = round(time.monotonic() - started, 1)
-    simulated = "A simulation: the same figures on every machine."
     record = {
         "experiment": number, "title": module.TITLE, "question": module.__doc__.strip(), "mode": mode,
         "command": f"bench/run.py {mode} --only {number}", "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "machine": info, "machine_text": place.machine_text(info), "placement": str(ctx.places), "seconds": seconds,
         "data": data, "goals": ctx.goals, "load_average_before": load_average,
-        "quiet": simulated if is_simulated(module) else quiet_text(ctx.runs, load_average), "runs": ctx.runs,
+        "quiet": quiet_text(ctx.runs, load_average), "runs": ctx.runs,
     }
     path_of(number, args.out).write_text(json.dumps(record, indent=1) + "\n")
     kept.unlink(missing_ok=True)
@@ -118,7 +112,7 @@ def fill_in(page, number, text_lines):
 def publish(number, out):
     """Puts results into docs/overload.md, docs/performance.md and README.md, and their plots into docs/img."""
     module, record = load(number), json.loads(path_of(number, out).read_text())
-    if "goals" not in record or not record["goals"]:
+    if not record["goals"]:
         return
     names = [plot.name.split("-", 1)[1] for plot in plots_of(module, record["data"], number, out)]
     for name in names:
@@ -161,17 +155,17 @@ def numbers(text):
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    build = os.environ.get("BUILD_DIR", "build")
     parser.add_argument("mode", choices=("short", "full", "plot", "publish"))
     parser.add_argument("--only", metavar="N[-N][,N...]", type=numbers, default=sorted(EXPERIMENTS))
     parser.add_argument("--resume", action="store_true", help="leave out what was measured before")
     parser.add_argument("--soak", metavar="SECONDS", type=int, help="length of the long run, experiment 17")
-    parser.add_argument("--out", metavar="DIR", type=Path, default=Path(build) / "bench-results")
-    return parser.parse_args(), Path(build)
+    parser.add_argument("--out", metavar="DIR", type=Path,
+                        default=Path(os.environ.get("BUILD_DIR", ROOT / "build")) / "bench-results")
+    return parser.parse_args()
 
 
 def main():
-    args, build = parse()
+    args = parse()
     args.out.mkdir(parents=True, exist_ok=True)
     failed, shared = [], {}
     if not shutil.which("gnuplot"):
@@ -181,7 +175,7 @@ def main():
         there, kept = path.exists(), args.resume and path.exists() and json.loads(path.read_text())["mode"] == args.mode
         try:
             if args.mode in ("short", "full") and not kept:
-                measure(number, build, args, shared)
+                measure(number, args, shared)
                 draw(number, args.out)
             elif args.mode in ("plot", "publish") and there:
                 {"plot": draw, "publish": publish}[args.mode](number, args.out)

@@ -1,7 +1,5 @@
-/*
- * Command lines from a table: --name value or --name=value. The table also yields the help, the defaults and what a
- * JSON result tells of the options. Plain functions of their arguments, thread-safe.
- */
+/* Command lines from a table: --name value or --name=value. The table also yields the help, the defaults and what a
+ * JSON result tells of the options. Thread-safe. */
 #ifndef BENCH_COMMON_OPTIONS_H
 #define BENCH_COMMON_OPTIONS_H
 
@@ -55,12 +53,9 @@ struct option_table {
     size_t count;
 };
 
-/*
- * Parses argv[1..argc) of the command argv[0] into the struct `into`: the defaults first. Returns every option by
- * name (durations in seconds, as "name_s"), null where there is neither default nor value; the caller owns it.
- * NULL: a complaint that names the option was printed to standard error. --help prints the help and ends the
- * process.
- */
+/* Parses argv[1..argc) of the command argv[0] into the struct `into`: the defaults first. Returns every option by
+ * name (durations in seconds, as "name_s"), null where there is neither default nor value; the caller owns it. NULL
+ * after a complaint on standard error. --help prints the help and ends the process. */
 json_t *options_parse(const struct option_table *table, int argc, char **argv, void *into);
 
 /* Complains about the command line of `command` ("tcp") on standard error, and says where to look. Always false. */

@@ -1,7 +1,4 @@
-/*
- * Results for people and programs: the head of every JSON result (command line, machine, date, version), latencies
- * as JSON, and tables made from JSON. Everything else that is to be drawn or compared is made from the JSON
- * elsewhere. Main thread only. Functions that make JSON end the process when memory is out.
+/* Results for people and programs. Main thread only. Functions that make JSON end the process when memory is out.
  */
 #ifndef BENCH_COMMON_REPORT_H
 #define BENCH_COMMON_REPORT_H

@@ -10,11 +10,8 @@
 #include "proto/request.h"
 #include "proto/slice.h"
 
-/*
- * Which key a request names: uniform, or Zipf (the k-th most popular key is asked for in proportion to
- * 1 / k^theta). Keys are numbers from 0; key 0 is the most popular one. The picker is immutable after keys_init
- * and may be shared between threads; the random numbers are the caller's.
- */
+/* Which key a request names: uniform, or Zipf (the k-th most popular key is asked for in proportion to 1 /
+ * k^theta). Keys are numbers from 0; key 0 is the most popular one. Immutable after keys_init. */
 
 #define KEYS_COUNT_MAX  UINT64_C(1000000000) /* keys are numbered with nine digits */
 #define KEYS_SIZE_MIN   17                   /* bytes of a key: "session:" and nine digits */
@@ -60,29 +57,23 @@ enum op mix_pick(const struct mix *m, struct rng *r);
 /* The share of requests that are `op`, 0 to 1. */
 double mix_share(const struct mix *m, enum op op);
 
-/*
- * What a PUT stores: values of one size, of sizes within a range (evenly), or real documents from a file, one per
- * line. All bytes lie in one block made at the start; picking copies nothing. Immutable after values_open.
- */
+/* What a PUT stores. Picking copies nothing. Immutable after values_open. */
+struct values;
 
 #define VALUES_SIZE_MAX (16U << 20) /* of one value */
 
-struct values;
-
-/* "256", "100-4000" or "file:PATH". NULL after a complaint when it is none of these, the file cannot be read or has
- * no lines, or memory is out. `seed` decides the bytes of made-up values (printable, hard to compress). */
+/* "256", "100-4000" (evenly) or "file:PATH" (a document per line). NULL after a complaint when it is none of these,
+ * the file cannot be read or has no lines, or memory is out. `seed` decides the bytes of made-up values. */
 struct values *values_open(const char *text, uint64_t seed);
 void values_close(struct values *v);
 
 struct slice values_pick(const struct values *v, struct rng *r);
 
 /*
- * When requests are due: an endless, deterministic schedule. It knows no clock: instants are nanoseconds from the
- * schedule's own zero, and whoever drives it adds its start. Because the schedule can always be asked for the next
- * instant, requests that are due but cannot be sent yet need no memory: they are simply not yet taken.
- *
- * The rate may change in steps. The next arrival is where the integral of the rate since the last one reaches
- * 1 (constant) or an exponential draw of mean 1 (Poisson): exact across steps, and through a rate of 0.
+ * When requests are due: an endless, deterministic schedule, in nanoseconds from its own zero. Requests that are
+ * due but cannot be sent yet need no memory: they are simply not yet taken. The rate may change in steps. The next
+ * arrival is where the integral of the rate since the last one reaches 1 (constant) or an exponential draw of mean
+ * 1 (Poisson).
  */
 
 #define ARRIVALS_STEPS_MAX 64
@@ -110,8 +101,7 @@ struct arrivals {
     struct rng rng;
 };
 
-/* One of `shares` equal schedules; together they make the plan's rate: Poisson, or constant and evenly staggered.
- */
+/* One of `shares` equal schedules that together make the plan's rate; constant ones are evenly staggered. */
 void arrivals_init(struct arrivals *a, const struct arrival_plan *plan, uint32_t index, uint32_t shares,
                    uint64_t seed);
 

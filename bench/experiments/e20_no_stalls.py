@@ -102,8 +102,8 @@ class Phases:
 
 def fill(ctx, daemon, sessions, within):
     """Over one connection, on the generator's core, with the CPU that the light load leaves."""
-    ctx.load(daemon, ["--keys", str(sessions), "--key-size", str(KEY), "--value", str(len(VALUE)), "--ttl", "never",
-                      "--fill", "--connections", "1", "--warmup", "0s", "--duration", "1ms"], within, "filling", first=False, record=False)
+    ctx.quietly(daemon, ["--keys", str(sessions), "--key-size", str(KEY), "--value", str(len(VALUE)), "--ttl", "never",
+                         "--fill", "--connections", "1", "--warmup", "0s", "--duration", "1ms"], within, "filling")
 
 
 def bare_stalls(ctx, size):

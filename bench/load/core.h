@@ -8,14 +8,10 @@
  *                                                     core_flushed   core_lost, core_finish: unanswered
  *
  * A lane is one connection. In the open loop every lane has its own schedule; requests that a lane cannot take yet
- * stay in its schedule, in order and without memory, while their latency clock is running. In the closed loop a
- * request is always due on a lane that has fewer than `depth` in flight.
- *
- * Requests in flight on a lane are told apart by numbers, the oldest first; one may be answered before those that
- * are older.
- *
- * A refused request may be tried again at once, a few times. It stays one request: due when it was first due, and
- * in the class of its last answer.
+ * stay in it, in order and without memory, while their latency clock is running. In the closed loop a request is
+ * always due on a lane that has fewer than `depth` in flight. These are told apart by numbers; one may be answered
+ * before those that are older. A refused request that is tried again stays one request: due when it was first due,
+ * and in the class of its last answer.
  */
 #ifndef BENCH_LOAD_CORE_H
 #define BENCH_LOAD_CORE_H
@@ -66,8 +62,8 @@ uint64_t core_next_due(struct core *c);
 /* Finds the lane whose request is due first, at `now` or before. False: none is due. */
 bool core_due(struct core *c, uint64_t now, uint32_t *lane);
 
-/* Takes the next request of the lane, the one that core_due just found: it counts as sent
- * and is in flight. Returns its number: below `depth`, and its own until it is answered for good. */
+/* Takes the lane's request that core_due just found: it counts as sent and is in flight. Returns its number: below
+ * `depth`, and its own until it is answered for good. */
 uint32_t core_take(struct core *c, uint32_t lane, enum op op, uint32_t key, uint64_t now);
 
 /* All requests taken on the lane so far are being handed to the socket at `now`. */
@@ -90,8 +86,7 @@ struct flight core_answered(struct core *c, uint32_t lane, uint32_t number, enum
 bool core_retried(struct core *c, uint32_t lane, uint32_t number, enum outcome outcome, uint64_t now,
                   struct flight *again);
 
-/* The lane's connection is gone: what is in flight on it stays unanswered, and the lane is held (CORE_HOLD_DOWN).
- */
+/* The lane's connection is gone: what is in flight stays unanswered, and the lane is held (CORE_HOLD_DOWN). */
 void core_lost(struct core *c, uint32_t lane);
 
 /* A reason to hold the lane begins or ends; any number of reasons may hold. */
@@ -101,7 +96,7 @@ void core_release(struct core *c, uint32_t lane, enum core_hold why, uint64_t no
 /* True when no more requests will fall due: the end has come, or all of `count` are taken. */
 bool core_exhausted(const struct core *c, uint64_t now);
 
-/* The run is over: what is in flight is unanswered, what was due before `now` and the end but not taken is unsent.
+/* The run is over: what is in flight is unanswered, what was due before `now` and the end and not taken is unsent.
  */
 void core_finish(struct core *c, uint64_t now);
 

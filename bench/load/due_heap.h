@@ -1,5 +1,4 @@
-/* Lanes by the instant at which their next request is due: a binary heap, the earliest at entries[0]. One thread.
- */
+/* Lanes by the instant at which their next request is due: a binary heap, the earliest first. One thread. */
 #ifndef BENCH_LOAD_DUE_HEAP_H
 #define BENCH_LOAD_DUE_HEAP_H
 

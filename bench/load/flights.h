@@ -1,8 +1,6 @@
-/*
- * The requests in flight on a connection, oldest first. Each has a number of its own, below the most there may be,
- * by which it can be found: answers need not come in the order of the requests. All in constant time; where few are
- * in flight they stay in few cache lines. One thread.
- */
+/* The requests in flight on a connection, oldest first. Each can be found by a number of its own, below the most
+ * there may be: answers need not come in the order of the requests. All in constant time, in few cache lines. One
+ * thread. */
 #ifndef BENCH_LOAD_FLIGHTS_H
 #define BENCH_LOAD_FLIGHTS_H
 

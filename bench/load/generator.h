@@ -51,8 +51,8 @@ void generator_join(struct generator *g);
 /* CPU time that the thread has used so far, in ns. The thread must have been started; not after generator_join. */
 uint64_t generator_cpu_ns(const struct generator *g);
 
-/* Between generator.c (life) and generator_run.c (the event loop): the thread; and to register the lane's socket
- * for reading, and for writing as channel.wants_output says. */
+/* Between generator.c and generator_run.c: the thread; and to register the lane's socket for reading, and for
+ * writing as channel.wants_output says. */
 void *generator_run(void *arg);
 bool generator_register(struct generator *g, uint32_t lane, int operation);
 /* Connects the lane and registers its socket. False: errno says why. */

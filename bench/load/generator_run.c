@@ -1,12 +1,8 @@
 /*
- * The event loop of a generator thread.
- *
- *     turn:  send what is due   one write per connection           (send_due)
- *            wait               sleep until shortly before the next request is due, then watch the clock
- *            read what came     and, between two connections, send again if something fell due meanwhile
- *
- * Time that passes in turns in which nothing happened while a request is about to fall due is deliberate spinning,
- * and is told apart from work.
+ * The event loop of a generator thread. A turn: send what is due, one write per connection; sleep until shortly
+ * before the next request is due, then watch the clock; read what came, and send between two connections what fell
+ * due. The time of turns in which nothing happened while a request is about to fall due is spinning, told apart
+ * from work.
  */
 #include <errno.h>
 #include <sched.h>
@@ -47,8 +43,7 @@ static void go_down(struct generator *g, uint32_t lane, uint64_t now)
     g->down_count++;
 }
 
-/* Tries to make lost connections anew. On loopback that is done, or refused, at once; else it holds up the others.
- */
+/* Tries to make lost connections anew. On loopback that takes no time; elsewhere it holds up the others. */
 static void reconnect(struct generator *g, uint64_t now)
 {
     for (uint32_t i = 0; g->down_count > 0 && i < g->lanes; i++) {
@@ -256,11 +251,8 @@ static uint64_t own_cpu_ns(void)
     return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
 }
 
-/*
- * Wakes exactly when asked, and soon after that even where another thread is running on the core: since Linux 6.12
- * a thread that asks for short slices is let in earlier (for no more CPU time in all). Where either is refused, the
- * send lag shows it. Whoever gave the thread a policy of its own, or another nice value, keeps it.
- */
+/* Wakes exactly when asked, and soon even where another thread is running on the core: since Linux 6.12 a thread
+ * that asks for short slices is let in earlier. Where either is refused, the send lag shows it. */
 static void ask_for_promptness(void)
 {
     struct {

@@ -25,9 +25,8 @@ struct server_cpu {
     struct server_thread threads[SERVER_CPU_THREADS];
 };
 
-/* What the threads of `pid` have used so far: by the kernel's schedstat.
- * False when there is no such process, or the kernel does not count; threads beyond SERVER_CPU_THREADS are left
- * out. */
+/* What the threads of `pid` have used so far, SERVER_CPU_THREADS of them at most. False when there is no such
+ * process, or the kernel does not count. */
 bool server_cpu_read(struct server_cpu *out, uint64_t pid);
 
 /* Makes `after` hold what was used since `before`. Returns the sum over all threads. */
@@ -61,11 +60,8 @@ size_t load_spoiled(const struct load_result *r, char reasons[2][120]);
 /* {"rates", "outcomes", "latency_ns", ...}. */
 json_t *load_json(const struct load_result *r);
 
-/*
- * What happened in each interval, as JSON, and a live line on a terminal. The rows come from the differences
- * between readings of the generators' running tallies; answers count in the interval in which they came. Main
- * thread only.
- */
+/* What happened in each interval, as JSON: the differences between readings of the generators' running tallies.
+ * Answers count in the interval in which they came. */
 #define TIMELINE_ROWS_MAX 50000
 
 struct timeline;

@@ -1,9 +1,4 @@
-/*
- * One run, seen from the main thread:
- *
- *     parse -> connect -> fill -> start the generators -> warm-up -> [measure] -> drain -> join -> report
- *                                                          tick: time line, live line
- */
+/* One run, seen from the main thread. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

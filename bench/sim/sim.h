@@ -7,16 +7,11 @@
  *      |  '--- refused ----------'                                    |
  *      '---------- executed: the I/O thread sees it `refill_ns` after the batch's end
  *
- * What costs time here is the work alone: reading, refusing and answering are free. So it shows what the laws of
- * the policies do, apart from what they cost, and the same seed gives the same run on any machine.
- *
- * Two things of the real world are modelled, because much depends on them:
- *
- *   order     A client gets the answers of a connection in the order of its requests: a refusal that is known at
- *             once waits for what was accepted before it. With `overtake` it does not.
- *   absence   With `away_ns`, an I/O thread is kept from its core now and then (by other threads, the kernel, the
- *             host). What arrives meanwhile and what the backend has done wait until it is back; their age counts
- *             from when they came.
+ * What costs time here is the work alone: reading, refusing and answering are free. The same seed gives the same
+ * run on any machine. A client gets the answers of a connection in the order of its requests, so that a refusal
+ * waits for what was accepted before it, unless `overtake` is set. While an I/O thread is kept from its core
+ * (`away_ns`), what arrives and what the backend has done wait until it is back; their age counts from when they
+ * came.
  */
 #ifndef BENCH_SIM_SIM_H
 #define BENCH_SIM_SIM_H

@@ -15,13 +15,7 @@
 #include "daemon/queue/mailbox.h"
 #include "daemon/queue/spin.h"
 
-/*
- * A lane of the in-process benchmark: one thread that hands calls to the backend and takes the answers.
- *
- *     thread -> submit -> [backend's queue] -> backend's thread
- *        ^                                          |
- *        '-- look for a moment, then sleep <-- mailbox + bell of this lane only
- */
+/* One thread that hands calls to the backend and takes the answers: it looks for them a moment, then sleeps. */
 #define LANES_MAX 64
 
 struct lane {

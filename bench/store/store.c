@@ -1,11 +1,4 @@
-/*
- * `sluice-bench store`: the backends measured in process. Runs what the command line asks for and shows the
- * results. The last column says how many processors other programs used during the run: figures of a machine that
- * was not quiet are no figures.
- *
- *     for every backend, for every number of workers: run, `--repeat` times -> the fastest one -> table
- *                                                                        '----> all of them  -> JSON
- */
+/* `sluice-bench store`: the backends measured in process, for every backend and number of workers. */
 #include <stdlib.h>
 
 #include "bench/commands.h"

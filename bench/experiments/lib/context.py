@@ -3,12 +3,14 @@
 import json
 import os
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
 from . import place
 from .servers import Daemon
 
+ROOT = Path(__file__).resolve().parents[3]
 SERVICE_NS = 250_000   # one operation in the experiments over TCP
 CONNECTIONS = 64
 QUIET = 0.10           # cores that others may use during a run before it counts as disturbed
@@ -24,10 +26,12 @@ class Failed(Exception):
 
 
 class Context:
-    def __init__(self, build, full, work, *, soak=None, kept=None, shared=None):
-        """`soak`: seconds of the long run, if asked for; `kept`: a file where finished runs of an experiment are kept,
-        so that it can be resumed; `shared`: a dictionary of results that later experiments need again."""
-        self.build, self.full, self.work, self.soak, self.kept = Path(build).resolve(), full, Path(work), soak, kept
+    def __init__(self, full, *, soak=None, kept=None, shared=None):
+        """To be used in a `with` block. `soak`: seconds of the long run, if asked for; `kept`: a file where finished runs of
+        an experiment are kept, so that it can be resumed; `shared`: a dictionary of results that later experiments need
+        again."""
+        self.full, self.soak, self.kept = full, soak, kept
+        self.build = Path(os.environ.get("BUILD_DIR", ROOT / "build")).resolve()
         self.places, self.patience = place.Places(), PATIENCE
         self.runs, self.goals = [], []
         self._shared = {} if shared is None else shared
@@ -35,6 +39,14 @@ class Context:
         for name in ("sluiced", "sluice-bench"):
             if not os.access(self.build / name, os.X_OK):
                 raise Failed(f"{self.build / name} is not there; run make first, or set BUILD_DIR")
+
+    def __enter__(self):
+        self._folder = tempfile.TemporaryDirectory(prefix="sluice-bench-")
+        self.work = Path(self._folder.name)
+        return self
+
+    def __exit__(self, *_):
+        self._folder.cleanup()
 
     def pick(self, short, full):
         return full if self.full else short
@@ -101,10 +113,13 @@ class Context:
                 return {**result, "daemon": daemon.arguments, "stats": daemon.stats(), "meanwhile": seen}
         return self._quietest(attempt, label, tries or (1 if seconds > LONG or meanwhile else None))
 
-    def load(self, server, args, seconds, label, first=True, record=True):
+    def load(self, server, args, seconds, label, first=True):
         """sluice-bench tcp on a server that runs already."""
-        result = self._wait(self.start(server, args, "load.json", first), seconds, label)
-        return self._told(label, result) if record else result
+        return self._told(label, self.quietly(server, args, seconds, label, first))
+
+    def quietly(self, server, args, seconds, label, first=False):
+        """The same without a word, and without a place among the runs."""
+        return self._wait(self.start(server, args, "load.json", first), seconds, label)
 
     def start(self, server, args, name="load.json", first=True):
         """The same without waiting; the answer is for finish(). first=False: it only gets the CPU that others leave."""

@@ -34,13 +34,6 @@ class Places:
         return f"generator on core {self.generator}, I/O on {self.io}, owner or workers on {self.work}"
 
 
-def pin(tid, core):
-    try:
-        os.sched_setaffinity(tid, {core})
-    except ProcessLookupError:
-        pass  # a thread that has ended since
-
-
 def threads(pid):
     """(tid, name) of every thread of a process."""
     for task in Path(f"/proc/{pid}/task").iterdir():

@@ -1,6 +1,7 @@
 """Servers under test: sluiced, Debian's redis-server and memcached, and the server that does nothing. Each listens on a
 free port of 127.0.0.1 and is ended with the `with` block."""
 
+import contextlib
 import json
 import os
 import re
@@ -95,7 +96,8 @@ class Daemon(Server):
         self.port = int(re.search(rb"address=127\.0\.0\.1:(\d+)", log).group(1))
         for tid, name in place.threads(self.process.pid):
             works = name.startswith(("sluice-owner", "sluice-work")) or (self.io_works and name.startswith("sluice-io"))
-            place.pin(tid, self.places.work if works else self.places.io)
+            with contextlib.suppress(ProcessLookupError):  # of a thread that has ended since
+                os.sched_setaffinity(tid, {self.places.work if works else self.places.io})
 
     def thread(self, name="sluice-owner"):
         return next(tid for tid, comm in place.threads(self.pid) if comm == name)
