@@ -5,8 +5,6 @@ requests in flight, all of class=normal, and sends the next one as soon as one i
 gets only the CPU that the others leave.)
 """
 
-import time
-
 from .lib import overload, text
 
 TITLE = "One greedy connection and 99 polite ones"
@@ -21,13 +19,10 @@ def measure_one(ctx, policy, peak):
     polite = [*overload.keys(99), "--fill", *overload.open_loop(peak / 2, seconds)]
     greedy = [*overload.keys(1), "--depth", str(GREED), "--class", "normal", "--warmup", "0.5", "--duration",
               f"{seconds + 3}s", "--drain", "1s"]
-
-    def greed(daemon):
-        time.sleep(overload.FILLED_S)
-        return overload.row(ctx.load(daemon, greedy, seconds + 3, f"{policy}: the greedy one", first=False))
     settings = overload.settings_of(ctx, policy)
     alone = overload.row(ctx.tcp(settings, polite, seconds, f"{policy}: polite, without a greedy one"))
-    run = ctx.tcp(settings, polite, seconds, f"{policy}: polite, with a greedy one", meanwhile=greed)
+    run = ctx.tcp(settings, polite, seconds, f"{policy}: polite, with a greedy one",
+                  meanwhile=overload.beside(ctx, greedy, seconds + 3, f"{policy}: the greedy one", first=False))
     beside, other = overload.row(run), run["meanwhile"]
     ctx.goal(f"{policy}: p99.9 of the polite",
              f"{text.duration(beside['p99_9'])}, alone {text.duration(alone['p99_9'])}", "at most 1.5 times",

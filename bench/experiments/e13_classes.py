@@ -3,8 +3,6 @@
 32 connections send class=critical at half of the peak, 32 others class=normal at 9.5 times the peak.
 """
 
-import time
-
 from .lib import overload, text
 
 TITLE = "The critical class in ten times the load"
@@ -14,12 +12,10 @@ TABLE = ["policy", "class", "offered/s=offered_per_s:n", "served=served_share:3"
 
 
 def measure_one(ctx, policy, peak, seconds):
-    def normal(daemon):
-        time.sleep(overload.FILLED_S)
-        args = [*overload.keys(32), "--class", "normal", *overload.open_loop(9.5 * peak, seconds + 2, warmup=0)]
-        return overload.row(ctx.load(daemon, args, seconds + 2, f"{policy}: normal"))
+    normal = [*overload.keys(32), "--class", "normal", *overload.open_loop(9.5 * peak, seconds + 2, warmup=0)]
     args = [*overload.keys(32), "--class", "critical", *overload.open_loop(peak / 2, seconds), "--fill"]
-    run = ctx.tcp(overload.settings_of(ctx, policy), args, seconds, f"{policy}: critical", meanwhile=normal)
+    run = ctx.tcp(overload.settings_of(ctx, policy), args, seconds, f"{policy}: critical",
+                  meanwhile=overload.beside(ctx, normal, seconds + 2, f"{policy}: normal"))
     row = overload.row(run)
     ctx.goal(f"{policy}: critical requests served", text.percent(row["served_share"], 3), "99.9 %",
              row["served_share"] >= GOAL)

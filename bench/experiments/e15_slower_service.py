@@ -58,8 +58,8 @@ def draw(data):
                        xrange=(-1, 2), yrange=(0.5, 200), key="top left")
     styles = {"bound 4": "mutex, 4 workers", "bound 16": "rwlock", "bound 64": "owner", **OTHERS}
     for row in (r for r in data["rows"] if r["name"] in styles):
-        panel.add(row["name"], [(t["at_s"] - row["change_s"], t["p50"] / 1e6 or None) for t in row["timeline"] if t["executed"]],
-                  styles[row["name"]])
+        seen = [t for t in row["timeline"] if t["executed"]]
+        panel.add(row["name"], [(t["at_s"] - row["change_s"], t["p50"] / 1e6 or None) for t in seen], styles[row["name"]])
     return [panel]
 
 

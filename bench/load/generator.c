@@ -121,11 +121,6 @@ bool generator_start(struct generator *g)
     return error == 0 || report_fail("thread: %s", strerror(error));
 }
 
-void generator_join(struct generator *g)
-{
-    pthread_join(g->thread, NULL);
-}
-
 uint64_t generator_cpu_ns(const struct generator *g)
 {
     clockid_t clock;

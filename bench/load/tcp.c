@@ -32,11 +32,6 @@ struct run {
 
 /* ---- before ---- */
 
-static uint64_t answers_of(const struct tally *t)
-{
-    return tally_sum(t->live) - counter_get(&t->live[OUTCOME_UNANSWERED]);
-}
-
 /* Puts every key once over one connection, again where the server refused. False, with a complaint, when it answers
  * with errors or not at all. */
 static bool fill(const struct load_settings *settings)
@@ -58,14 +53,14 @@ static bool fill(const struct load_settings *settings)
         uint64_t seen = 0, at = clock_ns(&clock_system);
         while (!atomic_load_explicit(&g->done, memory_order_acquire)) {
             uint64_t now = clock_ns(&clock_system),
-                     answers = answers_of(g->tally) + counter_get(&g->tally->retried);
+                     answers = tally_sum(g->tally->live) + counter_get(&g->tally->retried);
             bool stuck = answers == seen && now - at > FILL_WAIT;
             if (answers != seen) at = now;
             seen = answers;
             if (stuck || counter_get(&g->tally->lost)) atomic_store(&shared.abort, true);
             nanosleep(&pause, NULL);
         }
-        generator_join(g);
+        pthread_join(g->thread, NULL);
         ok = counter_get(&g->tally->outcomes[OUTCOME_SERVED]) == s.count;
         if (!ok) {
             report_fail("filling %s: %s%s", s.target.text,
@@ -114,7 +109,7 @@ static bool start(struct run *run)
         if (generator_start(run->generators[i])) continue;
         atomic_store(&shared->abort, true);
         while (i > 0)
-            generator_join(run->generators[--i]);
+            pthread_join(run->generators[--i]->thread, NULL);
         return false;
     }
     return true;
@@ -230,7 +225,7 @@ static bool run_all(struct run *run, int argc, char **argv, json_t *options)
     if ((s->fill && !fill(s)) || !start(run)) return false;
     watch(run);
     for (uint64_t i = 0; i < s->threads; i++)
-        generator_join(run->generators[i]);
+        pthread_join(run->generators[i]->thread, NULL);
     return report(run);
 }
 

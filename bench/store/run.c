@@ -233,11 +233,6 @@ static double per(uint64_t amount, uint64_t of)
     return of > 0 ? (double)amount / (double)of : 0;
 }
 
-double run_ns_per_op(const struct run_result *result)
-{
-    return per(result->used.wall_ns, result->tally.sent);
-}
-
 static json_t *tally_json(const struct drive_tally *t)
 {
     json_t *j = json_pack("{s:I, s:I, s:I}", "sent", (json_int_t)t->sent, "served", (json_int_t)t->served,
@@ -253,7 +248,7 @@ json_t *run_json(const char *backend, const struct run_result *r)
     double others_ns = (double)r->used.busy_ns - (double)r->used.cpu_ns;
     return json_pack("{s:s, s:I, s:I, s:f, s:f, s:f, s:I, s:f, s:f, s:f, s:o, s:f, s:o, s:o, s:o}", "backend",
                      backend, "workers", (json_int_t)r->workers, "threads", (json_int_t)r->threads, "ns_per_op",
-                     run_ns_per_op(r), "ns_per_served", per(wall_ns, served), "served_per_s",
+                     per(wall_ns, sent), "ns_per_served", per(wall_ns, served), "served_per_s",
                      per(served, wall_ns) * 1e9, "wall_ns", (json_int_t)wall_ns, "cpu_ns_per_op",
                      per(r->used.cpu_ns, sent), "voluntary_switches_per_op", per(r->used.switches_voluntary, sent),
                      "involuntary_switches_per_op", per(r->used.switches_involuntary, sent), "allocations_per_op",

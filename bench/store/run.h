@@ -79,9 +79,7 @@ struct run_result {
     struct histogram ordinary; /* without slow sessions; only with --slow */
 };
 
-/* Wall time divided by operations sent, refused ones included. */
-double run_ns_per_op(const struct run_result *result);
-
+/* "ns_per_op": wall time divided by operations sent, refused ones included. */
 json_t *run_json(const char *backend, const struct run_result *result);
 
 /* Starts the backend, stores every key, lets `workers` callers loose on it, audits what is stored, stops. False,

@@ -1,5 +1,7 @@
 """What the experiments under offered load share: backends, policies, the peak, one point of load."""
 
+import time
+
 from . import text
 from .context import CONNECTIONS, SERVICE_NS
 
@@ -35,7 +37,7 @@ ROOM = {"limits.output_soft": "256MiB", "limits.output_hard": "2GiB"}
 # ten times the load, and go before all others.
 LEAST = {"backend": "backpressure", "queue.bound": PLACES, "class.delete": "normal", **ROOM}
 FILL_S = 1  # 1,000 puts of SERVICE_NS, and some
-FILLED_S = 0.8  # then the table is full, and the warm-up has begun
+FILLED_S = 0.8
 
 
 def settings_of(ctx, policy="reject", service_ns=SERVICE_NS, **more):
@@ -74,6 +76,14 @@ def point(ctx, settings, rate, seconds, label, *, connections=CONNECTIONS, warmu
     """One open-loop run. Returns a row of what matters."""
     args = [*keys(connections), "--fill", *open_loop(rate, seconds, warmup=warmup), *extra]
     return row(ctx.tcp(settings, args, seconds + warmup + 1 + FILL_S, label, **how), rate)
+
+
+def beside(ctx, args, seconds, label, first=True):
+    """For Context.tcp: another load, as soon as the table is full and the warm-up has begun."""
+    def load(daemon):
+        time.sleep(FILLED_S)
+        return row(ctx.load(daemon, args, seconds, label, first))
+    return load
 
 
 def row(run, rate=0):
