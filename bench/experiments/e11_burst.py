@@ -18,7 +18,7 @@ TABLE = ["policy", "p99.9 without bursts=normal_ns:d",
 
 
 def measure_one(ctx, policy, peak):
-    quiet = overload.point(ctx, overload.settings_of(ctx, policy), peak / 2, ctx.pick(2.0, 8.0),
+    quiet = overload.point(ctx, overload.settings_of(ctx, policy), peak, 0.5, ctx.pick(2.0, 8.0),
                            f"{policy}: half of the peak")
     starts = [round(1.0 + i * EVERY_S, 3) for i in range(ctx.pick(2, 6))]
     seconds, back = starts[-1] + EVERY_S, []

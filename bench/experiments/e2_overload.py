@@ -21,9 +21,9 @@ def measure_one(ctx, name):
     capacity = overload.peak(ctx, settings=settings, io_works=io_works, name=f"{name}: capacity")
     for factor in ctx.pick(SHORT, FULL):
         seconds = overload.seconds_for(ctx, capacity * min(factor, 1)) if ctx.full else 3.0
-        row = overload.point(ctx, settings, factor * capacity, seconds, f"{name}: {factor:g} times capacity", warmup=0,
+        row = overload.point(ctx, settings, capacity, factor, seconds, f"{name}: {factor:g} times capacity", warmup=0,
                              io_works=io_works)
-        yield {"series": name, "factor": factor, "seconds": seconds, "share": row["goodput_per_s"] / capacity, **row}
+        yield {"series": name, "seconds": seconds, **row}
 
 
 def measure(ctx):

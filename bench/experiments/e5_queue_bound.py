@@ -22,10 +22,9 @@ def measure(ctx):
         for bound in bounds:
             excess = max((factor - 1) * capacity, 1)
             warmup = round(min(max(0.5, 1.2 * bound / excess), 8.0), 1) if factor > 1 else 0.5  # until the queue is full
-            row = overload.point(ctx, {**settings, "queue.bound": bound}, factor * capacity, seconds,
+            row = overload.point(ctx, {**settings, "queue.bound": bound}, capacity, factor, seconds,
                                  f"bound {bound} at {factor:g} times capacity", warmup=warmup)
-            rows.append({"factor": factor, "bound": bound, "share": row["goodput_per_s"] / capacity,
-                         "bound_ns": bound * 1e9 / capacity, **row})
+            rows.append({"bound": bound, "bound_ns": bound * 1e9 / capacity, **row})
     return {"rows": rows, "capacity_per_s": capacity, "seconds": seconds}
 
 

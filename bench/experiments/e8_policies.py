@@ -22,10 +22,10 @@ def measure_series(ctx, policy, connections, peak, factors):
         # With wait, requests that came in a warm-up would leave none of the measured ones a turn.
         wanted = policy == "reject" and factor not in (0.8, 1)  # whose p99.9 is judged by 100,000 requests
         seconds = overload.seconds_for(ctx, peak * min(factor, 1), 25.0) if wanted else ctx.pick(2.0, 6.0)
-        row = overload.point(ctx, overload.settings_of(ctx, policy), factor * peak, seconds,
+        row = overload.point(ctx, overload.settings_of(ctx, policy), peak, factor, seconds,
                              f"{policy}, {connections} connections: {factor:g} times the peak", connections=connections,
                              warmup=0 if policy == "wait" else 1.0)
-        yield {"policy": policy, "connections": connections, "factor": factor, "share": row["goodput_per_s"] / peak, **row}
+        yield {"policy": policy, **row}
 
 
 def measure(ctx):

@@ -35,14 +35,12 @@ def measure(ctx):
     together, rows = place.Places(together=True), []
     peak = overload.peak(ctx, places=together)
     for factor in ctx.pick(SHORT, FULL):
-        row = overload.point(ctx, overload.settings_of(ctx), factor * peak, ctx.pick(2.0, 8.0),
+        row = overload.point(ctx, overload.settings_of(ctx), peak, factor, ctx.pick(2.0, 8.0),
                              f"one core: {factor:g} times the peak", places=together)
         label = f"one core: refusals at {factor:g} times the peak"
         alone = ctx.once(label, lambda: refusal_ns(ctx, factor * peak, ctx.pick(1.0, 3.0), label, together))
         allowed = law(row)
-        row = {"factor": factor, **row, **allowed, "alone_ns": alone, "share": row["goodput_per_s"] / peak,
-               "ceiling": allowed["allowed_per_s"] / peak}
-        rows.append(row)
+        rows.append(row := {**row, **allowed, "alone_ns": alone, "ceiling": allowed["allowed_per_s"] / peak})
         reached = row["share"] / row["ceiling"]
         ctx.goal(f"goodput at {factor:g} x", f"{text.percent(row['share'])} of peak, {text.percent(reached)} of what the "
                  f"law allows ({text.percent(row['ceiling'])})", "97 % of the law", reached >= GOAL)

@@ -63,11 +63,16 @@ json_t *load_json(const struct load_result *r);
 /* What happened in each interval, as JSON: the differences between readings of the generators' running tallies.
  * Answers count in the interval in which they came. */
 #define TIMELINE_ROWS_MAX 50000
+#define TIMELINE_KINDS    3 /* of latencies */
 
-struct timeline;
-
-struct timeline *timeline_create(void); /* NULL when memory is out */
-void timeline_destroy(struct timeline *t);
+/* All zero at first. */
+struct timeline {
+    json_t *rows; /* the caller's to free; NULL: no reading yet */
+    double at_s;  /* of the last reading, as what follows */
+    uint64_t sent, outcomes[OUTCOME_COUNT];
+    struct histogram before[TIMELINE_KINDS];
+    struct histogram now, between; /* scratch: of all generators together, and what is new in it */
+};
 
 /* Reads the tallies, which are `count` pointers, at `at_s`. The first call only sets the baseline and returns NULL;
  * after it, every call adds a row and returns it, borrowed. NULL also when there are too many. A row: {"at_s" (end
@@ -77,8 +82,5 @@ const json_t *timeline_sample(struct timeline *t, const struct tally *const *tal
 
 /* Prints a row as the live line, over the one before. */
 void timeline_print_live(FILE *out, const json_t *row);
-
-/* All rows; borrowed. */
-json_t *timeline_rows(const struct timeline *t);
 
 #endif

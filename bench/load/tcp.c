@@ -21,7 +21,7 @@ struct run {
     struct generator_shared shared;
     struct generator *generators[LOAD_THREADS_MAX];
     const struct tally *tallies[LOAD_THREADS_MAX];
-    struct timeline *timeline;
+    struct timeline timeline;
     struct load_result result;
     struct server_cpu server_before;
     sigset_t signals;
@@ -77,11 +77,10 @@ static bool prepare(struct run *run)
     const struct load_settings *s = &run->settings;
     run->shared.settings = s;
     run->live = !s->quiet && isatty(STDERR_FILENO);
-    run->timeline = timeline_create();
     run->result.settings = s;
     run->result.first_error = "";
     run->result.tally = calloc(1, sizeof *run->result.tally);
-    if (!run->timeline || !run->result.tally) return report_fail("out of memory");
+    if (!run->result.tally) return report_fail("out of memory");
     if (s->server_pid && !server_cpu_read(&run->server_before, s->server_pid))
         return report_fail("--server-pid: there is no such process");
     for (uint32_t i = 0; i < s->threads; i++) {
@@ -143,7 +142,7 @@ static bool all_done(const struct run *run)
 static void sample(struct run *run, uint64_t now)
 {
     double at = ((double)now - (double)run->shared.from_ns) / 1e9;
-    const json_t *row = timeline_sample(run->timeline, run->tallies, run->settings.threads, at);
+    const json_t *row = timeline_sample(&run->timeline, run->tallies, run->settings.threads, at);
     if (row && run->live) timeline_print_live(stderr, row);
 }
 
@@ -213,7 +212,7 @@ static bool report(struct run *run)
     }
     if (run->live) fprintf(stderr, "\r%-110s\r", "");
     json_object_set_new(run->report.document, "interrupted", json_boolean(run->interrupted));
-    json_object_set(run->report.document, "timeline", timeline_rows(run->timeline));
+    json_object_set(run->report.document, "timeline", run->timeline.rows);
     return report_end(&run->report, load_json(r)) && tally_accounted(r->tally);
 }
 
@@ -240,7 +239,7 @@ int tcp_main(int argc, char **argv)
             generator_destroy(run->generators[i]);
         if (run->report.document) report_end(&run->report, NULL);
         json_decref(options);
-        timeline_destroy(run->timeline);
+        json_decref(run->timeline.rows);
         free(run->result.tally);
         values_close(run->settings.values);
     }

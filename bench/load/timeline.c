@@ -1,7 +1,6 @@
 #include "bench/load/result.h"
 
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "bench/common/report.h"
@@ -9,39 +8,11 @@
 static const struct {
     const char *name;
     size_t offset; /* of the histogram in a tally */
-} kinds[] = {
+} kinds[TIMELINE_KINDS] = {
     {"accepted_ns", offsetof(struct tally, live_accepted)},
     {"refused_ns", offsetof(struct tally, live_refused)},
     {"send_lag_ns", offsetof(struct tally, live_lag)},
 };
-#define KINDS (sizeof kinds / sizeof kinds[0])
-
-struct timeline {
-    json_t *rows;
-    bool started;
-    double at_s;
-    uint64_t sent, outcomes[OUTCOME_COUNT];
-    struct histogram before[KINDS], now, between; /* of all generators together; the last two are scratch */
-};
-
-struct timeline *timeline_create(void)
-{
-    struct timeline *t = calloc(1, sizeof *t);
-    if (t) t->rows = json_array();
-    return t;
-}
-
-void timeline_destroy(struct timeline *t)
-{
-    if (!t) return;
-    json_decref(t->rows);
-    free(t);
-}
-
-json_t *timeline_rows(const struct timeline *t)
-{
-    return t->rows;
-}
 
 /* Makes `between` what was recorded since `before`, which becomes the present reading. */
 static void advance(struct timeline *t, size_t kind, const struct tally *const *tallies, size_t count)
@@ -85,17 +56,14 @@ const json_t *timeline_sample(struct timeline *t, const struct tally *const *tal
     }
     json_object_set_new(row, "sent", since(&t->sent, sent));
     json_object_set_new(row, "in_flight", json_integer((json_int_t)(sent > answered ? sent - answered : 0)));
-    for (size_t kind = 0; kind < KINDS; kind++) {
+    for (size_t kind = 0; kind < TIMELINE_KINDS; kind++) {
         advance(t, kind, tallies, count);
         json_object_set_new(row, kinds[kind].name, latency_json(&t->between));
     }
     t->at_s = at_s;
-    if (t->started && json_array_size(t->rows) < TIMELINE_ROWS_MAX) json_array_append(t->rows, row);
+    if (t->rows && json_array_size(t->rows) < TIMELINE_ROWS_MAX) json_array_append(t->rows, row);
     json_decref(row); /* the array keeps it */
-    if (!t->started) {
-        t->started = true;
-        return NULL;
-    }
+    if (!t->rows) t->rows = json_array();
     return json_array_get(t->rows, json_array_size(t->rows) - 1);
 }
 

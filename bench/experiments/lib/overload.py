@@ -72,10 +72,11 @@ def peak(ctx, connections=CONNECTIONS, places=None, settings=None, io_works=Fals
     return ctx.once(f"{name} {connections} {places}", measure, shared=True)
 
 
-def point(ctx, settings, rate, seconds, label, *, connections=CONNECTIONS, warmup=1.0, extra=(), **how):
-    """One open-loop run. Returns a row of what matters."""
-    args = [*keys(connections), "--fill", *open_loop(rate, seconds, warmup=warmup), *extra]
-    return row(ctx.tcp(settings, args, seconds + warmup + 1 + FILL_S, label, **how), rate)
+def point(ctx, settings, peak, factor, seconds, label, *, connections=CONNECTIONS, warmup=1.0, extra=(), **how):
+    """One open-loop run at so many times the peak. Returns a row of what matters."""
+    args = [*keys(connections), "--fill", *open_loop(factor * peak, seconds, warmup=warmup), *extra]
+    seen = row(ctx.tcp(settings, args, seconds + warmup + 1 + FILL_S, label, **how))
+    return {"connections": connections, "factor": factor, "share": seen["goodput_per_s"] / peak, **seen}
 
 
 def beside(ctx, args, seconds, label, first=True):
@@ -86,12 +87,12 @@ def beside(ctx, args, seconds, label, first=True):
     return load
 
 
-def row(run, rate=0):
+def row(run):
     r = run["results"]
     accepted, refused, outcomes = r["latency_ns"]["accepted"], r["latency_ns"]["refused"], r["outcomes"]
     seconds = [s["accepted_ns"]["p50"] for s in run["timeline"] if s["accepted_ns"]["count"]] or [None]
     return {
-        "rate": rate, "offered_per_s": r["rates"]["offered_per_s"], "goodput_per_s": r["rates"]["goodput_per_s"],
+        "offered_per_s": r["rates"]["offered_per_s"], "goodput_per_s": r["rates"]["goodput_per_s"],
         "refused_per_s": r["rates"]["refused_per_s"], "sent": r["sent"], "accepted": accepted["count"],
         "refused": outcomes["overloaded"], "refused_share": outcomes["overloaded"] / max(r["sent"], 1),
         "served_share": accepted["count"] / max(r["sent"], 1), "unanswered": outcomes["unanswered"],
@@ -100,9 +101,7 @@ def row(run, rate=0):
         "last_p50": seconds[-1], "spoiled": r["generator"]["reasons"], "send_lag_p99": r["send_lag_ns"]["p99"],
         "server_cores": {t["name"]: round(t["cpu_ns"] / 1e9 / r["server"]["seconds"], 3)
                          for t in r["server"]["threads"] if t["cpu_ns"] > 1e6} if r.get("server") else None,
-        "queue": {k: run["stats"]["queue"][k] for k in ("late", "expired", "stale", "supplanted", "max", "cost_ns")}
-        if "stats" in run else None,
-        "disturbance": run["disturbance"],
+        "expired": run["stats"]["queue"]["expired"] if "stats" in run else None,
     }
 
 

@@ -1,10 +1,6 @@
-"""Makes one thread of the daemon slower in mid-run, as if every operation took longer.
-
-The scheduler gives the thread 1 ms of its core in every 10 or 100: with operations of 1 ms each, that is one
-operation in the time that ten or a hundred used to take. A control group (version 1, writable) does this exactly,
-and for small factors a process of higher priority on the same core does (ByPreempting). Without either, as many busy
-processes as it takes share the thread's core; that needs no rights, and is rougher.
-"""
+"""Makes one thread of the daemon slower in mid-run, as if every operation took longer: it is given 1 ms of its core in
+every 10 or 100. A control group (version 1, writable) does this exactly, and for small factors a process of higher
+priority on the same core does. Sharing the core with busy processes needs no rights, and is rougher."""
 
 import contextlib
 import os

@@ -5,11 +5,8 @@ def duration(ns):
     """Three digits and a unit."""
     if ns is None:
         return "-"
-    for limit, unit, factor in ((1e3, "ns", 1), (1e6, "µs", 1e3), (1e9, "ms", 1e6), (float("inf"), "s", 1e9)):
-        if ns < limit:
-            value = ns / factor
-            return f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"
-    return "-"
+    unit, factor = next((u for u in (("ns", 1), ("µs", 1e3), ("ms", 1e6)) if ns < 1e3 * u[1]), ("s", 1e9))
+    return f"{ns / factor:.3g} {unit}" if ns < 1e3 * factor else f"{ns / factor:.0f} {unit}"
 
 
 def count(n):
