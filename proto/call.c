@@ -29,18 +29,22 @@ static void release_body(struct call *call)
     call->reply.held = NULL;
 }
 
+void call_drop_part(struct call *call)
+{
+    struct call *part = call->parts;
+    call->parts = part->part_next;
+    if (call->parts == NULL) call->last_part = NULL;
+    call->part_count--;
+    release_body(part);
+    call_drop_parts(part);
+    if (part->data != part->room) free(part->data);
+    free(part);
+}
+
 void call_drop_parts(struct call *call)
 {
-    while (call->parts != NULL) {
-        struct call *part = call->parts;
-        call->parts = part->part_next;
-        release_body(part);
-        call_drop_parts(part);
-        if (part->data != part->room) free(part->data);
-        free(part);
-    }
-    call->last_part = NULL;
-    call->part_count = 0;
+    while (call->parts != NULL)
+        call_drop_part(call);
 }
 
 void call_clear(struct call *call)

@@ -52,8 +52,9 @@ void call_clear(struct call *call);
  */
 struct call *call_add_part(struct call *call, size_t room);
 
-/* Frees the parts. */
+/* Frees the parts; the first one, of which there is one. */
 void call_drop_parts(struct call *call);
+void call_drop_part(struct call *call);
 
 /* Gives all parts of `from` to `call`, at the end, and makes it a BATCH. */
 void call_take_parts(struct call *call, struct call *from);

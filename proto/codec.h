@@ -35,6 +35,8 @@
 #include "proto/buffer.h"
 #include "proto/call.h"
 
+#define CODEC_SLICE (64U << 10) /* bytes of a long reply that are encoded at a time, one value more or less */
+
 struct codec_limits {
     size_t line;    /* longest request line in bytes, line end not counted */
     size_t key;     /* longest key */
@@ -107,8 +109,9 @@ struct codec {
     /* The reply of a call that is `alone` has been encoded: the decoder learns from it how to read what comes
      * behind. NULL: it never does. */
     void (*settle)(struct decoder *d, const struct call *call);
-    /* Appends the reply of `call`; nothing, if its request asked for none. */
-    void (*encode)(struct buffer *out, const struct call *call);
+    /* Appends the reply of `call`; nothing, if its request asked for none. A reply with many values or keys is
+     * encoded in slices: true says that there is more, and what was appended is no longer in the call. */
+    bool (*encode)(struct buffer *out, struct call *call);
 
     /* The client's side; NULL in codecs that no client here speaks. Appends a request; its value is always sent
      * counted. The request must be well-formed: a bad key or a bad tag is the caller's to reject (text_key_valid).

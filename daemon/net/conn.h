@@ -83,14 +83,15 @@ struct conn_socket {
 
 /* ---- conn_write.c ---- */
 
-void conn_doom(struct conn *c, enum close_reason reason);  /* replies not yet sent are lost; see DOOMED */
-void conn_pipeline_add(struct conn *c, struct task *task); /* answered or not */
-void conn_answered(struct conn *c, struct task *task);     /* a task of the pipeline came back */
-void conn_reply_now(struct conn *c, struct task *task);    /* encodes and frees it: empty pipeline, or overtaking */
-bool conn_goes_on(struct conn *c, struct task *task);      /* it has more to do (request.number), in later turns */
-void conn_encode(struct conn *c);                          /* encodes what is answered */
-void conn_write(struct conn *c);                           /* the same, and sends what the socket takes */
-bool conn_choked(const struct conn *c);                    /* too many bytes held: stop decoding */
+void conn_doom(struct conn *c, enum close_reason reason);   /* replies not yet sent are lost; see DOOMED */
+void conn_pipeline_add(struct conn *c, struct task *task);  /* answered or not */
+void conn_answered(struct conn *c, struct task *task);      /* a task of the pipeline came back */
+void conn_enqueue_owned(struct conn *c, struct task *task); /* answered, and may borrow from the input */
+void conn_reply_now(struct conn *c, struct task *task); /* encodes and frees it: empty pipeline, or overtaking */
+bool conn_goes_on(struct conn *c, struct task *task);   /* it has more to do (request.number), in later turns */
+void conn_encode(struct conn *c);                       /* encodes what is answered */
+void conn_write(struct conn *c);                        /* the same, and sends what the socket takes */
+bool conn_choked(const struct conn *c);                 /* too many bytes held: stop decoding */
 bool conn_eased(const struct conn *c);     /* go on: some way below, so that not every reply stops and starts it */
 bool conn_over_hard(const struct conn *c); /* its peer must take some of its replies soon */
 

@@ -16,29 +16,15 @@
 #define TURN_ANSWERS  (64 * 1024)  /* bytes of replies by the codec itself, such as COMMAND, in one turn */
 #define TURN_DROPS    4            /* reads of a lingering connection */
 
-/* Puts a task into the pipeline that borrows from the input: it must own its bytes there. */
-static void enqueue_owned(struct conn *c, struct task *task)
-{
-    if (call_own(&task->call)) {
-        conn_pipeline_add(c, task);
-        return;
-    }
-    io_task_free(c->io, task);
-    conn_doom(c, CLOSE_ERROR);
-}
-
 /* A task whose reply is known: encoded at once, or after those before it, unless it overtakes them. */
 static void take_reply(struct conn *c, struct task *task)
 {
     if (task->call.reply.kind == REPLY_NONE && conn_goes_on(c, task)) return;
     task->answered = true;
-    if (!c->first || call_overtakes(&task->call)) {
+    if (!c->first || call_overtakes(&task->call))
         conn_reply_now(c, task);
-        return;
-    }
-    task->call.request.key.len = task->call.request.value.len =
-        0; /* of the request, only the tag is still needed */
-    enqueue_owned(c, task);
+    else
+        conn_enqueue_owned(c, task);
 }
 
 void conn_end_input(struct conn *c)
@@ -437,8 +423,9 @@ bool conn_read(struct conn *c)
 void conn_resume(struct conn *c)
 {
     c->pauses &= (uint8_t)~PAUSE_TURN;
+    if (c->state > CONN_FINISHING) return;
+    io_list_add(c->io, LIST_CHANGED, c); /* it may wait for its socket again, and has perhaps more to write */
     if (c->state != CONN_OPEN) return;
-    io_list_add(c->io, LIST_CHANGED, c); /* it may wait for its socket again */
     if (c->pauses == PAUSE_ALONE && c->held) {
         struct task *task = c->held;
         c->held = NULL;

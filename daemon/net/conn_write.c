@@ -193,18 +193,38 @@ static void end_alone(struct conn *c, const struct task *task)
     io_list_add(c->io, LIST_READY, c);
 }
 
-static void encode(struct conn *c, struct task *task, uint64_t now_ns)
+/* True: there is more of it. */
+static bool encode(struct conn *c, struct task *task)
 {
     if (task->call.reply.kind == REPLY_FACTS || task->call.reply.kind == REPLY_PARTS) describe(c, &task->call);
-    c->codec->encode(output_of(c), &task->call);
+    return c->codec->encode(output_of(c), &task->call);
+}
+
+static void encoded(struct conn *c, struct task *task, uint64_t now_ns)
+{
     if (task->call.request.alone) end_alone(c, task);
     loop_stats_reply(c->io->stats, task, now_ns);
     io_task_free(c->io, task);
 }
 
+void conn_enqueue_owned(struct conn *c, struct task *task)
+{
+    task->call.request.key.len = task->call.request.value.len =
+        0; /* of the request, only the tag is still needed */
+    if (call_own(&task->call)) {
+        conn_pipeline_add(c, task);
+        return;
+    }
+    io_task_free(c->io, task);
+    conn_doom(c, CLOSE_ERROR);
+}
+
 void conn_reply_now(struct conn *c, struct task *task)
 {
-    encode(c, task, 0);
+    if (encode(c, task))
+        conn_enqueue_owned(c, task);
+    else
+        encoded(c, task, 0);
     io_list_add(c->io, LIST_CHANGED, c);
 }
 
@@ -228,11 +248,12 @@ void conn_encode(struct conn *c)
     /* Until enough is unsent. */
     while (c->first && c->first->answered && unsent(c) < io->options.output_soft) {
         struct task *task = c->first;
+        if (encode(c, task)) continue;
         c->answered -= task->charge;
         c->first = task->pipe_next;
         if (!c->first) c->last = NULL;
         c->charge -= task->charge;
-        encode(c, task, io_now_ns(io));
+        encoded(c, task, io_now_ns(io));
     }
     if (!c->borrows || io->batch_count > 0) return;
     if (c->first)
@@ -305,9 +326,10 @@ static bool send_output(struct conn *c)
     return c->io->writer != c || send_shared(c);
 }
 
+/* Of very much, a share in each turn. */
 void conn_write(struct conn *c)
 {
-    do
-        conn_encode(c);
-    while (c->state != CONN_DOOMED && send_output(c) && c->first && c->first->answered);
+    conn_encode(c);
+    if (c->state == CONN_DOOMED || !send_output(c) || !c->first || !c->first->answered) return;
+    io_list_add(c->io, LIST_READY, c);
 }

@@ -63,10 +63,15 @@ static void put_value(struct buffer *out, const struct call *call)
     out->len += (size_t)(at - start);
 }
 
-static void put_values(struct buffer *out, const struct call *call)
+/* A slice of them; the last one with END. */
+static bool put_values(struct buffer *out, struct call *call)
 {
-    for (const struct call *part = call->parts; part; part = part->part_next)
-        put_value(out, part);
+    for (size_t start = out->len; call->parts; call_drop_part(call)) {
+        if (out->len - start >= CODEC_SLICE) return true;
+        put_value(out, call->parts);
+    }
+    mc_put(out, "END\r\n");
+    return false;
 }
 
 static const char *stored(const struct call *call)
@@ -116,24 +121,21 @@ static void put_line(struct buffer *out, const struct reply *reply)
     mc_put(out, "\r\n");
 }
 
-void mc_encode(struct buffer *out, const struct call *call)
+bool mc_encode(struct buffer *out, struct call *call)
 {
     const struct reply *reply = &call->reply;
     uint32_t form = call->form & MC_FORM_MASK;
     if (form >= MC_META_GET) {
         mc_encode_meta(out, call);
-        return;
+        return false;
     }
-    if ((call->form & MC_QUIET) || form == MC_NOTHING || mc_put_refusal(out, reply)) return;
+    if ((call->form & MC_QUIET) || form == MC_NOTHING || mc_put_refusal(out, reply)) return false;
     switch (form) {
     case MC_VALUE:
         put_value(out, call);
         mc_put(out, "END\r\n");
         break;
-    case MC_VALUES:
-        put_values(out, call);
-        mc_put(out, "END\r\n");
-        break;
+    case MC_VALUES: return put_values(out, call);
     case MC_STORED: mc_put(out, stored(call)); break;
     case MC_DELETED: mc_put(out, is_missing(reply) ? "NOT_FOUND\r\n" : "DELETED\r\n"); break;
     case MC_TOUCHED: mc_put(out, is_missing(reply) ? "NOT_FOUND\r\n" : "TOUCHED\r\n"); break;
@@ -147,4 +149,5 @@ void mc_encode(struct buffer *out, const struct call *call)
     case MC_TOO_LARGE: mc_put(out, "SERVER_ERROR object too large for cache\r\n"); break;
     default: mc_put(out, "SERVER_ERROR the request was not answered\r\n"); break; /* a bug of ours */
     }
+    return false;
 }

@@ -102,7 +102,7 @@ bool mc_signed(struct slice text, int64_t min, int64_t max, int64_t *n);
 /* An expiry time as memcached understands it, which is by its lower 32 bits, as a signed number. */
 struct lifetime mc_lifetime(int64_t exptime);
 
-void mc_encode(struct buffer *out, const struct call *call);
+bool mc_encode(struct buffer *out, struct call *call);
 void mc_encode_meta(struct buffer *out, const struct call *call);
 void mc_render_stats(struct buffer *out, const struct call *call);
 /* Errors and refusals, which look the same everywhere; false when the reply is none. */

@@ -78,6 +78,7 @@ enum resp_form {
 
 #define RESP_FORM_MASK 0xffU
 #define RESP_FORM_3    0x100U /* the connection speaks RESP3 */
+#define RESP_BEGUN     0x200U /* a slice of the reply has been encoded */
 
 /*
  * Fills call->request and call->form, or answers: DECODE_REQUEST, DECODE_ANSWERED, DECODE_CLOSE. The arity is right

@@ -133,24 +133,39 @@ static void put_encoding(struct buffer *out, const struct reply *reply)
     resp_put_bulk(out, slice_text(word));
 }
 
-static void put_keys(struct buffer *out, const struct reply *reply)
+/* The head of a reply that is encoded in slices; false: it is there. */
+static bool begins(struct call *call)
 {
-    struct slice keys = reply->body, key;
-    if (reply->kind == REPLY_KEYS) {
-        resp_put_number(out, '*', reply->count);
-        while (keys_next(&keys, &key))
-            resp_put_bulk(out, key);
-    } else {
-        buffer_append_text(out, reply->kind == REPLY_META ? "*1\r\n$0\r\n\r\n" : "*0\r\n");
-    }
+    bool first = !(call->form & RESP_BEGUN);
+    call->form |= RESP_BEGUN;
+    return first;
 }
 
-static void put_scan(struct buffer *out, const struct reply *reply)
+static bool put_keys(struct buffer *out, struct call *call)
+{
+    struct reply *reply = &call->reply;
+    struct slice key;
+    size_t start = out->len;
+    if (reply->kind != REPLY_KEYS) {
+        buffer_append_text(out, reply->kind == REPLY_META ? "*1\r\n$0\r\n\r\n" : "*0\r\n");
+        return false;
+    }
+    if (begins(call)) resp_put_number(out, '*', reply->count);
+    while (out->len - start < CODEC_SLICE) {
+        if (!keys_next(&reply->body, &key)) return false;
+        resp_put_bulk(out, key);
+    }
+    return true;
+}
+
+static bool put_scan(struct buffer *out, struct call *call)
 {
     char digits[NUMBER_DIGITS];
-    resp_put_number(out, '*', 2);
-    resp_put_bulk(out, slice_of(digits, number_format(digits, reply->cursor)));
-    put_keys(out, reply);
+    if (!(call->form & RESP_BEGUN)) {
+        resp_put_number(out, '*', 2);
+        resp_put_bulk(out, slice_of(digits, number_format(digits, call->reply.cursor)));
+    }
+    return put_keys(out, call);
 }
 
 static void put_clock(struct buffer *out, const struct reply *reply)
@@ -162,11 +177,13 @@ static void put_clock(struct buffer *out, const struct reply *reply)
     resp_put_bulk(out, slice_of(digits, number_format(digits, us % 1000000)));
 }
 
-static void put_parts(struct buffer *out, const struct call *call)
+static bool put_parts(struct buffer *out, struct call *call)
 {
-    resp_put_number(out, '*', call->part_count);
-    for (const struct call *part = call->parts; part; part = part->part_next)
-        resp_encode(out, part);
+    size_t start = out->len;
+    if (begins(call)) resp_put_number(out, '*', call->part_count);
+    for (; call->parts; call_drop_part(call))
+        if (out->len - start >= CODEC_SLICE || resp_encode(out, call->parts)) return true;
+    return false;
 }
 
 /* +OK, or the first error among the parts. */
@@ -206,16 +223,16 @@ static void put_renamed(struct buffer *out, const struct call *call)
 }
 
 /* The forms that ask several sessions or the daemon. */
-static void put_more(struct buffer *out, const struct call *call)
+static bool put_more(struct buffer *out, struct call *call)
 {
     const struct reply *reply = &call->reply;
     switch (call->form & RESP_FORM_MASK) {
     case RESP_RENAMED:
     case RESP_RENAMED_TRUTH: put_renamed(out, call); break;
-    case RESP_LIST: put_parts(out, call); break;
+    case RESP_LIST: return put_parts(out, call);
+    case RESP_SCAN: return put_scan(out, call);
+    case RESP_KEYS: return put_keys(out, call);
     case RESP_ALL_OK: put_all_ok(out, call); break;
-    case RESP_SCAN: put_scan(out, reply); break;
-    case RESP_KEYS: put_keys(out, reply); break;
     case RESP_TIME: put_clock(out, reply); break;
     case RESP_INFO: resp_render_info(out, call); break;
     case RESP_CONFIG: resp_render_config(out, call); break;
@@ -223,12 +240,13 @@ static void put_more(struct buffer *out, const struct call *call)
     case RESP_RAW: buffer_append(out, reply->body.ptr, reply->body.len); break;
     default: put_text(out, "-ERR the request was not answered\r\n"); break; /* a bug of ours */
     }
+    return false;
 }
 
-void resp_encode(struct buffer *out, const struct call *call)
+bool resp_encode(struct buffer *out, struct call *call)
 {
     const struct reply *reply = &call->reply;
-    if (put_refusal(out, reply)) return;
+    if (put_refusal(out, reply)) return false;
     switch (call->form & RESP_FORM_MASK) {
     case RESP_BULK:
     case RESP_STATUS:
@@ -244,6 +262,7 @@ void resp_encode(struct buffer *out, const struct call *call)
     case RESP_EXPIRES_S: put_time(out, reply, (int64_t)reply->expires_unix_ms, true); break;
     case RESP_EXPIRES_MS: put_time(out, reply, (int64_t)reply->expires_unix_ms, false); break;
     case RESP_TYPE: put_text(out, took_place(reply) ? "+string\r\n" : "+none\r\n"); break;
-    default: put_more(out, call); break;
+    default: return put_more(out, call);
     }
+    return false;
 }

@@ -75,7 +75,7 @@ bool resp_tag(struct call *call, const void *bytes, size_t len);
 enum decode_status resp_decode(struct decoder *d, const struct codec_limits *limits, const char *in, size_t len,
                                size_t *used, struct call *call);
 enum decode_status resp_decode_end(struct decoder *d, const char *in, size_t len, size_t *used, struct call *call);
-void resp_encode(struct buffer *out, const struct call *call);
+bool resp_encode(struct buffer *out, struct call *call);
 
 /* info.c */
 void resp_render_info(struct buffer *out, const struct call *call);

@@ -60,11 +60,11 @@ static char *put_reply(char *at, const struct reply *reply)
     return PUT_TEXT(at, "ERROR internal the request was not answered");
 }
 
-void text_encode(struct buffer *out, const struct call *call)
+bool text_encode(struct buffer *out, struct call *call)
 {
     struct slice tag = call->request.tag;
     char *start = buffer_reserve(out, FRAME_MAX + tag.len + call->reply.body.len);
-    if (start == NULL) return;
+    if (start == NULL) return false;
     char *at = start;
     if (tag.len > 0) {
         at = PUT_TEXT(at, "@tag=");
@@ -74,4 +74,5 @@ void text_encode(struct buffer *out, const struct call *call)
     at = put_reply(at, &call->reply);
     at = PUT_TEXT(at, "\r\n");
     out->len += (size_t)(at - start);
+    return false;
 }

@@ -85,7 +85,7 @@ struct text_line text_parse_line(const struct codec_limits *limits, struct slice
 enum decode_status text_decode(struct decoder *d, const struct codec_limits *limits, const char *in, size_t len,
                                size_t *used, struct call *call);
 enum decode_status text_decode_end(struct decoder *d, const char *in, size_t len, size_t *used, struct call *call);
-void text_encode(struct buffer *out, const struct call *call);
+bool text_encode(struct buffer *out, struct call *call);
 void text_encode_request(struct buffer *out, const struct request *request);
 enum decode_status text_decode_reply(struct reply_decoder *d, const struct codec_limits *limits, const char *in,
                                      size_t len, size_t *used, struct reply *reply, struct slice *tag);

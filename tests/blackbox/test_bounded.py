@@ -198,3 +198,53 @@ def test_a_list_of_keys_is_bounded(start_daemon):
         client.fill(SEVERAL_TURNS, b"k" * 200 + b":%d")
         assert client.ask("KEYS", "*") == "-ERR the list of keys takes too much memory (limits.requests): use SCAN"
         assert client.ask("KEYS", "*:77777") == [b"k" * 200 + b":77777"]
+
+
+# ---- how much is answered at once ----
+
+
+def rest_of(client, size):
+    """Reads `size` bytes without keeping them; returns the last ones."""
+    while size > 100:
+        size -= len(client.read(min(size - 100, MIB)))
+    return client.read(size)
+
+
+@pytest.mark.parametrize("ask", ["mget", "exec", "get"])
+def test_large_answers_are_sent_in_parts(bounded, ask):
+    """1 GiB of values in one reply: others are served, memory stays small, the next request is understood."""
+    count, value = 1024, b"v" * MIB
+    with Redis(bounded) as client, Redis(bounded) as other:
+        assert client.ask("SET", "k", value) == "+OK"
+        before = bounded.rss()
+        if ask == "get":
+            reader = socket.create_connection(("127.0.0.1", bounded.port_of("memcached")), patience(60))
+            reader.sendall(b"get" + b" k" * count + b"\r\nversion\r\n")
+            size, end = count * (len("VALUE k 0 1048576\r\n\r\n") + MIB), b"END\r\nVERSION "
+        else:
+            reader = client.socket
+            many = {"mget": packed("MGET", *["k"] * count), "exec": packed("GET", "k") * count + packed("EXEC")}
+            if ask == "exec":
+                assert client.ask("MULTI") == "+OK"
+            reader.sendall(many[ask] + packed("PING"))
+            queued = count * len("+QUEUED\r\n") if ask == "exec" else 0
+            size, end = queued + len("*1024\r\n") + count * (len("$1048576\r\n\r\n") + MIB), b"+PONG\r\n"
+        lines = reader.makefile("rb")
+        rest_of(lines, size // 2)
+        assert other.ask("SET", "k", "new") == "+OK"
+        assert bounded.rss() - before < 64 * MIB
+        assert rest_of(lines, size - size // 2)[-10:-2] == b"v" * 8
+        assert lines.read(len(end)) == end
+        reader.close()
+
+
+def test_who_leaves_in_the_middle_of_an_answer_leaves_nothing(bounded):
+    with Redis(bounded) as other:
+        assert other.ask("SET", "k", b"v" * MIB) == "+OK"
+        before = bounded.rss()
+        for _ in range(10):
+            with Redis(bounded) as client:
+                client.send("MGET", *["k"] * 1000)
+                client.replies.read(2 * MIB)
+        assert other.ask("PING") == "+PONG"
+        assert bounded.rss() - before < 64 * MIB

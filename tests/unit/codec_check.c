@@ -73,7 +73,8 @@ static bool answer(void *ctx, enum decode_status status, struct call *call)
     if (call->parts && a->reply.kind != REPLY_OVERLOADED && a->reply.kind != REPLY_CONFLICT)
         call->reply.kind = REPLY_PARTS;
     a->out.len = 0;
-    a->codec->encode(&a->out, call);
+    while (a->codec->encode(&a->out, call))
+        ;
     return true;
 }
 

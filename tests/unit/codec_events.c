@@ -180,10 +180,11 @@ void codec_reply_somehow(struct call *call)
 
 /* ---- events ---- */
 
-static void log_encoded(struct recorder *r, const char *name, const struct call *call)
+static void log_encoded(struct recorder *r, const char *name, struct call *call)
 {
     struct buffer out = {0};
-    r->codec->encode(&out, call);
+    while (r->codec->encode(&out, call))
+        ;
     assert(!out.failed);
     log_bytes(r->log, name, slice_of(out.data, out.len));
     buffer_append_text(r->log, "\n");

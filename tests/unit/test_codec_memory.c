@@ -78,7 +78,9 @@ static void run(const struct codec *codec, struct slice in, long nth, struct out
         status = codec->decode(&d, &limits, in.ptr + at, in.len - at, &used, &call);
         at += used;
         if (status == DECODE_REQUEST) codec_reply_somehow(&call);
-        if (status != DECODE_MORE) codec->encode(&o->replies[o->count++], &call);
+        while (status != DECODE_MORE && codec->encode(&o->replies[o->count], &call))
+            ;
+        o->count += status != DECODE_MORE;
         if (nth >= 0 && countdown == -1 && o->failed_at == -1) o->failed_at = o->count - 1;
         call_clear(&call);
     } while (status == DECODE_REQUEST || status == DECODE_ANSWERED);
