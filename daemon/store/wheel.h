@@ -44,7 +44,8 @@ struct wheel {
     uint64_t used[WHEEL_SLOTS / 64];          /* one bit per slot: holds entries */
 };
 
-/* `slab` is borrowed, and entries are known by its handles; so is `filed`, which counts those that have a deadline. */
+/* `slab` is borrowed, and entries are known by its handles; so is `filed`, which counts those that have a deadline.
+ */
 void wheel_init(struct wheel *w, const struct slab *slab, counter *filed, uint64_t now_ms);
 
 /* All that is filed will never be taken out: it no longer counts. */
