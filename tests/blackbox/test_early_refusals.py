@@ -53,7 +53,7 @@ def test_who_had_been_let_in_is_told_at_once(start_daemon):
 
 
 def test_before_goodbye(start_daemon):
-    busy = Busy(start_daemon, "queue.bound=1")
+    busy = Busy(start_daemon, "queue.bound=1", "shutdown.grace=1h")
     client, half = (busy.daemon.connect_accepted("unix") for _ in range(2))
     client.send(b"@tag=a GET k\n@tag=b;refuse=early GET k\n@tag=c;refuse=early QUIT\n@tag=d;refuse=early GET k\n")
     assert told(client, 1) == [("b", "OVERLOADED")]
