@@ -118,7 +118,7 @@ static void note_decoder(struct conn *c)
 }
 
 /* Of a request that is not for one key: QUIT is all done with; others may hold much, or be alone. */
-static bool ends_or_notes(struct conn *c, struct task *task)
+static __attribute__((noinline)) bool ends_or_notes(struct conn *c, struct task *task)
 {
     if (task->call.request.op == OP_QUIT) {
         task->call.reply.kind = REPLY_BYE;

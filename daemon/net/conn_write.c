@@ -186,7 +186,7 @@ static void describe(struct conn *c, struct call *call)
 }
 
 /* What is behind it can be decoded now. */
-static void end_alone(struct conn *c, const struct task *task)
+static __attribute__((noinline)) void end_alone(struct conn *c, const struct task *task)
 {
     if (c->codec->settle) c->codec->settle(&c->decoder, &task->call);
     c->pauses = (uint8_t)((c->pauses & ~PAUSE_ALONE) | PAUSE_TURN);

@@ -119,7 +119,7 @@ struct conn *io_find(const struct io *io, uint64_t conn_id); /* NULL: gone */
 
 /* What a task or a decoder holds counts towards the bound on large requests: `after` bytes in place of `before`.
  * What is left for one more is in options.limits.held. */
-void io_hold(struct io *io, size_t before, size_t after);
+__attribute__((noinline)) void io_hold(struct io *io, size_t before, size_t after);
 
 /* Remembers how large values get. */
 void io_note_value(struct io *io, uint64_t size);
