@@ -74,10 +74,10 @@ struct timeline {
     struct histogram now, between; /* scratch: of all generators together, and what is new in it */
 };
 
-/* Reads the tallies, which are `count` pointers, at `at_s`. The first call only sets the baseline and returns NULL;
- * after it, every call adds a row and returns it, borrowed. NULL also when there are too many. A row: {"at_s" (end
- * of the interval, from the start of the measuring), "seconds" (its length), "sent", "in_flight" (at its end), a
- * member per outcome, "accepted_ns", "refused_ns", "send_lag_ns": {"count", "p50", "p99", "p99_9", "max"}}. */
+/* Reads the tallies, which are `count` pointers, at `at_s`. NULL the first time; then adds a row and returns it:
+ * {"at_s" (end of the interval, from the start of the measuring), "seconds" (its length), "sent", "in_flight" (at
+ * its end), a member per outcome, "accepted_ns", "refused_ns", "send_lag_ns": {"count", "p50", "p99", "p99_9",
+ * "max"}}. */
 const json_t *timeline_sample(struct timeline *t, const struct tally *const *tallies, size_t count, double at_s);
 
 /* Prints a row as the live line, over the one before. */
