@@ -117,7 +117,7 @@ def publish(number, out):
     names = [plot.name.split("-", 1)[1] for plot in plots_of(module, record["data"], number, out)]
     for name in names:
         shutil.copyfile(out / f"{number}-{name}", ROOT / "docs" / "img" / name)
-    where = "" if is_simulated(module) else f", {record['date'][:10]}, {record['machine_text']}"
+    where = "" if hasattr(module, "SIMULATED") else f", {record['date'][:10]}, {record['machine_text']}"
     caption = f"*`{record['command']}`{where}. {record['quiet']}*\n"
     lines = [module.__doc__.strip() + "\n"] + [f"![{module.TITLE}](img/{name})\n" for name in names] + [caption]
     lines += [module.summary(record["data"]) if hasattr(module, "summary") else table_of(module, record["data"]), goals_table(record["goals"], module)]
@@ -128,12 +128,8 @@ def publish(number, out):
         fill_in(ROOT / "README.md", number, lines)
 
 
-def is_simulated(module):
-    return getattr(module, "SIMULATED", False)
-
-
 def goals_table(goals, module):
-    how = "simulated" if is_simulated(module) else "measured"
+    how = "simulated" if hasattr(module, "SIMULATED") else "measured"
     return text.grid(["", "", how, "goal"], [(g["verdict"], g["what"], g["value"], g["goal"]) for g in goals])
 
 

@@ -22,8 +22,8 @@ struct report {
     const char *path; /* borrowed; NULL: none, "-": standard output */
 };
 
-/* Before the work whose results it is to hold. `options` has the seed. What the file held is kept until report_end.
- * False, with a message on standard error, when it cannot be opened. */
+/* `options` has the seed. What the file held is kept until report_end. False, with a message, when it cannot be
+ * opened. */
 bool report_begin(struct report *r, const char *kind, int argc, char **argv, json_t *options, const char *path);
 
 /* Prints the results for people, on standard error where the file is standard output, writes the document with them

@@ -44,7 +44,7 @@ struct core *core_create(const struct core_options *options, struct tally *tally
     c->tally = tally;
     c->lanes = calloc(options->lanes, sizeof *c->lanes);
     c->slots = calloc((size_t)options->lanes * options->depth, sizeof *c->slots);
-    c->heap = (struct due_heap){calloc(options->lanes, sizeof *c->heap.entries), 0, options->lanes};
+    c->heap = (struct due_heap){calloc(options->lanes, sizeof *c->heap.entries), 0};
     if (!c->lanes || !c->slots || !c->heap.entries) {
         core_destroy(c);
         return NULL;

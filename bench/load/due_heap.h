@@ -11,8 +11,8 @@ struct due {
 };
 
 struct due_heap {
-    struct due *entries; /* room for `capacity`; the caller's */
-    uint32_t count, capacity;
+    struct due *entries; /* the caller's, with room for all */
+    uint32_t count;
 };
 
 static inline void due_heap_sift_down(struct due_heap *h)
@@ -32,7 +32,6 @@ static inline void due_heap_sift_down(struct due_heap *h)
 
 static inline void due_heap_push(struct due_heap *h, struct due e)
 {
-    assert(h->count < h->capacity);
     uint32_t at = h->count++;
 
     for (; at > 0 && e.due_ns < h->entries[(at - 1) / 2].due_ns; at = (at - 1) / 2)

@@ -39,10 +39,9 @@ bool generator_connect(struct generator *g, uint32_t lane, unsigned timeout_ms)
 
 static bool connect_all(struct generator *g)
 {
-    for (uint32_t i = 0; i < g->lanes; i++) {
-        if (generator_connect(g, i, CONNECT_TIMEOUT_MS)) continue;
-        return unreachable(g->shared->settings->target.text, errno);
-    }
+    for (uint32_t i = 0; i < g->lanes; i++)
+        if (!generator_connect(g, i, CONNECT_TIMEOUT_MS))
+            return unreachable(g->shared->settings->target.text, errno);
     return true;
 }
 

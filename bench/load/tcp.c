@@ -99,8 +99,7 @@ static bool start(struct run *run)
     sigemptyset(&run->signals);
     sigaddset(&run->signals, SIGINT);
     sigaddset(&run->signals, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &run->signals,
-                    NULL); /* the generators inherit this; the main thread waits for them */
+    pthread_sigmask(SIG_BLOCK, &run->signals, NULL); /* the generators inherit this */
     shared->zero_ns = clock_ns(&clock_system) + START_DELAY;
     shared->from_ns = shared->zero_ns + s->warmup_ns;
     atomic_store(&shared->until_ns, s->count ? UINT64_MAX : shared->from_ns + s->duration_ns);

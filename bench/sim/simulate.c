@@ -126,11 +126,6 @@ static double percent(uint64_t part, uint64_t whole)
     return whole ? (double)part * 100 / (double)whole : 0;
 }
 
-static double measured_ns(const struct sim_options *o)
-{
-    return (double)(o->windows[0].to_ns - o->windows[0].from_ns);
-}
-
 static json_t *count_json(const struct sim_count *n)
 {
     return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "sent", (json_int_t)n->sent, "served",
@@ -165,9 +160,10 @@ static json_t *pieces_json(const struct sim_options *o, const struct sim_result 
 static json_t *results_json(const struct sim_command *c, const struct sim_result *r)
 {
     const struct sim_options *o = &c->o;
+    double measured_ns = (double)(o->windows[0].to_ns - o->windows[0].from_ns);
     json_t *results = json_pack(
         "{s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:o}", "goodput_per_s", sim_goodput(o, r, 0), "capacity_per_s",
-        1e9 / (double)c->service_ns, "busy", (double)r->busy_ns[0] / measured_ns(o), "wasted_percent",
+        1e9 / (double)c->service_ns, "busy", (double)r->busy_ns[0] / measured_ns, "wasted_percent",
         percent(r->wasted_ns, r->all_busy_ns), "expired", (json_int_t)r->expired, "supplanted",
         (json_int_t)r->supplanted, "deepest", (json_int_t)r->deepest, "streams", streams_json(o, r));
     if (r->piece_count) json_object_set_new(results, "pieces", pieces_json(o, r));

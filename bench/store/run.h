@@ -9,7 +9,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The command line of sluice-bench store. */
 #define STORE_WORKER_COUNTS_MAX 16
 #define STORE_WORKERS_MAX       4096
 

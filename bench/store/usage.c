@@ -1,4 +1,3 @@
-/* What the process and the machine have used so far. */
 #include "bench/store/run.h"
 
 #include <inttypes.h>

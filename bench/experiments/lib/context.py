@@ -27,9 +27,8 @@ class Failed(Exception):
 
 class Context:
     def __init__(self, full, *, soak=None, kept=None, shared=None):
-        """To be used in a `with` block. `soak`: seconds of the long run, if asked for; `kept`: a file where finished runs of
-        an experiment are kept, so that it can be resumed; `shared`: a dictionary of results that later experiments need
-        again."""
+        """For a `with` block. `soak`: seconds of the long run, if asked for; `kept`: a file of finished runs, from which an
+        experiment can be resumed; `shared`: a dictionary of results that later experiments need again."""
         self.full, self.soak, self.kept = full, soak, kept
         self.build = Path(os.environ.get("BUILD_DIR", ROOT / "build")).resolve()
         self.places, self.patience = place.Places(), PATIENCE
