@@ -98,8 +98,7 @@ static uint64_t expected_ns(const struct gate *g, const struct task *task)
 {
     uint64_t own_ns = line_backlog_of(&g->line, task->conn), turns_ns = rounds_ns(g, task);
     uint64_t expected_ns = g->line.backlog_ns + g->out_ns;
-    if (own_ns == 0) return expected_ns - g->out_yielding_ns;
-    if (turns_ns <= g->line.backlog_ns) return expected_ns;
+    if (own_ns == 0 || turns_ns <= g->line.backlog_ns) return expected_ns;
     uint64_t likely = (UNIT - UNIT * UNIT / g->excess) * CERTAIN; /* of what is offered, what cannot be done */
     if (likely > UNIT) likely = UNIT;
     return expected_ns + (turns_ns - g->line.backlog_ns) * likely / UNIT;

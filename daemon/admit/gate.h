@@ -68,7 +68,6 @@ struct gate {
     /* With the backend: given to it and not yet back. */
     uint32_t out;
     uint64_t out_ns;
-    uint64_t out_yielding_ns; /* of it, calls before which others that waited too have gone */
     uint32_t window;
     uint32_t calm;           /* returns in a row at which the backend still had half a window */
     bool returned;           /* something came back since the window was looked at */

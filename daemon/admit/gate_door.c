@@ -1,9 +1,7 @@
 /* At the door: who is let in, and who has to go for that. */
 #include "daemon/admit/gate_impl.h"
 
-#define GREED_CALLS  1 /* who has more calls than this waiting, ... */
-#define GREED_HALVES 3 /* ... and so many halves of the work that another would have, makes room for that */
-#define MANY_CALLS   8 /* who has more calls than this waiting makes room for who has none, whatever their class */
+#define GREED_HALVES 3 /* who claims so many halves of what another does, makes room for that */
 
 /* Is there surely a place? Without looking at what other threads write, as long as this gate has less than its
  * share. */
@@ -21,27 +19,23 @@ static bool will_be_late(const struct gate *g, const struct task *task, uint64_t
            task->call.request.deadline_ms * 1000000U;
 }
 
-/* Among equals only one with more waiting than the newcomer would have, so that it has as much left. NULL: nobody.
- */
-static struct task *newest_for(const struct gate *g, const struct task *task)
+/* Of equals, a call of the connection that claims most, if that claims more than its own; before the calls in
+ * question. NULL: none. */
+static struct task *greedier(const struct gate *g, const struct task *task, enum line_end end)
 {
-    uint64_t mine_ns = line_backlog_of(&g->line, task->conn) + task->wait.cost_ns;
-    return line_greediest(&g->line, task->call.request.priority, GREED_CALLS, mine_ns * GREED_HALVES / 2,
-                          LINE_NEWEST);
+    uint64_t own_ns = line_claim_of(&g->line, task->conn);
+    uint64_t least_ns = own_ns * GREED_HALVES / 2 + task->wait.cost_ns / 2;
+    return line_greediest(&g->line, task->call.request.priority, least_ns, end);
 }
 
-/* The same where the oldest goes. Where nobody has more: of its own connection's, or if it has none there, of all.
- */
-static struct task *oldest_for(const struct gate *g, const struct task *task)
+/* The oldest of its own connection, or if it has none there, of all; but not where that connection claims less. */
+static struct task *oldest_equal(const struct gate *g, const struct task *task)
 {
     const struct line *l = &g->line;
-    uint64_t own_ns = line_backlog_of(l, task->conn);
-    struct task *greedy =
-        line_greediest(l, task->call.request.priority, GREED_CALLS, own_ns * GREED_HALVES / 2, LINE_OLDEST);
-    if (greedy) return greedy;
-    struct task *oldest =
-        own_ns > 0 ? line_first_of(l, task->conn) : line_oldest_of(l, task->call.request.priority);
-    return oldest && oldest->call.request.priority >= task->call.request.priority ? oldest : NULL;
+    enum priority priority = task->call.request.priority;
+    struct task *own = line_first_of(l, task->conn), *oldest = own ? own : line_oldest_of(l, priority);
+    if (!oldest || oldest->call.request.priority < priority) return NULL;
+    return line_claim_of(l, oldest->conn) * GREED_HALVES / 2 >= line_claim_of(l, task->conn) ? oldest : NULL;
 }
 
 /* May it, being critical, wait longer than others? */
@@ -51,14 +45,6 @@ static bool is_patient(const struct gate *g, const struct task *task, struct adm
     v->wait_ns /= PATIENCE;
     v->cost_ns /= PATIENCE;
     return !g->policy->full(&g->state, v);
-}
-
-/* Whom it finds among equals; and, if nothing of its connection waits, among those of a higher class as well. */
-static struct task *greedy_for(const struct gate *g, const struct task *task)
-{
-    struct task *greedy = g->policy->when_full == ADMIT_SUPPLANT ? oldest_for(g, task) : newest_for(g, task);
-    if (greedy || line_backlog_of(&g->line, task->conn) > 0) return greedy;
-    return line_greediest(&g->line, PRIORITY_CRITICAL, MANY_CALLS, 0, LINE_NEWEST);
 }
 
 /* How a newcomer finds room. */
@@ -83,7 +69,8 @@ static enum room find_room(const struct gate *g, const struct task *task, uint64
     *victim = oldest ? line_oldest_below(&g->line, priority) : line_newest_below(&g->line, priority);
     if (*victim) return ROOM_VICTIM;
     if (is_patient(g, task, v)) return ROOM_FREE;
-    *victim = greedy_for(g, task);
+    *victim = greedier(g, task, oldest ? LINE_OLDEST : LINE_NEWEST);
+    if (!*victim && oldest) *victim = oldest_equal(g, task);
     return *victim ? ROOM_VICTIM : ROOM_NONE;
 }
 
@@ -129,7 +116,7 @@ void gate_pass(struct gate *g, struct task *task, uint64_t now_ns)
     if (g->out == 0) g->quiet_since_ns = now_ns;
     task->wait.estimate_ns = g->out_ns;
     task->wait.entered_ns = now_ns;
-    task->wait.overtaken = task->wait.yields = false;
+    task->wait.overtaken = false;
     g->offered++;
 }
 

@@ -111,8 +111,6 @@ struct task *gate_next(struct gate *g, uint64_t now_ns)
         struct task *task = line_peek(&g->line);
         if (!task || !gate_wants_more(g, task->call.request.priority)) return NULL;
         if (!is_late(g, task, now_ns)) {
-            task->wait.yields = line_yields(&g->line, task);
-            task->wait.overtaken = task->wait.overtaken || task->wait.yields;
             gate_leave(g, task, true);
             if (g->out == 0) g->quiet_since_ns = now_ns;
             return task;
@@ -133,7 +131,6 @@ void gate_sent(struct gate *g, struct task *task)
 {
     g->out++;
     g->out_ns += task->wait.cost_ns;
-    if (task->wait.yields) g->out_yielding_ns += task->wait.cost_ns;
 }
 
 /* How estimates of waiting turned out. Short ones say nothing, and those of who was overtaken only when they were
@@ -224,7 +221,6 @@ void gate_returned(struct gate *g, struct task *task, uint64_t now_ns)
         g->out--;
         g->quiet_since_ns = now_ns;
         g->out_ns -= task->wait.cost_ns;
-        if (task->wait.yields) g->out_yielding_ns -= task->wait.cost_ns;
         g->returned = true;
     }
     int64_t budget_ns = g->budget_ns;

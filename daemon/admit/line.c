@@ -8,9 +8,10 @@
 
 #define FLOWS_FIRST    64
 #define DEBT_MOST      16 /* quanta that a flow may be in debt: bounds the rounds until somebody may go */
-#define DEEP_CALLS     4  /* a flow with more calls waiting than this, ... */
-#define DEEP_TIMES     4  /* ... and so many times as many as the others have on average, is deep */
 #define TURNS_IN_A_ROW 16 /* of a ring while flows of later rings wait, who then have one too */
+#define LIGHT_PART     2  /* a flow that claims at most a part in so many of the average is light */
+#define AHEAD_MOST     16 /* what a flow has used counts for at most so many times what others claim on average */
+#define EPOCH_NS       4000000000 /* work: what was served longer ago counts for half */
 #define FAVOUR_PART    4  /* of what is served, a flow's critical calls are favoured for a part in so many, ... */
 #define FAVOUR_CALLS   16 /* ... and for so many mean calls at once */
 #define LOOK_AT        8  /* calls at a flow's end that are looked at for one of a low class */
@@ -65,7 +66,7 @@ static void rank_leave(struct line *l, uint32_t slot)
 static void rank_join(struct line *l, uint32_t slot)
 {
     struct line_flow *f = &l->flows[slot];
-    f->rank = rank_of(f->backlog_ns);
+    f->rank = rank_of(f->used_ns + f->backlog_ns);
     f->rank_prev = LINE_NONE;
     f->rank_next = l->ranks[f->rank];
     if (f->rank_next != LINE_NONE) l->flows[f->rank_next].rank_prev = slot;
@@ -75,7 +76,8 @@ static void rank_join(struct line *l, uint32_t slot)
 
 static void rank_update(struct line *l, uint32_t slot)
 {
-    if (rank_of(l->flows[slot].backlog_ns) == l->flows[slot].rank) return;
+    const struct line_flow *f = &l->flows[slot];
+    if (rank_of(f->used_ns + f->backlog_ns) == f->rank) return;
     rank_leave(l, slot);
     rank_join(l, slot);
 }
@@ -90,19 +92,19 @@ static int64_t quantum(const struct line *l)
     return mean_ns > 0 ? (int64_t)mean_ns : 1;
 }
 
-/* Has it far more calls waiting than the others have on average? Asked when that number changes, of the flow alone:
- * the others may have changed since. */
-static bool is_deep(const struct line *l, const struct line_flow *f)
+/* Does it claim little, compared with the others? Asked when that changes, of the flow alone: the others may have
+ * changed since. */
+static bool is_light(const struct line *l, const struct line_flow *f)
 {
-    uint64_t others = l->count - f->count;
-    return f->count > DEEP_CALLS && (uint64_t)f->count * (l->flow_count - 1) >= others * DEEP_TIMES;
+    return (f->used_ns + f->backlog_ns) * l->flow_count * LIGHT_PART <= l->claims_ns;
 }
 
 static enum line_ring ring_of(const struct line *l, const struct line_flow *f)
 {
     enum priority priority = f->first->call.request.priority;
     if (priority == PRIORITY_CRITICAL) return RING_CRITICAL;
-    return priority == PRIORITY_SHEDDABLE || is_deep(l, f) ? RING_LAST : RING_OTHERS;
+    if (priority == PRIORITY_SHEDDABLE) return RING_LAST;
+    return is_light(l, f) ? RING_LIGHT : RING_OTHERS;
 }
 
 /* Behind all others of its ring: in front of the one whose turn it is. */
@@ -190,6 +192,33 @@ static bool make_room(struct line *l, uint32_t slot)
     return true;
 }
 
+/* What was used in epochs that are over. */
+static uint64_t halved(uint64_t used_ns, uint64_t epochs)
+{
+    return epochs < 64 ? used_ns >> epochs : 0;
+}
+
+/* What was served lately of the connection `conn`. */
+static uint64_t used_of(const struct line *l, uint64_t conn)
+{
+    uint32_t slot = (uint32_t)conn;
+    if (slot >= l->flow_room || l->flows[slot].conn != conn) return 0;
+    return halved(l->flows[slot].used_ns, l->epoch - l->flows[slot].epoch);
+}
+
+/* Brings up to date what a flow has used. What it used while the others asked for nothing was not taken from them:
+ * it does not have to wait until they have had as much. */
+static void update_used(struct line *l, struct line_flow *f)
+{
+    uint64_t others = l->flow_count - (f->count > 0), others_ns = l->claims_ns;
+    if (f->count > 0) others_ns -= f->used_ns + f->backlog_ns;
+    uint64_t used_ns = halved(f->used_ns, l->epoch - f->epoch);
+    if (others > 0 && used_ns > others_ns / others * AHEAD_MOST) used_ns = others_ns / others * AHEAD_MOST;
+    if (f->count > 0) l->claims_ns -= f->used_ns - used_ns;
+    f->used_ns = used_ns;
+    f->epoch = l->epoch;
+}
+
 static uint64_t favour_limit(const struct line *l)
 {
     return l->favour_ns + FAVOUR_CALLS * (uint64_t)quantum(l);
@@ -224,15 +253,23 @@ bool line_add(struct line *l, struct task *task)
     *(f->last ? &f->last->wait.flow_next : &f->first) = task;
     *(class->last ? &class->last->wait.class_next : &class->first) = task;
     f->last = class->last = task;
+    if (f->conn != task->conn) { /* the slot was another's */
+        if (f->count > 0) l->claims_ns -= f->used_ns;
+        f->used_ns = f->favoured_ns = 0;
+        f->conn = task->conn;
+    }
+    update_used(l, f);
     l->count++;
     l->backlog_ns += w->cost_ns;
     if (task->call.request.priority == PRIORITY_CRITICAL) use_favour(l, f, w->cost_ns);
+    l->claims_ns += w->cost_ns;
     f->backlog_ns += w->cost_ns;
     if (f->count++ > 0) {
         rank_update(l, slot);
         turn_update(l, slot);
         return true;
     }
+    l->claims_ns += f->used_ns;
     l->flow_count++;
     f->deficit_ns = quantum(l);
     turn_join(l, slot);
@@ -249,12 +286,24 @@ static void unlink_call(struct line_flow *f, struct line_class *class, struct ta
     *(w->class_next ? &w->class_next->wait.class_prev : &class->last) = w->class_prev;
 }
 
+static void begin_epoch(struct line *l)
+{
+    l->epoch++;
+    l->served_ns = 0;
+}
+
 /* What costs nothing by estimate costs something all the same, or a flow of it would never end its turn. */
-static void pay(const struct line *l, struct line_flow *f, uint64_t cost_ns)
+static void pay(struct line *l, struct line_flow *f, uint64_t cost_ns)
 {
     int64_t most = -DEBT_MOST * quantum(l);
     f->deficit_ns -= cost_ns > 0 ? (int64_t)cost_ns : 1;
     if (f->deficit_ns < most) f->deficit_ns = most;
+    update_used(l, f);
+    f->used_ns += cost_ns;
+    l->claims_ns += cost_ns;
+    l->served_ns += cost_ns;
+    l->favour_ns += cost_ns / FAVOUR_PART;
+    if (l->served_ns >= EPOCH_NS) begin_epoch(l);
 }
 
 void line_remove(struct line *l, struct task *task, bool served)
@@ -265,10 +314,10 @@ void line_remove(struct line *l, struct task *task, bool served)
     if (served) {
         pay(l, f, task->wait.cost_ns);
         count_turn(l, f->ring);
-        l->favour_ns += task->wait.cost_ns / FAVOUR_PART;
     }
     l->count--;
     l->backlog_ns -= task->wait.cost_ns;
+    l->claims_ns -= task->wait.cost_ns;
     f->backlog_ns -= task->wait.cost_ns;
     if (--f->count > 0) {
         rank_update(l, slot);
@@ -276,6 +325,7 @@ void line_remove(struct line *l, struct task *task, bool served)
         return;
     }
     l->flow_count--;
+    l->claims_ns -= f->used_ns;
     turn_leave(l, slot);
     rank_leave(l, slot);
 }
@@ -317,11 +367,6 @@ struct task *line_newest_below(const struct line *l, enum priority priority)
     return class ? class->last : NULL;
 }
 
-bool line_yields(const struct line *l, const struct task *task)
-{
-    return l->flows[slot_of(task)].ring == RING_LAST;
-}
-
 struct task *line_first_of(const struct line *l, uint64_t conn)
 {
     uint32_t slot = (uint32_t)conn;
@@ -334,15 +379,19 @@ uint64_t line_backlog_of(const struct line *l, uint64_t conn)
     return slot < l->flow_room && l->flows[slot].count > 0 ? l->flows[slot].backlog_ns : 0;
 }
 
-struct task *line_greediest(const struct line *l, enum priority priority, uint32_t least, uint64_t least_ns,
-                            enum line_end end)
+uint64_t line_claim_of(const struct line *l, uint64_t conn)
+{
+    return used_of(l, conn) + line_backlog_of(l, conn);
+}
+
+struct task *line_greediest(const struct line *l, enum priority priority, uint64_t least_ns, enum line_end end)
 {
     if (l->ranks_used == 0) return NULL;
     const struct line_flow *f = &l->flows[l->ranks[63 - __builtin_clzll(l->ranks_used)]];
-    if (f->count <= least || f->backlog_ns <= least_ns) return NULL;
+    uint64_t claim_ns = line_claim_of(l, f->conn);
     struct task *task = end == LINE_OLDEST ? f->first : f->last;
     for (int i = 0; task && i < LOOK_AT; i++) {
-        if (task->call.request.priority >= priority) return task;
+        if (task->call.request.priority >= priority) return claim_ns > least_ns + task->wait.cost_ns ? task : NULL;
         task = end == LINE_OLDEST ? task->wait.flow_next : task->wait.flow_prev;
     }
     return NULL;

@@ -6,7 +6,7 @@
  *                              c2  [b]                takes no time from who asks for little
  *                              c3  [c f]
  *     a list per class:        critical [b]  normal [a c d f]  sheddable [e]      who has to leave first
- *     ranks:                   flows by how much they have waiting                who has most
+ *     ranks:                   flows by how much they claim                       who claims most
  *
  * Calls of one connection leave in the order in which they came. Round robin: M. Shreedhar, G. Varghese, "Efficient
  * Fair Queuing using Deficit Round Robin" (1995), in the form of RFC 8290, where a flow may overdraw its deficit.
@@ -27,18 +27,22 @@
 /* Earlier rings go first; but where later ones wait, those have one turn in 17. */
 enum line_ring {
     RING_CRITICAL, /* flows whose next call is critical */
+    RING_LIGHT,    /* flows that claim at most half of what flows do on average */
     RING_OTHERS,
-    RING_LAST, /* flows whose next call is sheddable, or that have far more calls waiting than the others */
+    RING_LAST, /* flows whose next call is sheddable */
     LINE_RINGS
 };
 
 struct line_flow {
+    uint64_t conn; /* whose it is, or was last */
     struct task *first, *last;
     uint32_t count;
     uint32_t rank;
     enum line_ring ring;
     uint64_t backlog_ns;
     int64_t deficit_ns;
+    uint64_t used_ns; /* what of it was served lately, as of `epoch` */
+    uint64_t epoch;
     uint64_t favoured_ns;          /* of the line's favour_ns, used up for its critical calls */
     uint32_t turn_next, turn_prev; /* round robin: slots of the neighbours */
     uint32_t rank_next, rank_prev; /* flows of the same rank */
@@ -55,7 +59,10 @@ struct line {
     uint32_t count;      /* calls */
     uint64_t backlog_ns; /* what they are expected to cost */
     uint64_t tickets;
-    uint64_t favour_ns;            /* a part of all that was served: so much one flow may have been favoured */
+    uint64_t served_ns; /* in this epoch, by all flows */
+    uint64_t epoch;     /* what was used before it counts for half, before the one before for a quarter, ... */
+    uint64_t favour_ns; /* a part of all that was served: so much one flow may have been favoured */
+    uint64_t claims_ns; /* what the flows with calls claim together */
     uint32_t turns[LINE_RINGS];    /* the flow whose turn it is; LINE_NONE: the ring is empty */
     uint32_t in_a_row[LINE_RINGS]; /* calls served from this ring since one of a later ring was */
     uint32_t ranks[LINE_RANKS];
@@ -93,20 +100,19 @@ struct task *line_oldest_of(const struct line *l, enum priority priority);
 struct task *line_oldest_below(const struct line *l, enum priority priority);
 struct task *line_newest_below(const struct line *l, enum priority priority);
 
-/* Do the flows of others go before that of this call, which is in the line? */
-bool line_yields(const struct line *l, const struct task *task);
-
 /* The call of the connection `conn` that came first; NULL: it has none here. */
 struct task *line_first_of(const struct line *l, uint64_t conn);
 
 /* What the connection `conn` has waiting. */
 uint64_t line_backlog_of(const struct line *l, uint64_t conn);
 
+/* What it claims: that, and what was served of it lately. */
+uint64_t line_claim_of(const struct line *l, uint64_t conn);
+
 enum line_end { LINE_OLDEST, LINE_NEWEST };
 
-/* The oldest or newest call, of a class not above `priority`, of a flow with the most waiting (within a quarter);
- * NULL when that has no such call at that end, or not more than `least` calls that cost more than `least_ns`. */
-struct task *line_greediest(const struct line *l, enum priority priority, uint32_t least, uint64_t least_ns,
-                            enum line_end end);
+/* The oldest or newest call, of a class not above `priority`, of the flow that claims most (within a quarter); NULL
+ * when that has no such call at that end, or claims without it not more than `least_ns`. */
+struct task *line_greediest(const struct line *l, enum priority priority, uint64_t least_ns, enum line_end end);
 
 #endif

@@ -25,7 +25,6 @@ struct task_wait {
     uint64_t cost_ns;                     /* what it will cost, as estimated on entry */
     uint64_t entered_ns;                  /* when that was */
     uint64_t estimate_ns;                 /* how long it was expected to wait from then on */
-    bool yields;                          /* the tasks of others that waited too went before it */
     bool overtaken;                       /* those of others that came later did, or may have */
     uint32_t station;                     /* which thread of the backend it is for */
 };

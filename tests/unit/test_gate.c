@@ -330,7 +330,8 @@ static void the_greedy_make_room_for_the_modest(void **state)
     assert_int_equal(counter_get(&f->stats[0].supplanted), 4);
 }
 
-/* One that calls all it sends critical has a claim to many places, not to all. */
+/* A connection that calls all it sends critical has a claim to many places at first; beyond a quarter of what is
+ * served, its calls are normal ones, and it is the one that claims most. */
 static void the_critical_leave_some_room_to_the_modest(void **state)
 {
     struct fixture *f = *state;
@@ -338,13 +339,72 @@ static void the_critical_leave_some_room_to_the_modest(void **state)
     for (int i = 0; i < 20; i++)
         submit_one(f, 1, PRIORITY_CRITICAL);
     struct task *newest = latest(f);
+    assert_int_equal(newest->call.request.priority, PRIORITY_NORMAL);
     assert_int_equal(submit_one(f, 2, PRIORITY_NORMAL), GATE_LINE);
     assert_ptr_equal(gate_answered(&f->gates[0]), newest);
-    assert_int_equal(submit_one(f, 2, PRIORITY_NORMAL), GATE_REFUSE); /* he has one now */
-    for (uint64_t conn = 3; conn < 12; conn++)
+    assert_int_equal(submit_one(f, 3, PRIORITY_NORMAL), GATE_REFUSE);
+    for (int i = 0; i < 10; i++) {
+        give_back(f, &f->gates[0], COST);
+        serve(f, &f->gates[0]);
+        submit_one(f, 1, PRIORITY_CRITICAL);
+    }
+    for (uint64_t conn = 4; conn < 12; conn++)
         assert_int_equal(submit_one(f, conn, PRIORITY_NORMAL), GATE_LINE);
-    assert_int_equal(submit_one(f, 12, PRIORITY_NORMAL), GATE_REFUSE);
-    assert_int_equal(line_backlog_of(&f->gates[0].line, 1), 8 * COST);
+}
+
+/* Fewer places than connections, each of which has one call at a time and comes back at once when it is refused:
+ * each is served soon, and none much more often than others. */
+static void a_place_for_each_before_a_second_for_any(void **state)
+{
+    enum { CONNS = 12, ROUNDS = 20 };
+    struct fixture *f = *state;
+    int served[CONNS] = {0};
+    bool waits[CONNS] = {false};
+    gate_tune(&f->gates[0], &policy_reject, 4, 0);
+    submit_one(f, 100, PRIORITY_NORMAL); /* somebody keeps the backend busy, so that all others wait */
+    submit_one(f, 100, PRIORITY_NORMAL);
+    for (int i = 0; i < CONNS * ROUNDS; i++) {
+        for (uint64_t conn = 0; conn < CONNS; conn++) { /* always in this order: the last find the places taken */
+            if (waits[conn]) continue;
+            f->used = 2 + CONNS; /* the tasks of connections that were answered are used again */
+            struct task *task = &f->tasks[2 + conn];
+            task_clear(task);
+            task->conn = conn;
+            task->call.request.op = OP_GET;
+            task->call.request.priority = PRIORITY_NORMAL;
+            task->arrived_ns = f->now_ns;
+            waits[conn] = submit(f, &f->gates[0], task) == GATE_LINE;
+            for (struct task *out = gate_answered(&f->gates[0]); out; out = out->next)
+                waits[out->conn] = false;
+        }
+        struct task *done = give_back(f, &f->gates[0], COST);
+        if (done->conn < CONNS) {
+            served[done->conn]++;
+            waits[done->conn] = false;
+        }
+        serve(f, &f->gates[0]);
+        for (int conn = 0; conn < CONNS && i == 2 * CONNS; conn++)
+            assert_true(served[conn] > 0);
+    }
+    for (int conn = 0; conn < CONNS; conn++)
+        assert_in_range(served[conn], ROUNDS * 2 / 3, ROUNDS * 4 / 3);
+}
+
+/* A connection that takes the slot of another does not take over what that one has used. */
+static void a_slot_is_taken_over(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 6; i++)
+        submit_one(f, 7, PRIORITY_NORMAL);
+    while (f->sent_count > 0) {
+        give_back(f, &f->gates[0], COST);
+        serve(f, &f->gates[0]);
+    }
+    assert_int_equal(line_claim_of(&f->gates[0].line, 7), 4 * COST); /* two passed by the line */
+    assert_int_equal(line_claim_of(&f->gates[0].line, 1ULL << 32 | 7), 0);
+    for (int i = 0; i < 3; i++)
+        submit_one(f, 1ULL << 32 | 7, PRIORITY_NORMAL);
+    assert_int_equal(line_claim_of(&f->gates[0].line, 1ULL << 32 | 7), COST);
 }
 
 static void drop_oldest_drops_the_oldest(void **state)
@@ -728,6 +788,8 @@ int main(void)
         TEST(a_higher_class_supplants_the_newest_of_the_lowest),
         TEST(the_greedy_make_room_for_the_modest),
         TEST(the_critical_leave_some_room_to_the_modest),
+        TEST(a_place_for_each_before_a_second_for_any),
+        TEST(a_slot_is_taken_over),
         TEST(drop_oldest_drops_the_oldest),
         TEST(the_critical_have_more_time),
         TEST(wait_holds_and_never_refuses),

