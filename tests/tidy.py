@@ -10,7 +10,8 @@ Prints "file:line: what" for each breach and exits 1 if there was one. The rules
     variables   nothing mutable at file scope, or static in a function, without "/* mutable on purpose: reason"
                 on its line or the line before (tests/ may do as they like in both)
     circles     the .c files of a room whose name is in ACYCLIC call each other in one direction only
-    formatting  clang-format 14, if that is the one at hand
+    dialect     `!p` and `p`, not comparisons with NULL (but for assignments); `sizeof x` without parentheses
+    formatting  clang-format 14, if that is the one at hand; no braces round a single statement
     text        no trailing blanks, no missing line end, no package registries, no paths of somebody's machine
 """
 
@@ -74,6 +75,14 @@ FORBIDDEN = [
 ]
 SKIPPED = {".git", "__pycache__", ".hypothesis", ".pytest_cache", "node_modules"}
 TEXT = (".c", ".h", ".py", ".sh", ".md", ".yaml", ".yml", ".txt", ".pml", ".pc", ".in", "")
+
+
+# What is written in two ways elsewhere, and in one here.
+DIALECT = (
+    (re.compile(r"[\w\]] [!=]= NULL\b"), "write !p or p, not a comparison with NULL"),
+    (re.compile(r"\bsizeof\((?!(?:struct|union|enum|const|unsigned|char|int|long|double|void|bool|counter|type)\b|\w+_t\b)"
+                r"[\w>.*\[\]-]+\)"), "write sizeof x: parentheses are for types"),
+)
 
 
 def blank(source):
@@ -227,6 +236,9 @@ class Tidy:
         blanked = blank(text)
         code = without_directives(blanked)
         self.check_includes(path, room, text, blanked)
+        for pattern, what in DIALECT:
+            for match in pattern.finditer(blanked):
+                self.breach(path, line_of(blanked, match.start()), what)
         for statement, start, end, body in statements(code):
             first = line_of(code, start)
             if room == "tests":
