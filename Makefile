@@ -114,6 +114,10 @@ test: deps-test ## build and run every test (SAN=address, SAN=thread: sanitized)
 	@$(MAKE) --no-print-directory all generated-files test-programs
 	@BUILD_DIR=$(BUILD) SLUICE_SAN=$(SAN) $(PYTHON) tests/run.py $(TEST_ARGS) $(TESTS)
 
+test-long: deps-test ## attack the daemon for long: random programs, failing calls, floods (TEST_ARGS="-k WORD": some)
+	@$(MAKE) --no-print-directory all
+	@BUILD_DIR=$(BUILD) SLUICE_SAN=$(SAN) $(PYTHON) tests/run.py --only adversary --long $(TEST_ARGS)
+
 test-clients: deps-clients ## test with other people's clients: redis-cli, Django, PHP, Express and more (installs them)
 	@$(MAKE) --no-print-directory all $(BUILD)/node/installed
 	@BUILD_DIR=$(BUILD) SLUICE_SAN=$(SAN) $(PYTHON) tests/run.py --only clients $(TEST_ARGS)
@@ -233,7 +237,7 @@ help: ## list the targets
 	    while IFS='|' read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all run test test-clients test-programs tidy walk model fuzz $(addprefix fuzz-,$(FUZZED)) generated-files generate \
+.PHONY: all run test test-long test-clients test-programs tidy walk model fuzz $(addprefix fuzz-,$(FUZZED)) generated-files generate \
     check-generated deps deps-test deps-clients deps-ci deps-bench deps-compare bench bench-full bench-compare \
     install clean help
 .SECONDARY:

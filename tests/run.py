@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the tests of one build folder and sums them up.
 
-    BUILD_DIR=build tests/run.py [-k WORD] [--only unit|blackbox|clients] [UNIT_TEST_BINARY...]
+    BUILD_DIR=build tests/run.py [-k WORD] [--only unit|blackbox|adversary|clients] [--long] [UNIT_TEST_BINARY...]
 
 Every unit test binary and every file of black-box tests is one job; a few jobs run at a time. The tests with other
 people's clients (tests/clients) run only when asked for, as they need a lot installed. What fails is
@@ -23,8 +23,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-BLACKBOX, CLIENTS = ROOT / "tests/blackbox", ROOT / "tests/clients"
-UNIT_TIMEOUT, BLACKBOX_TIMEOUT = 240, 900
+BLACKBOX, ADVERSARY, CLIENTS = ROOT / "tests/blackbox", ROOT / "tests/adversary", ROOT / "tests/clients"
+UNIT_TIMEOUT, PYTEST_TIMEOUT, LONG_TIMEOUT = 240, 900, 7200
 # These take longest, so they start first.
 SLOW_FIRST = ("test_transcripts", "test_model", "test_scale", "test_overload")
 # These measure memory and crowds of connections: each with the machine to itself, at the end.
@@ -77,8 +77,8 @@ def run_unit(binary, env):
     return result
 
 
-def run_pytest(path, env, keyword):
-    """One file of black-box or clients' tests, read from its junit report."""
+def run_pytest(path, env, keyword, long):
+    """One file of tests in Python, read from its junit report."""
     result = Result(f"{path.parent.name} {path.name}")
     with tempfile.TemporaryDirectory(prefix="sluice-run-") as folder:
         report = Path(folder, "junit.xml")
@@ -86,7 +86,9 @@ def run_pytest(path, env, keyword):
                    f"--junit-xml={report}", f"--basetemp={folder}/tmp", str(path)]
         if keyword:
             command += ["-k", keyword]
-        output, status = run_bounded(command, BLACKBOX_TIMEOUT, env)
+        if long:
+            command.append("--long")
+        output, status = run_bounded(command, LONG_TIMEOUT if long else PYTEST_TIMEOUT, env)
         if report.exists():
             read_junit(report, result)
     if status == 5 and keyword:  # no test of this file has the word
@@ -122,11 +124,10 @@ def environment(build):
 def make_jobs(args, env):
     """(function, arguments) of every job, the long ones first, and those that want to be alone."""
     together, alone = [], []
-    if args.only != "unit":
-        folder = CLIENTS if args.only == "clients" else BLACKBOX
-        files = sorted(folder.glob("test_*.py"), key=lambda f: (f.stem not in SLOW_FIRST, f.stem))
-        for path in files:
-            (alone if path.stem in ALONE else together).append((run_pytest, path, env, args.k))
+    folders = {None: (BLACKBOX, ADVERSARY), "blackbox": (BLACKBOX,), "adversary": (ADVERSARY,), "clients": (CLIENTS,)}
+    files = [path for folder in folders.get(args.only, ()) for path in folder.glob("test_*.py")]
+    for path in sorted(files, key=lambda f: (f.stem not in SLOW_FIRST, f.stem)):
+        (alone if path.stem in ALONE else together).append((run_pytest, path, env, args.k, args.long and path.parent == ADVERSARY))
     if args.only in (None, "unit"):
         for binary in args.binaries:
             if not args.k or args.k in Path(binary).name:
@@ -137,7 +138,8 @@ def make_jobs(args, env):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-k", metavar="WORD", help="unit tests of that name; pytest's -k for the others")
-    parser.add_argument("--only", choices=("unit", "blackbox", "clients"))
+    parser.add_argument("--only", choices=("unit", "blackbox", "adversary", "clients"))
+    parser.add_argument("--long", action="store_true", help="the tests of tests/adversary by many more seeds")
     parser.add_argument("-j", type=int, default=max(2, min(4, os.cpu_count() or 2)), help="jobs at a time")
     parser.add_argument("binaries", nargs="*", help="unit tests")
     args = parser.parse_args()
