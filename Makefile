@@ -115,7 +115,7 @@ test: deps-test ## build and run every test (SAN=address, SAN=thread: sanitized)
 	@BUILD_DIR=$(BUILD) SLUICE_SAN=$(SAN) $(PYTHON) tests/run.py $(TEST_ARGS) $(TESTS)
 
 test-long: deps-test ## attack the daemon for long: random programs, failing calls, floods (TEST_ARGS="-k WORD": some)
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all $(BUILD)/tests/faults.so
 	@BUILD_DIR=$(BUILD) SLUICE_SAN=$(SAN) $(PYTHON) tests/run.py --only adversary --long $(TEST_ARGS)
 
 test-clients: deps-clients ## test with other people's clients: redis-cli, Django, PHP, Express and more (installs them)
@@ -129,7 +129,12 @@ $(BUILD)/node/installed: tests/clients/node/package.json tests/clients/node/pack
 	$(Q)cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && touch installed || \
 	    echo "Could not install the npm packages: the tests that use them will be skipped."
 
-test-programs: $(TESTS) $(BUILD)/example-session
+test-programs: $(TESTS) $(BUILD)/example-session $(BUILD)/tests/faults.so
+
+$(BUILD)/tests/faults.so: tests/adversary/faults.c
+	@mkdir -p $(@D)
+	$(call say,LINK  $@)
+	$(Q)$(CC) $(BASE_CFLAGS) -g -O1 -shared -fPIC -o $@ $<
 
 # The program that docs/client-c.md explains, built as a user would build it.
 $(BUILD)/example-session: docs/examples/session.c $(BUILD)/libsluice.a

@@ -127,7 +127,8 @@ def make_jobs(args, env):
     folders = {None: (BLACKBOX, ADVERSARY), "blackbox": (BLACKBOX,), "adversary": (ADVERSARY,), "clients": (CLIENTS,)}
     files = [path for folder in folders.get(args.only, ()) for path in folder.glob("test_*.py")]
     for path in sorted(files, key=lambda f: (f.stem not in SLOW_FIRST, f.stem)):
-        (alone if path.stem in ALONE else together).append((run_pytest, path, env, args.k, args.long and path.parent == ADVERSARY))
+        long = args.long and path.parent == ADVERSARY
+        (alone if path.stem in ALONE else together).append((run_pytest, path, env, args.k, long))
     if args.only in (None, "unit"):
         for binary in args.binaries:
             if not args.k or args.k in Path(binary).name:
