@@ -64,44 +64,46 @@ class Conversation:
         self.sessions = {key: {Session()} for key in KEYS}
         self.cut = 0
 
-    def requests(self, name):
+    @staticmethod
+    def units(name):
         value = name.encode()
         for key, size in ((b"small", 10), (b"large", 3000), (b"huge", 300_000), (b"new", 100), (b"small", 200)):
-            yield Request("put", key, (value * size)[:size])
-            yield Request("get", key)
-        yield Request("touch", b"large")
-        yield Request("delete", b"new")
+            yield (Request("put", key, (value * size)[:size]),)
+            yield (Request("get", key),)
+        yield (Request("touch", b"large"),)
+        yield (Request("delete", b"new"),)
+        if name == "resp":
+            yield tuple(Request("put", key, b"together") for key in KEYS)
 
-    def talk(self):
+    def talk(self, pipelined):
         for name in SPEAKERS:
             try:
                 client = connect(self.daemon, name)
             except OSError:
                 self.cut += 1
                 continue
+            todo = list(self.units(name))
             try:
-                for number, request in enumerate(self.requests(name)):
-                    self.ask(client, request, number)
+                if pipelined:
+                    client.send(b"".join(client.encode(unit, number) for number, unit in enumerate(todo)))
+                for number in range(len(todo)):
+                    if not pipelined:
+                        client.send(client.encode(todo[0], number))
+                    self.take(todo[0], client.read(todo[0], number))
+                    todo.pop(0)
                 self.ask_for_all(client, name)
             except (Closed, ConnectionError):
                 self.cut += 1
+                for unit in todo if pipelined else todo[:1]:  # these may have been executed
+                    self.take(unit, [None] * len(unit))
             client.close()
 
-    def ask(self, client, request, number):
-        event = Event(0, 0, NEVER, request, None)
-        try:
-            client.send(client.encode((request,), number))
-            (reply,) = client.read((request,), number)
-            if reply.kind == "error":  # not executed
+    def take(self, unit, replies):
+        for request, reply in zip(unit, replies):
+            if reply is not None and reply.kind == "error":  # not executed
                 self.cut += 1
-                return
-            event = event._replace(reply=reply)
-        except (Closed, ConnectionError):
-            if request.verb not in ("put", "delete"):
-                raise
-            self.advance(event)
-            raise
-        self.advance(event)
+            elif reply is not None or request.verb in ("put", "delete"):
+                self.advance(Event(0, 0, NEVER, request, reply))
 
     def advance(self, event):
         """What the event may have made of each session that the key may hold."""
@@ -141,11 +143,11 @@ def check_after(daemon, watcher, conversation):
     assert watcher.ask("LEN").number == 0
 
 
-def attack(daemon, faults, watcher, point, first, times, error):
+def attack(daemon, faults, watcher, pipelined, point, first, times, error):
     """Returns how many calls there were, and how much of the conversation failed."""
     conversation = Conversation(daemon)
     faults.arm(point, first, times, error)
-    conversation.talk()
+    conversation.talk(pipelined)
     calls = faults.disarm(point)
     check_after(daemon, watcher, conversation)
     return calls, conversation.cut
@@ -158,16 +160,16 @@ def test_calls_that_fail(name, point, long, tmp_path):
     with running(*harness.MATRIX[name], env=faults.env()) as daemon:
         watcher = daemon.connect()
         assert watcher.ask("LEN").number == 0
-        calls, failed = attack(daemon, faults, watcher, point, 0, 0, 0)
+        calls, failed = attack(daemon, faults, watcher, False, point, 0, 0, 0)
         assert failed == 0 and (calls > 0 or point == "map"), "the conversation is one that meets these calls"
         chosen = rng.sample(range(1, calls + 1), min(calls, LONG if long else SHORT))
         for first in chosen:
             for error in ERRORS[point] if long else [rng.choice(ERRORS[point])]:
-                times = rng.choice((1, 1, 2, 20))
+                times, pipelined = rng.choice((1, 1, 2, 20)), rng.random() < 0.5
                 try:
-                    _, failed = attack(daemon, faults, watcher, point, first, times, error)
+                    _, failed = attack(daemon, faults, watcher, pipelined, point, first, times, error)
                     assert failed == 0 or error not in HARMLESS
                 except Exception as e:
-                    raise AssertionError(f"{point}: {times} from the {first}. call on fail with {error}: "
+                    raise AssertionError(f"{point}: {times} from the {first}. call on fail with {error}, {pipelined=}: "
                                          f"{e!r}\n{daemon.stderr()}") from e
         watcher.close()
