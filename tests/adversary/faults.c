@@ -1,8 +1,8 @@
 /*
  * Lets calls to the C library fail in a program that knows nothing of it (LD_PRELOAD). Which, the test says through
  * a file that both have mapped, and whose name is in FAULTS: a struct fault for each point. Of the calls since the
- * test wrote calls = 0, `times` fail with `error`, from the `first` on. Where `error` is 0, a recv or send takes one
- * byte.
+ * test wrote calls = 0, `times` fail with `error`, from the `first` on. Where `error` is 0, a recv or send takes
+ * one byte.
  *
  * Of epoll_ctl, only the trial that libuv makes with a new descriptor: it ends the program itself where a later one
  * fails.

@@ -17,11 +17,6 @@ sys.path.insert(0, os.path.dirname(__file__))
 
 import daemon as harness  # noqa: E402
 
-# The first report of a sanitizer ends the daemon, so that a test sees it.
-os.environ.setdefault("ASAN_OPTIONS", "halt_on_error=1:abort_on_error=0:detect_leaks=1")
-os.environ.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
-os.environ.setdefault("TSAN_OPTIONS", "halt_on_error=1:second_deadlock_stack=1")
-
 
 def pytest_generate_tests(metafunc):
     if "daemon" in metafunc.fixturenames:
