@@ -126,8 +126,8 @@ const struct schema_key schema_keys[] = {
     {"limits.value", SCHEMA_SIZE, FIELD(limits.value), "1MiB", 1, GIB(1),
      .help = "Largest value of a session, in bytes. A larger one is read, dropped and refused as too-large."},
     {"limits.parts", SCHEMA_NUMBER, FIELD(limits.parts), "10000", 1, 1000000, .unit = "parts",
-     .help = "Most keys of one command, and most commands and keys of one transaction. They are executed together, while "
-             "everybody waits."},
+     .help = "Most commands and keys of one transaction, and most keys of one MSET. They are executed together, while "
+             "everybody waits. Of MGET, DEL and their like there may be more: these are executed in pieces."},
     {"limits.requests", SCHEMA_SIZE, FIELD(limits.requests), "256MiB", MIB(1), GIB(1024),
      .help = "Memory for requests of several keys, open transactions and unfinished lists of keys, of all connections "
              "together. When it is used up, more of these are refused; other requests are not."},

@@ -79,19 +79,25 @@ struct reply_decoder {
     size_t scanned;
 };
 
-#define CODEC_TOO_MANY_PARTS "more keys or commands than limits.parts allows: send several"
+#define CODEC_TOO_MANY_PARTS "more keys or commands than limits.parts allows to be done as one: send several"
 #define CODEC_TOO_MUCH_HELD  "out of memory for large requests (limits.requests): try again"
 
-/* A new part of a command of many keys, as call_add_part makes it. NULL: *error says why, a static text. */
-static inline struct call *codec_add_part(struct call *call, size_t room, const struct codec_limits *limits,
-                                          const char **error)
+/* A new part of a command of many keys, as call_add_part makes it. NULL: CODEC_TOO_MUCH_HELD. */
+static inline struct call *codec_add_part(struct call *call, size_t room, const struct codec_limits *limits)
 {
     size_t bytes = offsetof(struct call, room) + (room < CALL_INLINE ? room : CALL_INLINE);
-    *error = CODEC_TOO_MANY_PARTS;
-    if (call->part_count >= limits->parts) return NULL;
-    *error = CODEC_TOO_MUCH_HELD;
     return call->part_count < limits->held / bytes ? call_add_part(call, bytes - offsetof(struct call, room))
                                                    : NULL;
+}
+
+#define CODEC_TOGETHER 256 /* parts that are always executed as one */
+
+/* A command of many keys that nobody expects to happen as one: where they are very many, others come in between. */
+static inline void codec_allow_pieces(struct call *call)
+{
+    if (call->part_count <= CODEC_TOGETHER) return;
+    call->request.effects |= EFFECT_PIECEWISE;
+    call->request.alone = true;
 }
 
 struct codec {

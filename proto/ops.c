@@ -57,7 +57,7 @@ const struct op_row op_rows[OP_COUNT] = {
                   .writes = true,
                   .effects = EFFECT_ALL_DATABASES,
                   .conditions = IF(NONE)},
-    [OP_BATCH] = {.name = "batch", .keys = OP_KEYS_PARTS, .effects = EFFECT_ALL, .conditions = IF(NONE)},
+    [OP_BATCH] = {.name = "batch", .keys = OP_KEYS_PARTS, .effects = EFFECT_ALL | EFFECT_PIECEWISE, .conditions = IF(NONE)},
     [OP_PING] = {.name = "ping", .keys = OP_KEYS_NONE, .conditions = IF(NONE)},
     [OP_STATS] = {.name = "stats", .keys = OP_KEYS_NONE, .conditions = IF(NONE)},
     [OP_CONFIG] = {.name = "config", .keys = OP_KEYS_NONE, .conditions = IF(NONE)},

@@ -58,6 +58,8 @@ enum effect {
     EFFECT_ALL_DATABASES = 1 << 7, /* FLUSH */
     EFFECT_SET_VERSION = 1 << 8,   /* PUT, APPEND, PREPEND, ADD, stale DELETE: the version becomes set_version */
     EFFECT_AGE_FIRST = 1 << 9,     /* LEASE with TOUCH: recache_ms is about the lifetime before the touch */
+    EFFECT_PIECEWISE = 1 << 10,    /* BATCH: its parts need not be executed together. It takes as many executions as
+                                    * it takes: until the last one, the reply is NONE */
 };
 
 /*

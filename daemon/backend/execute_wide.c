@@ -256,18 +256,23 @@ static bool memory_suffices(const struct wide *w, struct call *call)
 static void batch(struct wide *w, struct call *call)
 {
     bool all = call->request.effects & EFFECT_ALL;
+    bool pauses = (call->request.effects & EFFECT_PIECEWISE) && !w->in_batch;
     if (all && !all_hold(w, call)) {
         call->reply.kind = REPLY_CONFLICT;
         return;
     }
-    if (!memory_suffices(w, call)) {
+    if (!pauses && !memory_suffices(w, call)) {
         reply_error(&call->reply, ERR_OUT_OF_MEMORY, "the store is full (limits.memory); nothing of it was done");
         return;
     }
     w->in_batch = true;
+    uint64_t steps = 0;
     for (struct call *part = call->parts; part; part = part->part_next) {
+        if (part->reply.kind != REPLY_NONE) continue;
+        if (pauses && steps > 0 && walk_is_over(w, steps)) return; /* to be gone on with */
         if (all) part->request.condition = COND_NONE; /* it held: no part stands in another's way */
-        if (part->reply.kind == REPLY_NONE) run(w, part);
+        run(w, part);
+        steps++;
     }
     call->reply.kind = REPLY_PARTS;
 }
@@ -308,7 +313,8 @@ void execute_touches(const struct databases *any, uint32_t count, const struct c
                      void (*touch)(void *ctx, uint32_t shard), void *ctx)
 {
     const struct request *r = &call->request;
-    switch ((enum op_keys)op_rows[r->op].keys) {
+    bool all = r->effects & EFFECT_PIECEWISE; /* to hash every key for every piece would take longer than the piece */
+    switch (all ? OP_KEYS_ALL : (enum op_keys)op_rows[r->op].keys) {
     case OP_KEYS_TWO:
         touch(ctx, execute_shard(databases_hash(any, r->value.ptr, r->value.len), count));
         /* fall through */

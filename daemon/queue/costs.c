@@ -16,6 +16,7 @@ void costs_init(struct costs *c)
 uint64_t costs_of_parts(const struct costs *c, const struct call *call)
 {
     uint64_t sum = 0;
+    if (call->request.effects & EFFECT_PIECEWISE) return COSTS_PIECE_NS;
     for (const struct call *part = call->parts; part; part = part->part_next)
         sum += costs_of(c, part);
     return sum;
@@ -53,6 +54,8 @@ static void note_one(struct costs *c, const struct call *call, struct outcome *o
 void costs_note(struct costs *c, struct task *const *tasks, size_t count, uint64_t elapsed_ns)
 {
     struct outcome o = {.elapsed_ns = elapsed_ns, .expected_ns = 1};
+    for (size_t i = 0; i < count; i++) /* how much of it a piece was is not known */
+        if (tasks[i]->call.request.effects & EFFECT_PIECEWISE) return;
     for (size_t i = 0; i < count; i++)
         o.expected_ns += costs_of(c, &tasks[i]->call);
     for (size_t i = 0; i < count; i++)

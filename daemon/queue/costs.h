@@ -13,7 +13,8 @@
 #include "daemon/base/metrics.h"
 #include "daemon/queue/task.h"
 
-#define COSTS_FIRST_NS 50000 /* of an operation, until one was measured */
+#define COSTS_FIRST_NS 50000   /* of an operation, until one was measured */
+#define COSTS_PIECE_NS 1000000 /* of one execution of a call that is executed in pieces */
 
 struct costs {                               /* of one executing thread */
     counter mean_ns;                         /* of the operations that came, whatever they were */

@@ -77,12 +77,6 @@ static void take_get(struct request *r, struct slice key, struct lifetime lifeti
     r->ttl_ms = lifetime.ms;
 }
 
-static struct mc_line refuse_parts(const struct codec_limits *limits, struct call *call)
-{
-    bool too_many = call->part_count >= limits->parts;
-    return mc_answer(call, too_many ? "SERVER_ERROR " CODEC_TOO_MANY_PARTS : "SERVER_ERROR " CODEC_TOO_MUCH_HELD);
-}
-
 static struct mc_line get(const struct codec_limits *limits, struct slice rest, uint32_t cas, bool touches,
                           struct call *call)
 {
@@ -104,12 +98,12 @@ static struct mc_line get(const struct codec_limits *limits, struct slice rest, 
     }
     do {
         if (!mc_key_ok(limits, key)) return mc_answer(call, MC_BAD_FORMAT);
-        const char *error;
-        struct call *part = codec_add_part(call, CALL_INLINE, limits, &error);
-        if (!part) return refuse_parts(limits, call);
+        struct call *part = codec_add_part(call, CALL_INLINE, limits);
+        if (!part) return mc_answer(call, "SERVER_ERROR " CODEC_TOO_MUCH_HELD);
         take_get(&part->request, key, lifetime, touches);
         part->form = MC_VALUE | cas;
     } while (mc_token(&rest, &key));
+    codec_allow_pieces(call);
     return mc_ask(call, OP_BATCH, MC_VALUES);
 }
 

@@ -24,12 +24,12 @@ static enum decode_status ask_keys(struct decoder *d, const struct codec_limits 
 {
     if (args->argc == 2) return ask_key(limits, args, op, RESP_TRUTH, call);
     for (size_t i = 1; i < args->argc; i++) {
-        const char *error;
-        struct call *part = codec_add_part(call, args->argv[i].len, limits, &error);
-        if (!part) return resp_fail(call, "ERR %s", error);
+        struct call *part = codec_add_part(call, args->argv[i].len, limits);
+        if (!part) return resp_fail(call, "ERR %s", CODEC_TOO_MUCH_HELD);
         part->request.database = decoder_of(d)->database;
         resp_ask_key(limits, args->argv[i], op, RESP_TRUTH, part);
     }
+    codec_allow_pieces(call);
     return ask(call, OP_BATCH, RESP_INTEGER);
 }
 

@@ -172,13 +172,13 @@ RESP_TAKE(getex)
 RESP_TAKE(mget)
 {
     for (size_t i = 1; i < args->argc; i++) {
-        const char *error;
-        struct call *part = codec_add_part(call, CALL_INLINE, limits, &error);
-        if (!part) return resp_fail(call, "ERR %s", error);
+        struct call *part = codec_add_part(call, CALL_INLINE, limits);
+        if (!part) return resp_fail(call, "ERR %s", CODEC_TOO_MUCH_HELD);
         part->request.database = decoder_of(d)->database;
         resp_ask_key(limits, args->argv[i], OP_GET, RESP_BULK, part);
         if (resp_is_3(d)) part->form |= RESP_FORM_3;
     }
+    codec_allow_pieces(call);
     return ask(call, OP_BATCH, RESP_LIST);
 }
 
@@ -187,10 +187,10 @@ static enum decode_status set_all(struct decoder *d, const struct codec_limits *
                                   struct call *call)
 {
     if (args->argc % 2 == 0) return resp_fail(call, "ERR wrong number of arguments for '%s' command", name);
+    if (args->argc / 2 > limits->parts) return resp_fail(call, "ERR %s", CODEC_TOO_MANY_PARTS);
     for (size_t i = 1; i < args->argc; i += 2) {
-        const char *error;
-        struct call *part = codec_add_part(call, args->argv[i].len + args->argv[i + 1].len, limits, &error);
-        if (!part) return resp_fail(call, "ERR %s", error);
+        struct call *part = codec_add_part(call, args->argv[i].len + args->argv[i + 1].len, limits);
+        if (!part) return resp_fail(call, "ERR %s", CODEC_TOO_MUCH_HELD);
         if (!resp_key_fits(limits, args->argv[i], call) || !resp_value_fits(limits, args->argv[i + 1].len, call))
             return DECODE_ANSWERED;
         take_pair(limits, args->argv[i], args->argv[i + 1], part);
