@@ -23,8 +23,8 @@ DAEMONS = {
     "mutex": ("backend=mutex", "mutex.workers=2", "queue.policy=reject"),
     "shards": ("backend=backpressure", "shards=2", "owner.placement=thread", "queue.policy=reject"),
 }
-GIVEN_UP = 0.03  # the share of a polite client's requests that may be refused three times
-LESS_FAIR = {"adaptive": 0.3}  # and where that does not hold
+GIVEN_UP = 0.1  # the share of a polite client's requests that may be refused three times
+LESS_FAIR = {"adaptive": 0.8}  # where that does not hold
 ATTEMPTS = 3
 REQUESTS = 70
 ROUNDS = 10000  # after so many a greedy client gives up, whatever becomes of the polite one
