@@ -21,9 +21,8 @@ struct config_errors *config_errors_create(void)
 void config_errors_destroy(struct config_errors *errors)
 {
     if (!errors) return;
-    for (size_t i = 0; i < errors->count; i++) {
+    for (size_t i = 0; i < errors->count; i++)
         free(errors->texts[i]);
-    }
     free(errors);
 }
 

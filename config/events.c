@@ -41,11 +41,10 @@ void events_error(struct events *e, const yaml_mark_t *mark, const char *format,
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    if (e->assignment) {
+    if (e->assignment)
         config_errors_add(e->errors, "--set %s: %s", e->assignment, text);
-    } else {
+    else
         config_errors_add(e->errors, "%s:%zu:%zu: %s", e->name, mark->line + 1, mark->column + 1, text);
-    }
 }
 
 /* Where the byte at `offset` is; libyaml gives reading errors no mark. Columns count characters. */
@@ -82,13 +81,11 @@ static const char *hint(const struct events *e, const yaml_mark_t *mark)
     size_t len;
     const char *line = line_of(e, mark, &len);
     size_t blank = 0;
-    while (blank < len && line[blank] == ' ') {
+    while (blank < len && line[blank] == ' ')
         blank++;
-    }
     if (blank < len && line[blank] == '\t') return "; indent with spaces, not tabs";
-    if (memchr(line, '[', len) && memmem(line, len, "]:", 2)) {
+    if (memchr(line, '[', len) && memmem(line, len, "]:", 2))
         return "; an address in brackets needs quotes: \"[::1]:7811\"";
-    }
     return "";
 }
 

@@ -35,17 +35,16 @@ bool config_load_file(struct settings *settings, const char *path, struct config
     bool ok = false;
     char *text = NULL;
     ssize_t len = -1;
-    if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+    if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
         config_errors_add(errors, "%s: is a directory, expected a YAML file", path);
-    } else if (!(text = malloc(FILE_MAX + 1))) {
+    else if (!(text = malloc(FILE_MAX + 1)))
         config_errors_add(errors, "%s: out of memory", path);
-    } else if ((len = read_all(fd, text)) < 0) {
+    else if ((len = read_all(fd, text)) < 0)
         config_errors_add(errors, "%s: cannot be read: %s", path, strerror(errno));
-    } else if ((size_t)len > FILE_MAX) {
+    else if ((size_t)len > FILE_MAX)
         config_errors_add(errors, "%s: larger than 1MiB, expected a configuration file", path);
-    } else {
+    else
         ok = config_load_text(settings, path, text, (size_t)len, errors);
-    }
     free(text);
     close(fd);
     return ok;

@@ -51,28 +51,25 @@ static void report_scalar(struct load *l, const struct schema_key *key, bool in_
     const yaml_mark_t *mark = &l->events.event.start_mark;
     char clean[CONFIG_CLEAN_SIZE];
     config_clean(clean, sizeof clean, text, len);
-    if (!l->events.assignment) {
-        if (len == 0) {
+    if (!l->events.assignment)
+        if (len == 0)
             events_error(&l->events, mark, "%s: %s", key->name, why->text);
-        } else {
+        else
             events_error(&l->events, mark, "%s is \"%s\": %s", key->name, clean, why->text);
-        }
-    } else if (in_list) {
+    else if (in_list)
         events_error(&l->events, mark, "\"%s\": %s", clean, why->text);
-    } else {
+    else
         events_error(&l->events, mark, "%s", why->text);
-    }
 }
 
 /* The current event is a collection where a scalar (or another collection) should be. */
 static void report_type(struct load *l, const char *name, const char *expected)
 {
     const yaml_event_t *event = &l->events.event;
-    if (l->events.assignment) {
+    if (l->events.assignment)
         events_error(&l->events, &event->start_mark, "%s, expected %s", noun(event), expected);
-    } else {
+    else
         events_error(&l->events, &event->start_mark, "%s is %s, expected %s", name, noun(event), expected);
-    }
 }
 
 /* A list with anything wrong in it leaves the setting as it was. */
@@ -210,9 +207,8 @@ static void load_section(struct load *l, const struct load_path *section)
             if (config_errors_count(e->errors) > CONFIG_ERRORS_SHOWN) e->dead = true;
             continue;
         }
-        if (e->event.type != YAML_ALIAS_EVENT) {
+        if (e->event.type != YAML_ALIAS_EVENT)
             events_error(e, &e->event.start_mark, "%s as a key, expected a name", noun(&e->event));
-        }
         events_skip(e);
         if (events_next(e)) events_skip(e);
     }

@@ -84,9 +84,8 @@ static void print_row(FILE *out, const struct schema_key *key)
     int len = sentence ? (int)(sentence - key->help) + 1 : (int)strlen(key->help);
     /* An anchor of a heading is its text without dots. */
     fprintf(out, "| [`%s`](#", key->name);
-    for (const char *c = key->name; *c; c++) {
+    for (const char *c = key->name; *c; c++)
         if (*c != '.') fputc(*c, out);
-    }
     fprintf(out, ") | `%s` | %.*s |\n", key->fallback, len, key->help);
 }
 
@@ -126,9 +125,8 @@ bool config_print_markdown(FILE *out)
     config_defaults(&defaults);
     fputs(intro, out);
     fputs("## All keys\n\n| key | default | in short |\n|---|---|---|\n", out);
-    for (size_t i = 0; i < schema_count; i++) {
+    for (size_t i = 0; i < schema_count; i++)
         print_row(out, &schema_keys[i]);
-    }
     fputc('\n', out);
     const char *previous = "";
     for (size_t i = 0; i < schema_count; i++) {

@@ -202,17 +202,15 @@ static const char *below(const char *row_name, const char *section, size_t len)
 const struct schema_key *schema_find_section(const char *name, size_t len)
 {
     if (len == 0) return NULL;
-    for (size_t i = 0; i < schema_count; i++) {
+    for (size_t i = 0; i < schema_count; i++)
         if (below(schema_keys[i].name, name, len)) return &schema_keys[i];
-    }
     return NULL;
 }
 
 const char *schema_section_help(const char *name, size_t len)
 {
-    for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
+    for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++)
         if (strlen(sections[i].name) == len && memcmp(sections[i].name, name, len) == 0) return sections[i].help;
-    }
     return NULL;
 }
 

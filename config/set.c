@@ -59,9 +59,8 @@ bool config_set(struct settings *settings, const char *assignment, struct config
     bool bare = key->type == SCHEMA_ADDRESSES && text[0] == '[' && text[len - 1] != ']';
     struct load l = {.settings = settings};
     if (bare || len == 0) {
-        if (!config_value_parse(settings, key, text, len, &why)) {
+        if (!config_value_parse(settings, key, text, len, &why))
             config_errors_add(errors, ORIGIN " %s: %s", shown, why.text);
-        }
     } else if (events_begin(&l.events, ORIGIN, shown, text, len, errors)) {
         if (load_find_node(&l.events)) {
             load_value(&l, key);

@@ -9,9 +9,8 @@
 static size_t distance(const char *a, size_t a_len, const char *b, size_t b_len)
 {
     size_t row[SCHEMA_NAME_MAX];
-    for (size_t j = 0; j <= b_len; j++) {
+    for (size_t j = 0; j <= b_len; j++)
         row[j] = j;
-    }
     for (size_t i = 1; i <= a_len; i++) {
         size_t diagonal = row[0];
         row[0] = i;
@@ -66,9 +65,8 @@ bool schema_suggest(const char *name, size_t len, char out[SCHEMA_NAME_MAX])
     struct search s = start(name, len);
     for (size_t i = 0; i < schema_count; i++) {
         const char *row = schema_keys[i].name;
-        for (const char *dot = strchr(row, '.'); dot; dot = strchr(dot + 1, '.')) {
+        for (const char *dot = strchr(row, '.'); dot; dot = strchr(dot + 1, '.'))
             consider(&s, row, (size_t)(dot - row));
-        }
         consider(&s, row, strlen(row));
     }
     /* A key known elsewhere: it was probably written in the wrong section. */
@@ -106,8 +104,7 @@ const char *schema_suggest_word(const struct schema_key *key, const char *text, 
     for (size_t i = 0; i < SCHEMA_SPECIALS_MAX && key->special[i].word; i++)
         has_off |= strcmp(key->special[i].word, "off") == 0;
     if (has_off && means_off(text, len)) return "off";
-    for (const char *const *word = key->words; word && *word; word++) {
+    for (const char *const *word = key->words; word && *word; word++)
         consider(&s, *word, strlen(*word));
-    }
     return s.best;
 }

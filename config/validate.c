@@ -34,10 +34,9 @@ static void complain(const struct check *c, const char *text)
 static uint64_t listeners(const struct settings *settings)
 {
     uint64_t count = 0;
-    for (size_t i = 0; i < schema_count; i++) {
+    for (size_t i = 0; i < schema_count; i++)
         if (schema_keys[i].type == SCHEMA_ADDRESSES)
             count += config_value_addresses(settings, &schema_keys[i])->count;
-    }
     return count;
 }
 
@@ -66,14 +65,12 @@ static void check_address(const struct check *c, size_t row, size_t index)
 
 static void check_listeners(const struct check *c)
 {
-    if (listeners(c->settings) == 0) {
+    if (listeners(c->settings) == 0)
         complain(c, "every listener is off, expected at least one address, such as listen.text: 127.0.0.1:7811");
-    }
     for (size_t i = 0; i < schema_count; i++) {
         if (schema_keys[i].type != SCHEMA_ADDRESSES) continue;
-        for (size_t j = 0; j < config_value_addresses(c->settings, &schema_keys[i])->count; j++) {
+        for (size_t j = 0; j < config_value_addresses(c->settings, &schema_keys[i])->count; j++)
             check_address(c, i, j);
-        }
     }
 }
 

@@ -68,11 +68,10 @@ static bool parse_word(struct settings *settings, const struct schema_key *key, 
     char expected[128];
     config_value_expected(key, expected, sizeof expected);
     const char *near = schema_suggest_word(key, text, len);
-    if (near) {
+    if (near)
         config_reason_set(why, "unknown word, expected %s; did you mean \"%s\"?", expected, near);
-    } else {
+    else
         config_reason_set(why, "unknown word, expected %s", expected);
-    }
     return false;
 }
 
@@ -81,9 +80,8 @@ static bool decimal_unit(const char *unit, size_t len)
 {
     static const char *const names[] = {"k",  "K", "kB", "KB", "kb", "m",   "M",   "MB",
                                         "mb", "g", "G",  "GB", "gb", "kib", "mib", "gib"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (equals(names[i], unit, len)) return true;
-    }
     return false;
 }
 

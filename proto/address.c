@@ -21,9 +21,8 @@ static bool has_control(const char *text, size_t len)
         unsigned char c = (unsigned char)text[i];
         if (c < 0x20 || c == 0x7f) return true;
         if (c == 0xc2 && i + 1 < len && (unsigned char)text[i + 1] < 0xa0) return true;
-        for (size_t m = 0; m < sizeof marks / sizeof marks[0]; m++) {
+        for (size_t m = 0; m < sizeof marks / sizeof marks[0]; m++)
             if (len - i >= 3 && memcmp(text + i, marks[m], 3) == 0) return true;
-        }
     }
     return false;
 }
@@ -95,9 +94,8 @@ static bool valid_v6(const char *host)
     if (inet_pton(AF_INET6, bare, &address) != 1) return false;
     if (host[len] == '\0') return true;
     const char *zone = host + len + 1;
-    for (const char *c = zone; *c; c++) {
+    for (const char *c = zone; *c; c++)
         if (!isalnum((unsigned char)*c) && !strchr("._-", *c)) return false;
-    }
     return *zone != '\0' && strlen(zone) < 16;
 }
 
@@ -121,7 +119,7 @@ static const char *parse_host(struct address *out, struct slice text, bool *has_
     uint64_t port = 0;
     if (bracket && colon && memchr(colon, ']', (size_t)(end - colon))) colon = NULL;
     struct slice host = slice_of(text.ptr, colon ? (size_t)(colon - text.ptr) : text.len);
-    *has_port = colon != NULL;
+    *has_port = colon;
     if (host.len == 0) return "no host, " EXPECTED;
     if (!bracket && memchr(host.ptr, ':', host.len)) return "an IPv6 address needs brackets, expected [v6]:port";
     if (colon &&
@@ -221,8 +219,7 @@ bool address_same(const struct address *a, const struct address *b)
     if (a->is_unix) return strcmp(a->path, b->path) == 0;
     if (a->port != b->port || a->port == 0) return false;
     struct in6_addr x, y;
-    if (inet_pton(AF_INET6, a->host, &x) == 1 && inet_pton(AF_INET6, b->host, &y) == 1) {
+    if (inet_pton(AF_INET6, a->host, &x) == 1 && inet_pton(AF_INET6, b->host, &y) == 1)
         return memcmp(&x, &y, sizeof x) == 0; /* however they were written */
-    }
     return strcasecmp(a->host, b->host) == 0;
 }

@@ -27,7 +27,7 @@ bool buffer_grow(struct buffer *b, size_t extra)
     while (capacity < needed)
         capacity *= 2; /* cannot overflow: needed is at most SIZE_MAX / 2 */
     char *data = realloc(b->data, capacity);
-    if (data == NULL) return false;
+    if (!data) return false;
     b->data = data;
     b->capacity = capacity;
     b->failed = false;
@@ -37,7 +37,7 @@ bool buffer_grow(struct buffer *b, size_t extra)
 void buffer_append(struct buffer *b, const void *bytes, size_t len)
 {
     char *to = buffer_reserve(b, len);
-    if (to == NULL || len == 0) return;
+    if (!to || len == 0) return;
     memcpy(to, bytes, len);
     b->len += len;
 }
@@ -50,13 +50,13 @@ void buffer_append_text(struct buffer *b, const char *text)
 void buffer_append_u64(struct buffer *b, uint64_t n)
 {
     char *to = buffer_reserve(b, NUMBER_DIGITS);
-    if (to != NULL) b->len += number_format(to, n);
+    if (to) b->len += number_format(to, n);
 }
 
 void buffer_append_i64(struct buffer *b, int64_t n)
 {
     char *to = buffer_reserve(b, NUMBER_DIGITS + 1);
-    if (to != NULL) b->len += number_format_i64(to, n);
+    if (to) b->len += number_format_i64(to, n);
 }
 
 void buffer_consume(struct buffer *b, size_t len)

@@ -23,7 +23,7 @@ bool buffer_grow(struct buffer *b, size_t extra); /* of buffer_reserve */
 /* Makes room for `extra` more bytes and returns where they go, or NULL (and failed) when memory is out. */
 static inline char *buffer_reserve(struct buffer *b, size_t extra)
 {
-    bool fits = extra <= b->capacity - b->len && b->data != NULL && !b->failed;
+    bool fits = extra <= b->capacity - b->len && b->data && !b->failed;
     return fits || buffer_grow(b, extra) ? b->data + b->len : NULL;
 }
 

@@ -18,7 +18,7 @@ void call_init(struct call *call)
     __asm__("" : "+r"(size));
     memset(call, 0, size);
     call->data = call->room;
-    call->capacity = call->room_size = sizeof(call->room);
+    call->capacity = call->room_size = sizeof call->room;
 }
 
 static void release_body(struct call *call)
@@ -33,7 +33,7 @@ void call_drop_part(struct call *call)
 {
     struct call *part = call->parts;
     call->parts = part->part_next;
-    if (call->parts == NULL) call->last_part = NULL;
+    if (!call->parts) call->last_part = NULL;
     call->part_count--;
     release_body(part);
     call_drop_parts(part);
@@ -43,14 +43,14 @@ void call_drop_part(struct call *call)
 
 void call_drop_parts(struct call *call)
 {
-    while (call->parts != NULL)
+    while (call->parts)
         call_drop_part(call);
 }
 
 void call_clear(struct call *call)
 {
     release_body(call);
-    if (call->parts != NULL) call_drop_parts(call);
+    if (call->parts) call_drop_parts(call);
     if (call->data != call->room) free(call->data);
     call_init(call);
 }
@@ -58,10 +58,10 @@ void call_clear(struct call *call)
 struct call *call_add_part(struct call *call, size_t room)
 {
     struct call *part = malloc(offsetof(struct call, room) + room);
-    if (part == NULL) return NULL;
+    if (!part) return NULL;
     call_init(part);
     part->capacity = part->room_size = (uint32_t)room;
-    if (call->last_part != NULL)
+    if (call->last_part)
         call->last_part->part_next = part;
     else
         call->parts = part;
@@ -73,8 +73,8 @@ struct call *call_add_part(struct call *call, size_t room)
 void call_take_parts(struct call *call, struct call *from)
 {
     call->request.op = OP_BATCH;
-    if (from->parts == NULL) return;
-    if (call->last_part != NULL)
+    if (!from->parts) return;
+    if (call->last_part)
         call->last_part->part_next = from->parts;
     else
         call->parts = from->parts;
@@ -87,7 +87,7 @@ void call_take_parts(struct call *call, struct call *from)
 size_t call_bytes_of_parts(const struct call *call)
 {
     size_t bytes = 0;
-    for (const struct call *part = call->parts; part != NULL; part = part->part_next)
+    for (const struct call *part = call->parts; part; part = part->part_next)
         bytes += call_bytes(part);
     return bytes;
 }
@@ -104,7 +104,7 @@ bool call_reserve(struct call *call, size_t size)
 {
     if (size <= call->capacity) return true;
     char *data = size <= UINT32_MAX ? malloc(size) : NULL;
-    if (data == NULL) return false;
+    if (!data) return false;
     adopt(call, data, size);
     return true;
 }
@@ -136,7 +136,7 @@ static void own_at(struct request *r, char *at)
     at += r->tag.len;
     if (r->key.len > 0) r->key = copy_to(at, r->key);
     at += r->key.len;
-    r->value = r->value.ptr != NULL ? copy_to(at, r->value) : slice_of(at, r->value.len);
+    r->value = r->value.ptr ? copy_to(at, r->value) : slice_of(at, r->value.len);
 }
 
 static bool own_one(struct call *call)
@@ -152,7 +152,7 @@ static bool own_one(struct call *call)
     }
     if (!is_foreign(call, r->key) && !is_foreign(call, r->tag) && !is_foreign(call, r->value)) return true;
     char *data = size <= UINT32_MAX ? malloc(size) : NULL; /* some of each: they meet in new storage */
-    if (data == NULL) return false;
+    if (!data) return false;
     own_at(r, data);
     adopt(call, data, size);
     return true;
@@ -160,7 +160,7 @@ static bool own_one(struct call *call)
 
 bool call_own(struct call *call)
 {
-    for (struct call *part = call->parts; part != NULL; part = part->part_next)
+    for (struct call *part = call->parts; part; part = part->part_next)
         if (!call_own(part)) return false;
     return own_one(call);
 }
@@ -181,7 +181,7 @@ bool call_keep_body(struct call *call)
     bool kept = !__builtin_add_overflow(tag.len, body.len, &size);
     if (kept && size > call->capacity) {
         data = size <= UINT32_MAX ? malloc(size) : NULL;
-        kept = data != NULL;
+        kept = data;
     }
     call->request.key = call->request.value = (struct slice){NULL, 0};
     if (!kept) {

@@ -67,7 +67,7 @@ static inline size_t call_bytes(const struct call *call)
 {
     size_t bytes = offsetof(struct call, room) + call->room_size;
     if (call->data != call->room) bytes += call->capacity;
-    return call->parts == NULL ? bytes : bytes + call_bytes_of_parts(call);
+    return !call->parts ? bytes : bytes + call_bytes_of_parts(call);
 }
 
 /* Makes room for `size` bytes of storage; the old contents are lost. False when memory is out. */

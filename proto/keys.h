@@ -17,7 +17,7 @@ static inline void keys_append(struct buffer *out, struct slice key)
 {
     uint16_t len = (uint16_t)key.len;
     char *at = buffer_reserve(out, sizeof len + key.len);
-    if (at == NULL) return;
+    if (!at) return;
     memcpy(at, &len, sizeof len);
     if (key.len > 0) memcpy(at + sizeof len, key.ptr, key.len);
     out->len += sizeof len + key.len;

@@ -108,11 +108,10 @@ static size_t format_long(char *out, uint64_t n)
         at -= 2;
         memcpy(at, pairs + 2 * (n % 100), 2);
     }
-    if (n >= 10) {
+    if (n >= 10)
         memcpy(at - 2, pairs + 2 * n, 2);
-    } else {
+    else
         at[-1] = (char)('0' + n);
-    }
     return digits;
 }
 

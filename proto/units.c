@@ -36,13 +36,12 @@ static inline size_t take_digits(const char *text, size_t len, uint64_t *n, bool
 {
     uint64_t sum = 0;
     size_t i = 0;
-    for (; i < len && digit(text[i]); i++) {
+    for (; i < len && digit(text[i]); i++)
         if (__builtin_expect(i >= SAFE_DIGITS, 0))
             *overflow |= __builtin_mul_overflow(sum, (uint64_t)10, &sum) ||
                          __builtin_add_overflow(sum, (uint64_t)(text[i] - '0'), &sum);
         else
             sum = sum * 10 + (unsigned)(text[i] - '0');
-    }
     *n = sum;
     return i;
 }

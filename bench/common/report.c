@@ -98,7 +98,7 @@ bool report_begin(struct report *r, const char *kind, int argc, char **argv, jso
 bool report_end(struct report *r, json_t *results)
 {
     FILE *f = r->file;
-    bool ok = results != NULL;
+    bool ok = results;
     if (ok) report_print(f == stdout ? stderr : stdout, results);
     if (ok) json_object_set_new(r->document, "results", results);
     if (ok && f) {

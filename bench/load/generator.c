@@ -60,7 +60,7 @@ static bool make_core(struct generator *g, uint32_t index, uint32_t first)
                                    .count = count};
 
     g->core = core_create(&options, g->tally);
-    return g->core != NULL;
+    return g->core;
 }
 
 static bool make_channels(struct generator *g)

@@ -133,7 +133,7 @@ static bool complain(const char *text)
 static bool find_target(struct raw *raw)
 {
     uint64_t port = raw->port ? raw->port : raw->s.adapter->port;
-    if ((raw->url != NULL) + (raw->socket != NULL) + (raw->host || raw->port) > 1)
+    if (!!raw->url + !!raw->socket + (raw->host || raw->port) > 1)
         return complain("--url, --socket and --host with --port exclude each other");
     return target_find(&raw->s.target, raw->url, raw->socket, raw->host ? raw->host : "127.0.0.1", (uint16_t)port);
 }
@@ -167,7 +167,7 @@ static bool finish(struct raw *raw)
     s->deadline_ms = raw->deadline_ns / MS;
     keys_init(&s->keys, raw->keys, raw->theta, raw->key_size);
     s->values = values_open(raw->value, s->seed);
-    return s->values != NULL;
+    return s->values;
 }
 
 json_t *load_settings_parse(struct load_settings *settings, int argc, char **argv)

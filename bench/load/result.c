@@ -42,9 +42,8 @@ size_t load_spoiled(const struct load_result *r, char reasons[2][120])
         snprintf(reasons[count++], 120, "p99 of the send lag is %s, more than 50 us",
                  report_format_ns(text, sizeof text, lag));
     }
-    if (most > LOAD_CPU_LIMIT) {
+    if (most > LOAD_CPU_LIMIT)
         snprintf(reasons[count++], 120, "a generator thread used %.0f %% of a core, more than 70 %%", 100 * most);
-    }
     return count;
 }
 

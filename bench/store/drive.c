@@ -235,7 +235,7 @@ static bool make_callers(struct driver *d)
         memset(c->value, 'v', d->plan->value_size);
         put_back(d, c);
     }
-    return d->callers != NULL;
+    return d->callers;
 }
 
 /* Asks the backend, whose lanes are its owners, about each key. */
@@ -251,7 +251,7 @@ static bool find_own_keys(struct driver *d)
         task.call.request.key = d->plan->names[key];
         if (b->design->station_of(b, &task) == d->lane->number) d->own[d->own_count++] = (uint32_t)key;
     }
-    return d->own != NULL;
+    return d->own;
 }
 
 struct driver *drivers_create(struct drive_plan *plan, struct lane *lanes, uint32_t threads, uint32_t callers,
@@ -259,7 +259,7 @@ struct driver *drivers_create(struct drive_plan *plan, struct lane *lanes, uint3
 {
     assert(plan->value_size >= DRIVE_VALUE_MIN && callers >= threads);
     struct driver *drivers = aligned_alloc(_Alignof(struct driver), threads * sizeof *drivers);
-    bool ok = drivers != NULL;
+    bool ok = drivers;
     if (!ok) return NULL;
     memset(drivers, 0, threads * sizeof *drivers);
     for (uint32_t i = 0; i < threads; i++) {

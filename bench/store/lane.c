@@ -54,7 +54,7 @@ struct mail *lane_answer(struct lane *lane)
         mail = mailbox_take(&lane->box);
         if (!mail && !lane_serve(lane)) spin_pause();
     }
-    spin_end(&lane->spin, mail != NULL);
+    spin_end(&lane->spin, mail);
     if (mail) return mail;
     for (;;) {
         bell_arm(&lane->bell);

@@ -48,7 +48,7 @@ static bool choose_slow(struct run *r, const struct siphash_key *hash_key, uint3
     r->slow = calloc(count, sizeof *r->slow);
     for (size_t i = 0; r->slow && i < count; i++)
         r->slow[i] = (uint32_t)siphash13(hash_key, r->names[i].ptr, r->names[i].len) < *below;
-    return r->slow != NULL;
+    return r->slow;
 }
 
 /* ---- set up and tear down ---- */

@@ -11,7 +11,7 @@ static json_t *run_kind(const struct store_options *o, const struct store_backen
     struct run_result *result = malloc(sizeof *result);
     json_t *best = NULL, *repeats = json_array();
     double best_ns = 0;
-    bool ok = result != NULL;
+    bool ok = result;
     for (uint64_t i = 0; ok && i < o->repeat; i++) {
         ok = run_store(o, backend, workers, result);
         if (!ok) break;

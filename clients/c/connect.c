@@ -23,7 +23,7 @@ static int await_connect(int fd, int64_t deadline)
 {
     struct pollfd p = {.fd = fd, .events = POLLOUT};
     int error = 0;
-    socklen_t len = sizeof(error);
+    socklen_t len = sizeof error;
     int n = 0;
 
     do {
@@ -58,7 +58,7 @@ static int connect_one(const struct sockaddr *address, socklen_t len, int64_t de
     error = connect_socket(fd, address, len, deadline);
     if (error == 0) {
         /* Refusal is harmless: requests then wait a little for company. */
-        if (address->sa_family != AF_UNIX) (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        if (address->sa_family != AF_UNIX) (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         return fd;
     }
     close(fd);
@@ -70,9 +70,9 @@ static int connect_unix(const struct address *a, int64_t deadline)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 
-    assert(sizeof(address.sun_path) >= sizeof(a->path));
-    memcpy(address.sun_path, a->path, sizeof(a->path));
-    return connect_one((const struct sockaddr *)&address, sizeof(address), deadline);
+    assert(sizeof address.sun_path >= sizeof a->path);
+    memcpy(address.sun_path, a->path, sizeof a->path);
+    return connect_one((const struct sockaddr *)&address, sizeof address, deadline);
 }
 
 /* The part of the time left that one of `shares` attempts may use. */
@@ -90,7 +90,7 @@ static int connect_tcp(const struct address *a, int64_t deadline, const char **r
     int shares = 0;
     int fd = -1;
     char port[8];
-    snprintf(port, sizeof(port), "%u", a->port);
+    snprintf(port, sizeof port, "%u", a->port);
     int rc = getaddrinfo(a->host, port, &hints, &list);
     int error = ECONNREFUSED;
 
@@ -99,10 +99,9 @@ static int connect_tcp(const struct address *a, int64_t deadline, const char **r
         *resolver_error = rc == EAI_SYSTEM ? strerror(error) : gai_strerror(rc);
         return -1;
     }
-    for (struct addrinfo *at = list; at != NULL; at = at->ai_next) {
+    for (struct addrinfo *at = list; at; at = at->ai_next)
         shares++;
-    }
-    for (struct addrinfo *at = list; at != NULL && fd < 0; at = at->ai_next, shares--) {
+    for (struct addrinfo *at = list; at && fd < 0; at = at->ai_next, shares--) {
         fd = connect_one(at->ai_addr, at->ai_addrlen, share_deadline(deadline, shares));
         if (fd < 0) error = errno;
     }
@@ -123,8 +122,8 @@ int sluice__connect(struct sluice *s, enum sluice_status *status)
         *status = SLUICE_OK;
         return fd;
     }
-    s->system_error = reason == NULL ? errno : 0;
-    if (reason == NULL) reason = strerror_r(s->system_error, buffer, sizeof(buffer));
+    s->system_error = !reason ? errno : 0;
+    if (!reason) reason = strerror_r(s->system_error, buffer, sizeof buffer);
     *status = sluice__fail(s, SLUICE_CANNOT_CONNECT, "cannot connect to %s: %s", a->text, reason);
     return -1;
 }

@@ -12,7 +12,7 @@ enum sluice_status sluice__fail(struct sluice *s, enum sluice_status status, con
     va_list args;
 
     va_start(args, format);
-    vsnprintf(s->error, sizeof(s->error), format, args);
+    vsnprintf(s->error, sizeof s->error, format, args);
     va_end(args);
     return status;
 }
@@ -25,12 +25,12 @@ enum sluice_status sluice__not_connected(struct sluice *s)
 enum sluice_status sluice_open(const struct sluice_options *options, struct sluice **out)
 {
     static const struct sluice_options defaults = {0};
-    struct sluice *s = calloc(1, sizeof(*s));
+    struct sluice *s = calloc(1, sizeof *s);
 
-    assert(out != NULL);
+    assert(out);
     *out = s;
-    if (s == NULL) return SLUICE_NO_MEMORY;
-    if (options == NULL) options = &defaults;
+    if (!s) return SLUICE_NO_MEMORY;
+    if (!options) options = &defaults;
     s->fd = -1;
     s->connect_timeout_ms =
         options->connect_timeout_ms == 0 ? SLUICE__CONNECT_TIMEOUT_MS : options->connect_timeout_ms;
@@ -38,7 +38,7 @@ enum sluice_status sluice_open(const struct sluice_options *options, struct slui
         options->request_timeout_ms == 0 ? SLUICE__REQUEST_TIMEOUT_MS : options->request_timeout_ms;
     s->reply_max = options->reply_max == 0 ? SLUICE__REPLY_MAX : options->reply_max;
     sluice__retry_init(&s->retry, &options->retry);
-    if (getrandom(&s->dice, sizeof(s->dice), GRND_NONBLOCK) != (ssize_t)sizeof(s->dice)) s->dice = 0;
+    if (getrandom(&s->dice, sizeof s->dice, GRND_NONBLOCK) != (ssize_t)sizeof s->dice) s->dice = 0;
     s->dice ^= (uint64_t)sluice__now_ms() ^ (uint64_t)(uintptr_t)s; /* jitter, not a secret */
     if (s->dice == 0) s->dice = 1;
     s->address_ok = sluice__address_set(s, options);
@@ -58,7 +58,7 @@ enum sluice_status sluice_reconnect(struct sluice *s)
 
 void sluice_close(struct sluice *s)
 {
-    if (s == NULL) return;
+    if (!s) return;
     sluice__drop(s);
     free(s->pending);
     free(s);
@@ -66,12 +66,12 @@ void sluice_close(struct sluice *s)
 
 const char *sluice_error_text(const struct sluice *s)
 {
-    return s == NULL ? "no memory" : s->error;
+    return !s ? "no memory" : s->error;
 }
 
 int sluice_system_error(const struct sluice *s)
 {
-    return s == NULL ? 0 : s->system_error;
+    return !s ? 0 : s->system_error;
 }
 
 const char *sluice_address(const struct sluice *s)

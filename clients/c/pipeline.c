@@ -97,9 +97,8 @@ static size_t find_pending(struct sluice *s, enum reply_kind kind, struct slice 
 
 static void pending_remove(struct sluice *s, size_t i)
 {
-    for (; i > 0; i--) {
+    for (; i > 0; i--)
         *pending_at(s, i) = *pending_at(s, i - 1);
-    }
     s->pending_head = (s->pending_head + 1) % s->pending_capacity;
     s->pending_len--;
 }
@@ -111,9 +110,8 @@ static enum sluice_status take(struct sluice *s, const struct reply *reply, stru
     size_t at = find_pending(s, reply->kind, tag);
     struct sluice__pending pending = *pending_at(s, at);
 
-    if (!tag_fits(&pending, tag, reply->kind) || !sluice__result_set(result, (enum op)pending.op, reply)) {
+    if (!tag_fits(&pending, tag, reply->kind) || !sluice__result_set(result, (enum op)pending.op, reply))
         return out_of_step(s, "gave the reply to something else");
-    }
     memcpy(result->tag, pending.tag, pending.tag_len);
     pending_remove(s, at);
     s->in_start += used;
@@ -163,9 +161,7 @@ enum sluice_status sluice__receive(struct sluice *s, int64_t deadline, struct sl
     }
     /* What cannot be sent any more may still be answered in part: the decoder finds out. */
     result->status = sluice__write_all(s, deadline);
-    if (result->status == SLUICE_OK || s->link == LINK_ENDED) {
-        result->status = next_reply(s, deadline, result);
-    }
+    if (result->status == SLUICE_OK || s->link == LINK_ENDED) result->status = next_reply(s, deadline, result);
     return result->status;
 }
 

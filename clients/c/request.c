@@ -16,13 +16,12 @@ enum sluice_status sluice_parse_ttl(const char *text, int64_t *ttl_ms)
     uint64_t ms = 0;
 
     if (!number_parse_ttl(slice_text(text), &kind, &ms)) return SLUICE_BAD_ARGUMENT;
-    if (kind == TTL_DEFAULT) {
+    if (kind == TTL_DEFAULT)
         *ttl_ms = SLUICE_TTL_DEFAULT;
-    } else if (kind == TTL_NEVER) {
+    else if (kind == TTL_NEVER)
         *ttl_ms = SLUICE_TTL_NEVER;
-    } else {
+    else
         *ttl_ms = (int64_t)ms; /* at most TTL_MAX_MS */
-    }
     return SLUICE_OK;
 }
 
@@ -51,15 +50,12 @@ static enum sluice_status set_condition(struct sluice *s, struct request *reques
     case SLUICE_IF_VERSION:
         request->condition = COND_VERSION;
         request->if_version = options->version;
-        if (options->version == 0) {
-            return sluice__fail(s, SLUICE_BAD_ARGUMENT, "a version is a positive number");
-        }
+        if (options->version == 0) return sluice__fail(s, SLUICE_BAD_ARGUMENT, "a version is a positive number");
         break;
     default: return sluice__fail(s, SLUICE_BAD_ARGUMENT, "no such condition");
     }
-    if (!op_allows_condition(request->op, request->condition)) {
+    if (!op_allows_condition(request->op, request->condition))
         return sluice__fail(s, SLUICE_BAD_ARGUMENT, "%s takes no condition", op_name(request->op));
-    }
     return SLUICE_OK;
 }
 
@@ -70,38 +66,31 @@ _Static_assert((int)SLUICE_PRIORITY_DEFAULT == PRIORITY_DEFAULT && (int)SLUICE_C
 static enum sluice_status set_options(struct sluice *s, struct request *request,
                                       const struct sluice_request_options *options)
 {
-    if ((unsigned)options->priority > SLUICE_SHEDDABLE) {
+    if ((unsigned)options->priority > SLUICE_SHEDDABLE)
         return sluice__fail(s, SLUICE_BAD_ARGUMENT, "no such priority");
-    }
     request->priority = (enum priority)options->priority;
-    if (options->deadline_ms > TTL_MAX_MS) {
+    if (options->deadline_ms > TTL_MAX_MS)
         return sluice__fail(s, SLUICE_BAD_ARGUMENT, "a deadline is at most 10 years");
-    }
     request->deadline_ms = options->deadline_ms;
-    if (options->tag != NULL) {
+    if (options->tag) {
         request->tag = slice_text(options->tag);
-        if (!text_tag_valid(request->tag)) {
+        if (!text_tag_valid(request->tag))
             return sluice__fail(s, SLUICE_BAD_ARGUMENT, "a tag is 1 to 32 letters, digits, '-' or '_'");
-        }
     }
     request->overtakes = options->early_refusal != 0;
-    if (request->overtakes && options->tag == NULL) {
+    if (request->overtakes && !options->tag)
         return sluice__fail(s, SLUICE_BAD_ARGUMENT, "an early refusal needs a tag, which says whose it is");
-    }
     return set_condition(s, request, options);
 }
 
 static enum sluice_status check(struct sluice *s, const struct request *request)
 {
-    if (op_has_key(request->op) && !text_key_valid(request->key)) {
+    if (op_has_key(request->op) && !text_key_valid(request->key))
         return sluice__fail(s, SLUICE_BAD_ARGUMENT, "a key is 1 to 512 bytes without spaces or control characters");
-    }
-    if (request->op == OP_CONFIG_SET && (!text_key_valid(request->key) || !text_key_valid(request->value))) {
+    if (request->op == OP_CONFIG_SET && (!text_key_valid(request->key) || !text_key_valid(request->value)))
         return sluice__fail(s, SLUICE_BAD_ARGUMENT, "a setting is a key and a value without spaces");
-    }
-    if (request->value.len > TEXT_COUNT_MAX) {
+    if (request->value.len > TEXT_COUNT_MAX)
         return sluice__fail(s, SLUICE_BAD_ARGUMENT, "a value is at most 2 GiB");
-    }
     return SLUICE_OK;
 }
 
@@ -110,11 +99,10 @@ static struct sluice__pending *pending_push(struct sluice *s)
 {
     if (s->pending_len == s->pending_capacity) {
         size_t capacity = s->pending_capacity == 0 ? 16 : s->pending_capacity * 2;
-        struct sluice__pending *bigger = calloc(capacity, sizeof(*bigger));
-        if (bigger == NULL) return NULL;
-        for (size_t i = 0; i < s->pending_len; i++) {
+        struct sluice__pending *bigger = calloc(capacity, sizeof *bigger);
+        if (!bigger) return NULL;
+        for (size_t i = 0; i < s->pending_len; i++)
             bigger[i] = s->pending[(s->pending_head + i) % s->pending_capacity];
-        }
         free(s->pending);
         s->pending = bigger;
         s->pending_capacity = capacity;
@@ -131,7 +119,7 @@ static enum sluice_status encode(struct sluice *s, const struct request *request
 
     codec_text.encode_request(&s->out, request);
     if (!s->out.failed) pending = pending_push(s);
-    if (pending == NULL) {
+    if (!pending) {
         s->out.len = before;
         s->out.failed = false;
         return sluice__fail(s, SLUICE_NO_MEMORY, "no memory for a request of %zu bytes", request->value.len);
@@ -148,7 +136,7 @@ enum sluice_status sluice__append(struct sluice *s, struct request *request, int
 {
     enum sluice_status status = set_ttl(s, request, ttl_ms);
 
-    if (status == SLUICE_OK && options != NULL) status = set_options(s, request, options);
+    if (status == SLUICE_OK && options) status = set_options(s, request, options);
     if (status == SLUICE_OK) status = check(s, request);
     if (status != SLUICE_OK) return status;
     if (s->link != LINK_UP) return sluice__not_connected(s);

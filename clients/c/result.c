@@ -76,9 +76,9 @@ enum sluice_status sluice_result_keep(struct sluice_result *result)
 {
     char *copy = NULL;
 
-    if (result->kept != NULL || result->body.len == 0) return SLUICE_OK;
+    if (result->kept || result->body.len == 0) return SLUICE_OK;
     copy = malloc(result->body.len);
-    if (copy == NULL) return SLUICE_NO_MEMORY;
+    if (!copy) return SLUICE_NO_MEMORY;
     memcpy(copy, result->body.data, result->body.len);
     result->kept = copy;
     result->body.data = copy;

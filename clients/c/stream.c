@@ -58,7 +58,7 @@ static void end(struct sluice *s, int error)
 
     s->link = LINK_ENDED;
     sluice__fail(s, SLUICE_DISCONNECTED, "%s closed the connection%s%s", s->address.text, error == 0 ? "" : ": ",
-                 error == 0 ? "" : strerror_r(error, text, sizeof(text)));
+                 error == 0 ? "" : strerror_r(error, text, sizeof text));
 }
 
 /* Room at the end of `in`: first what was received already is dropped. */
@@ -78,20 +78,19 @@ static enum sluice_status read_some(struct sluice *s)
     char *room = make_room(s);
     ssize_t n = 0;
 
-    if (room == NULL) {
+    if (!room) {
         sluice__drop(s);
         return sluice__fail(s, SLUICE_NO_MEMORY, "no memory for a reply from %s", s->address.text);
     }
     do {
         n = recv(s->fd, room, s->in.capacity - s->in.len, 0);
     } while (n < 0 && errno == EINTR);
-    if (n > 0) {
+    if (n > 0)
         s->in.len += (size_t)n;
-    } else if (n == 0) {
+    else if (n == 0)
         end(s, 0);
-    } else if (errno != EAGAIN && errno != EWOULDBLOCK) {
+    else if (errno != EAGAIN && errno != EWOULDBLOCK)
         end(s, errno);
-    }
     return SLUICE_OK;
 }
 
@@ -114,13 +113,12 @@ static enum sluice_status write_some(struct sluice *s)
 {
     while (s->out_sent < s->out.len) {
         ssize_t n = send(s->fd, s->out.data + s->out_sent, s->out.len - s->out_sent, MSG_NOSIGNAL);
-        if (n >= 0) {
+        if (n >= 0)
             s->out_sent += (size_t)n;
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        else if (errno == EAGAIN || errno == EWOULDBLOCK)
             return SLUICE_OK;
-        } else if (errno != EINTR) {
+        else if (errno != EINTR)
             return read_last_words(s, errno);
-        }
     }
     s->out.len = s->out_sent = 0;
     return SLUICE_OK;
@@ -149,9 +147,8 @@ enum sluice_status sluice__write_all(struct sluice *s, int64_t deadline)
     enum sluice_status status = SLUICE_OK;
 
     if (s->link == LINK_UP) status = write_some(s);
-    while (status == SLUICE_OK && s->link == LINK_UP && s->out_sent < s->out.len) {
+    while (status == SLUICE_OK && s->link == LINK_UP && s->out_sent < s->out.len)
         status = turn(s, deadline);
-    }
     if (status == SLUICE_OK && s->out_sent < s->out.len) return SLUICE_DISCONNECTED; /* end() said why */
     return status;
 }
@@ -161,8 +158,7 @@ enum sluice_status sluice__read_more(struct sluice *s, int64_t deadline)
     size_t before = s->in.len - s->in_start;
     enum sluice_status status = SLUICE_OK;
 
-    while (status == SLUICE_OK && s->link == LINK_UP && s->in.len - s->in_start == before) {
+    while (status == SLUICE_OK && s->link == LINK_UP && s->in.len - s->in_start == before)
         status = turn(s, deadline);
-    }
     return status;
 }

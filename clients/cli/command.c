@@ -87,7 +87,7 @@ bool command_read_input(struct command *command, int fd, struct usage_error *err
 
     while (n > 0) {
         char *room = buffer_reserve(&command->input, READ_CHUNK);
-        if (room == NULL) {
+        if (!room) {
             usage_error_set(error, "no memory for a value of more than %zu bytes", command->input.len);
             return false;
         }

@@ -23,9 +23,8 @@ static int find_common(const char *word, size_t len, const char **common, size_t
             *common = name;
             *common_len = strlen(name);
         }
-        while (strncmp(*common, name, *common_len) != 0) {
+        while (strncmp(*common, name, *common_len) != 0)
             (*common_len)--;
-        }
     }
     return found;
 }
@@ -55,9 +54,8 @@ unsigned char complete_verb(EditLine *el, int ch)
     (void)ch;
     found = find_common(line->buffer, len, &common, &common_len);
     if (found == 0) return CC_REFRESH_BEEP;
-    for (size_t i = len; i < common_len && n < sizeof(rest) - 2; i++) {
+    for (size_t i = len; i < common_len && n < sizeof rest - 2; i++)
         rest[n++] = (char)(capitals ? toupper((unsigned char)common[i]) : common[i]);
-    }
     if (found == 1 && verb_argument_count(verb_find(slice_of(common, common_len))) > 0) rest[n++] = ' ';
     rest[n] = '\0';
     if (n > 0) return el_insertstr(el, rest) == 0 ? CC_REFRESH : CC_REFRESH_BEEP;

@@ -18,18 +18,17 @@ static bool find_path(char *path, size_t size)
     const char *home = getenv("HOME");
     int n = 0;
 
-    if (state != NULL && state[0] == '/') {
+    if (state && state[0] == '/')
         n = snprintf(path, size, "%s/sluice/history", state);
-    } else if (home != NULL && home[0] == '/') {
+    else if (home && home[0] == '/')
         n = snprintf(path, size, "%s/.local/state/sluice/history", home);
-    }
     return n > 0 && (size_t)n < size;
 }
 
 /* Makes the folders that lead to `path`. */
 static bool make_folders(char *path)
 {
-    for (char *at = strchr(path + 1, '/'); at != NULL; at = strchr(at + 1, '/')) {
+    for (char *at = strchr(path + 1, '/'); at; at = strchr(at + 1, '/')) {
         bool ok = false;
         *at = '\0';
         ok = mkdir(path, 0700) == 0 || errno == EEXIST;
@@ -44,7 +43,7 @@ void history_load(History *h)
     char path[PATH_MAX];
     HistEvent event;
 
-    if (find_path(path, sizeof(path)) && access(path, R_OK) == 0) history(h, &event, H_LOAD, path);
+    if (find_path(path, sizeof path) && access(path, R_OK) == 0) history(h, &event, H_LOAD, path);
 }
 
 void history_save(History *h)
@@ -53,7 +52,7 @@ void history_save(History *h)
     HistEvent event;
     int fd = -1;
 
-    if (!find_path(path, sizeof(path)) || !make_folders(path)) return;
+    if (!find_path(path, sizeof path) || !make_folders(path)) return;
     fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) return;
     close(fd);

@@ -18,7 +18,7 @@ static char *base64(struct sluice_bytes in)
     char *out = malloc(in.len / 3 * 4 + 5);
     char *to = out;
 
-    if (out == NULL) return NULL;
+    if (!out) return NULL;
     for (size_t i = 0; i < in.len; i += 3) {
         size_t n = in.len - i < 3 ? in.len - i : 3;
         uint32_t bits = (uint32_t)p[i] << 16;
@@ -41,10 +41,10 @@ static bool set_bytes(json_t *object, const char *name, struct sluice_bytes byte
     char *text = NULL;
     bool ok = false;
 
-    if (string != NULL) return json_object_set_new(object, name, string) == 0;
+    if (string) return json_object_set_new(object, name, string) == 0;
     text = base64(bytes);
-    if (text == NULL) return false;
-    snprintf(marker, sizeof(marker), "%s_encoding", name);
+    if (!text) return false;
+    snprintf(marker, sizeof marker, "%s_encoding", name);
     ok = json_object_set_new(object, name, json_string(text)) == 0 &&
          json_object_set_new(object, marker, json_string("base64")) == 0;
     free(text);
@@ -116,8 +116,7 @@ bool json_print_result(FILE *out, const struct command *command, const struct sl
         return true;
     }
     object = json_object();
-    ok = object != NULL && fill(object, command, result, error_text) &&
-         json_dumpf(object, out, JSON_PRESERVE_ORDER) == 0;
+    ok = object && fill(object, command, result, error_text) && json_dumpf(object, out, JSON_PRESERVE_ORDER) == 0;
     if (ok) fputc('\n', out);
     json_decref(object);
     return ok;
@@ -138,10 +137,8 @@ void json_print_indented(FILE *out, struct sluice_bytes document)
 {
     json_t *json = json_loadb(document.data, document.len, JSON_ALLOW_NUL, NULL);
 
-    if (json == NULL ||
-        json_dumpf(json, out, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15)) != 0) {
+    if (!json || json_dumpf(json, out, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15)) != 0)
         fwrite(document.data, 1, document.len, out);
-    }
     fputc('\n', out);
     json_decref(json);
 }

@@ -52,7 +52,7 @@ static bool from_request(struct command *command, const struct request *request,
     command->ttl_ms = ttl_of(request);
     command->options = options_of(request);
     if (request->tag.len > 0) {
-        assert(request->tag.len < sizeof(command->tag));
+        assert(request->tag.len < sizeof command->tag);
         memcpy(command->tag, request->tag.ptr, request->tag.len);
         command->tag[request->tag.len] = '\0';
         command->options.tag = command->tag;
@@ -66,18 +66,14 @@ static struct slice verb_word(struct slice line)
     const char *at = line.ptr;
     const char *end = line.ptr + line.len;
 
-    if (at < end && *at == '@') {
-        while (at < end && *at != ' ') {
+    if (at < end && *at == '@')
+        while (at < end && *at != ' ')
             at++;
-        }
-    }
-    while (at < end && *at == ' ') {
+    while (at < end && *at == ' ')
         at++;
-    }
     line = slice_of(at, 0);
-    while (at + line.len < end && at[line.len] != ' ') {
+    while (at + line.len < end && at[line.len] != ' ')
         line.len++;
-    }
     return line;
 }
 

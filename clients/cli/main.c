@@ -84,17 +84,16 @@ static enum exit_code run(const struct options *options, struct command *command
     enum sluice_status status = sluice_open(&where, &s);
     enum exit_code code = EXIT_OK;
 
-    if (status != SLUICE_OK) {
+    if (status != SLUICE_OK)
         code = output_no_connection(&output, status, s, options->url_from);
-    } else if (command->verb == VERB_WATCH) {
+    else if (command->verb == VERB_WATCH)
         code = watch_run(options, s);
-    } else if (command->verb != VERB_NONE) {
+    else if (command->verb != VERB_NONE)
         code = run_command(&output, command, s);
-    } else if (on_terminal()) {
+    else if (on_terminal())
         code = repl_run(options, s);
-    } else {
+    else
         code = pipe_run(options, s);
-    }
     sluice_close(s);
     return code;
 }

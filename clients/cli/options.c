@@ -71,22 +71,21 @@ static const struct row rows[] = {
     {ID_VERSION, "version", NULL, FOR_ALL, "this program's version"},
 };
 
-enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
+enum { ROWS = sizeof rows / sizeof rows[0] };
 
 void usage_error_set(struct usage_error *error, const char *format, ...)
 {
     va_list args;
 
     va_start(args, format);
-    vsnprintf(error->text, sizeof(error->text), format, args);
+    vsnprintf(error->text, sizeof error->text, format, args);
     va_end(args);
 }
 
 static const struct row *find(int id)
 {
-    for (size_t i = 0; i < ROWS; i++) {
+    for (size_t i = 0; i < ROWS; i++)
         if (rows[i].id == id) return &rows[i];
-    }
     return NULL;
 }
 
@@ -102,23 +101,21 @@ static bool parse_time(struct usage_error *error, const struct row *row, const c
 {
     enum ttl_kind kind = TTL_DEFAULT;
 
-    if (!number_parse_ttl(slice_text(text), &kind, ms) || kind != TTL_RELATIVE || *ms > max) {
+    if (!number_parse_ttl(slice_text(text), &kind, ms) || kind != TTL_RELATIVE || *ms > max)
         return refuse(error, row, "a time such as 500ms, 5s or 2m", text);
-    }
     return true;
 }
 
 static bool parse_condition(struct sluice_request_options *request, const char *text)
 {
-    if (strcmp(text, "absent") == 0) {
+    if (strcmp(text, "absent") == 0)
         request->condition = SLUICE_IF_ABSENT;
-    } else if (strcmp(text, "present") == 0) {
+    else if (strcmp(text, "present") == 0)
         request->condition = SLUICE_IF_PRESENT;
-    } else if (number_parse(slice_text(text), UINT64_MAX, &request->version) && request->version > 0) {
+    else if (number_parse(slice_text(text), UINT64_MAX, &request->version) && request->version > 0)
         request->condition = SLUICE_IF_VERSION;
-    } else {
+    else
         return false;
-    }
     return true;
 }
 
@@ -196,12 +193,11 @@ static void make_getopt(struct option *longs, char *shorts)
     *shorts++ = '-'; /* arguments in their order, each as NO_OPTION: who counts them knows which stood behind -- */
     *shorts++ = ':';
     for (size_t i = 0; i < ROWS; i++) {
-        longs[i] = (struct option){.name = rows[i].name,
-                                   .has_arg = rows[i].argument != NULL ? required_argument : no_argument,
-                                   .val = rows[i].id};
+        longs[i] = (struct option){
+            .name = rows[i].name, .has_arg = rows[i].argument ? required_argument : no_argument, .val = rows[i].id};
         if (rows[i].id > UCHAR_MAX) continue;
         *shorts++ = (char)rows[i].id;
-        if (rows[i].argument != NULL) *shorts++ = ':';
+        if (rows[i].argument) *shorts++ = ':';
     }
     longs[ROWS] = (struct option){0};
     *shorts = '\0';
@@ -221,13 +217,12 @@ static void set_unknown(struct usage_error *error, const char *argument)
 {
     const struct row *row = optopt == 0 ? NULL : find(optopt);
 
-    if (row != NULL) {
+    if (row)
         usage_error_set(error, "--%s takes no value", row->name);
-    } else if (optopt == 0) {
+    else if (optopt == 0)
         usage_error_set(error, "unknown or ambiguous option %.100s", argument);
-    } else {
+    else
         usage_error_set(error, "unknown option -%c (write -- in front of a value that begins with -)", optopt);
-    }
 }
 
 /* The option that getopt_long has found, optarg its value; `argument` holds it. */
@@ -237,7 +232,7 @@ static bool take(struct options *o, int id, const char *argument, struct usage_e
 
     if (id == ':') {
         usage_error_set(error, "%.100s needs a value", argument);
-    } else if (row == NULL) {
+    } else if (!row) {
         set_unknown(error, argument);
     } else if (set(o, row, optarg, error)) {
         note_misfits(o, row);
@@ -257,29 +252,26 @@ bool options_parse(struct options *options, int argc, char **argv, int *first, s
     *options = (struct options){.ttl_ms = SLUICE_TTL_DEFAULT, .interval_ms = 1000, .retries = 2};
     make_getopt(longs, shorts);
     opterr = 0;
-    while ((id = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
-        if (id == NO_OPTION) {
+    while ((id = getopt_long(argc, argv, shorts, longs, NULL)) != -1)
+        if (id == NO_OPTION)
             argv[++arguments] = optarg; /* over what has been read */
-        } else if (!take(options, id, argv[optind - 1], error)) {
+        else if (!take(options, id, argv[optind - 1], error))
             return false;
-        }
-    }
     options->literal = argc - optind;
     *first = optind - arguments;
-    memmove(argv + *first, argv + 1, (size_t)arguments * sizeof(*argv));
+    memmove(argv + *first, argv + 1, (size_t)arguments * sizeof *argv);
     return place_settle(options, error);
 }
 
 bool options_fit(const struct options *options, enum verb verb, struct usage_error *error)
 {
     if ((options->not_for & FOR(verb)) == 0) return true;
-    if (verb == VERB_TOUCH && strcmp(options->last_misfit[verb], "ttl") == 0) {
+    if (verb == VERB_TOUCH && strcmp(options->last_misfit[verb], "ttl") == 0)
         usage_error_set(error, "the lifetime is an argument of touch, not an option: sluice touch KEY TTL");
-    } else if (verb == VERB_NONE) {
+    else if (verb == VERB_NONE)
         usage_error_set(error, "--%s needs a verb to go with", options->last_misfit[verb]);
-    } else {
+    else
         usage_error_set(error, "--%s does not go with %s", options->last_misfit[verb], verb_name(verb));
-    }
     return false;
 }
 
@@ -287,10 +279,10 @@ void options_print(FILE *out)
 {
     for (size_t i = 0; i < ROWS; i++) {
         char left[64];
-        int n = rows[i].id <= UCHAR_MAX ? snprintf(left, sizeof(left), "-%c, ", rows[i].id)
-                                        : snprintf(left, sizeof(left), "    ");
-        snprintf(left + n, sizeof(left) - (size_t)n, "--%s %s", rows[i].name,
-                 rows[i].argument != NULL ? rows[i].argument : "");
+        int n = rows[i].id <= UCHAR_MAX ? snprintf(left, sizeof left, "-%c, ", rows[i].id)
+                                        : snprintf(left, sizeof left, "    ");
+        snprintf(left + n, sizeof left - (size_t)n, "--%s %s", rows[i].name,
+                 rows[i].argument ? rows[i].argument : "");
         fprintf(out, "  %-22s %s\n", left, rows[i].help);
     }
 }

@@ -32,19 +32,18 @@ const char *output_duration(char *to, size_t size, int64_t ms)
 {
     int64_t s = ms / 1000;
 
-    if (ms < 0) {
+    if (ms < 0)
         snprintf(to, size, "never");
-    } else if (ms < 1000) {
+    else if (ms < 1000)
         snprintf(to, size, "%" PRId64 "ms", ms);
-    } else if (s < 60) {
+    else if (s < 60)
         snprintf(to, size, "%" PRId64 ".%" PRId64 "s", s, ms % 1000 / 100);
-    } else if (s < 3600) {
+    else if (s < 3600)
         snprintf(to, size, "%" PRId64 "m %" PRId64 "s", s / 60, s % 60);
-    } else if (s < 86400) {
+    else if (s < 86400)
         snprintf(to, size, "%" PRId64 "h %" PRId64 "m", s / 3600, s / 60 % 60);
-    } else {
+    else
         snprintf(to, size, "%" PRId64 "d %" PRId64 "h", s / 86400, s / 3600 % 24);
-    }
     return to;
 }
 
@@ -61,12 +60,11 @@ static void print_escaped(FILE *out, struct sluice_bytes text)
             n = 1;
             c = 0;
         }
-        if (c == '\n' || c == '\t' || (c != 0 && iswprint((wint_t)c))) {
+        if (c == '\n' || c == '\t' || (c != 0 && iswprint((wint_t)c)))
             fwrite(text.data + i, 1, n, out);
-        } else {
+        else
             for (size_t k = 0; k < n; k++)
                 fprintf(out, "\\x%02x", (unsigned)(unsigned char)text.data[i + k]);
-        }
         i += n;
     }
 }
@@ -86,7 +84,7 @@ static void print_value(const struct output *o, const struct sluice_result *r)
         fprintf(o->err, "version %" PRIu64 ", never expires\n", r->version);
     } else {
         fprintf(o->err, "version %" PRIu64 ", expires in %s\n", r->version,
-                output_duration(left, sizeof(left), r->ttl_ms));
+                output_duration(left, sizeof left, r->ttl_ms));
     }
 }
 
@@ -194,11 +192,10 @@ enum exit_code output_result(const struct output *o, const struct command *comma
 {
     bool ok = true;
 
-    if (o->json) {
+    if (o->json)
         ok = json_print_result(o->out, command, result, sluice_error_text(s));
-    } else if (result->status == SLUICE_OK) {
+    else if (result->status == SLUICE_OK)
         print_success(o, command, result);
-    }
     if (result->status != SLUICE_OK) print_failure(o, command, result, s);
     if (output_flush(o->out, o->err, "the result") != EXIT_OK) return EXIT_SERVER_ERROR;
     if (!ok) {
@@ -229,7 +226,7 @@ static const char *connect_advice(const struct sluice *s)
 enum exit_code output_no_connection(const struct output *o, enum sluice_status status, const struct sluice *s,
                                     const char *url_from)
 {
-    const char *where = url_from == NULL ? "" : url_from;
+    const char *where = !url_from ? "" : url_from;
 
     if (o->json && o->interactive) json_print_failure(o->out, status, sluice_error_text(s));
     fflush(o->out);

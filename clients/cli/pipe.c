@@ -58,9 +58,8 @@ static uint64_t count_replies(const struct flow *f)
 {
     uint64_t n = 0;
 
-    for (int kind = 0; kind <= REPLY_BYE; kind++) {
+    for (int kind = 0; kind <= REPLY_BYE; kind++)
         n += f->kinds[kind];
-    }
     return n;
 }
 
@@ -103,7 +102,7 @@ static void read_input(struct flow *f)
     char *room = buffer_reserve(&f->out, CHUNK);
     ssize_t n = 0;
 
-    if (room == NULL) {
+    if (!room) {
         out_of_memory(f);
         return;
     }
@@ -172,9 +171,8 @@ static void pass_replies(struct flow *f)
         note(f, code_of(&reply));
         f->bye = f->bye || reply.kind == REPLY_BYE;
     }
-    if (fwrite(f->in.data, 1, done, stdout) != done || fflush(stdout) != 0) {
+    if (fwrite(f->in.data, 1, done, stdout) != done || fflush(stdout) != 0)
         fail(f, EXIT_SERVER_ERROR, "cannot write the replies", errno);
-    }
     buffer_consume(&f->in, done);
     if (status == DECODE_CLOSE) fail(f, EXIT_CANNOT_CONNECT, "this is no reply of a Sluice server", 0);
 }
@@ -184,15 +182,14 @@ static void end(struct flow *f, int error)
 {
     f->done = true;
     if (f->bye) return;
-    if (f->in.len > 0) {
+    if (f->in.len > 0)
         fail_unanswered(f, "the server closed in the middle of a reply", error);
-    } else if (f->cut || !f->shut) {
+    else if (f->cut || !f->shut)
         fail_unanswered(f, "the server closed before all was sent", error);
-    } else if (count_replies(f) < f->counter.requests) {
+    else if (count_replies(f) < f->counter.requests)
         fail_unanswered(f, "the server closed before all was answered", error);
-    } else if (counter_unfinished(&f->counter)) {
+    else if (counter_unfinished(&f->counter))
         fail_unfinished(f);
-    }
 }
 
 static void receive(struct flow *f)
@@ -200,7 +197,7 @@ static void receive(struct flow *f)
     char *room = buffer_reserve(&f->in, CHUNK);
     ssize_t n = 0;
 
-    if (room == NULL) {
+    if (!room) {
         out_of_memory(f);
         return;
     }
@@ -252,11 +249,10 @@ static void print_refusals(const struct flow *f)
     uint64_t executed = replies;
 
     if (f->kinds[REPLY_OVERLOADED] + f->kinds[REPLY_LATE] + f->kinds[REPLY_ERROR] == 0) return;
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         executed -= f->kinds[rows[i].kind];
-    }
     fprintf(stderr, "sluice: %" PRIu64 " requests: %" PRIu64 " executed", requests, executed);
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (f->kinds[rows[i].kind] == 0) continue;
         fprintf(stderr, ", %" PRIu64 " %s", f->kinds[rows[i].kind], rows[i].name);
     }
@@ -269,9 +265,8 @@ enum exit_code pipe_run(const struct options *options, struct sluice *s)
     struct flow f = {.fd = sluice_fd(s), .address = sluice_address(s), .whole_lines = true};
     int wait_ms = options->timeout_ms == 0 ? LAST_REPLY_WAIT_MS : options->timeout_ms;
 
-    while (!f.done) {
+    while (!f.done)
         turn(&f, wait_ms);
-    }
     print_refusals(&f);
     counter_free(&f.counter);
     buffer_free(&f.out);

@@ -26,19 +26,19 @@ static bool replace_part(struct options *o, const char *url, struct usage_error 
 
 bool place_settle(struct options *o, struct usage_error *error)
 {
-    bool tcp = o->host != NULL || o->port != 0;
+    bool tcp = o->host || o->port != 0;
     const char *url = getenv("SLUICE_URL");
 
-    if (o->socket != NULL && tcp) {
+    if (o->socket && tcp) {
         usage_error_set(error, "--socket goes with neither --host nor --port");
         return false;
     }
-    if (o->url != NULL && (tcp || o->socket != NULL)) {
+    if (o->url && (tcp || o->socket)) {
         usage_error_set(error, "--url goes with none of --host, --port and --socket");
         return false;
     }
-    if (url == NULL || url[0] == '\0' || o->url != NULL || o->socket != NULL) return true;
-    if (tcp && (o->host == NULL || o->port == 0)) return replace_part(o, url, error);
+    if (!url || url[0] == '\0' || o->url || o->socket) return true;
+    if (tcp && (!o->host || o->port == 0)) return replace_part(o, url, error);
     if (!tcp) {
         o->url = url;
         o->url_from = "SLUICE_URL";

@@ -17,9 +17,9 @@ static const json_t *find(const json_t *json, const char *path)
 {
     const char *dot;
 
-    for (; json != NULL && (dot = strchr(path, '.')) != NULL; path = dot + 1) {
+    for (; json && (dot = strchr(path, '.')) != NULL; path = dot + 1) {
         char part[64];
-        snprintf(part, sizeof(part), "%.*s", (int)(dot - path), path);
+        snprintf(part, sizeof part, "%.*s", (int)(dot - path), path);
         json = json_object_get(json, part);
     }
     return json_object_get(json, path);
@@ -36,7 +36,7 @@ static uint64_t op_number(const json_t *json, const char *format, enum reading_o
 {
     char path[64];
 
-    snprintf(path, sizeof(path), "%s.%s.%s", format, names[op], member);
+    snprintf(path, sizeof path, "%s.%s.%s", format, names[op], member);
     return number(json, path);
 }
 
@@ -44,7 +44,7 @@ static void text(const json_t *json, const char *path, char *to, size_t size)
 {
     const char *string = json_string_value(find(json, path));
 
-    snprintf(to, size, "%s", string != NULL ? string : "");
+    snprintf(to, size, "%s", string ? string : "");
 }
 
 static void parse_op(struct reading *r, const json_t *json, enum reading_op op)
@@ -71,12 +71,11 @@ bool reading_parse(struct reading *r, struct sluice_bytes bytes)
         json_decref(json);
         return false;
     }
-    text(json, "version", r->version, sizeof(r->version));
-    text(json, "backend", r->backend, sizeof(r->backend));
+    text(json, "version", r->version, sizeof r->version);
+    text(json, "backend", r->backend, sizeof r->backend);
     r->uptime_ms = number(json, "uptime_s") * 1000;
-    for (int op = 0; op < READ_OPS; op++) {
+    for (int op = 0; op < READ_OPS; op++)
         parse_op(r, json, (enum reading_op)op);
-    }
     r->malformed = number(json, "operations.malformed");
     r->expired = number(json, "sessions.expired");
     r->sessions = number(json, "sessions.stored");

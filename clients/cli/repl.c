@@ -38,7 +38,7 @@ static bool start(struct repl *r)
 
     r->el = el_init("sluice", stdin, stdout, stderr);
     r->history = history_init();
-    if (r->el == NULL || r->history == NULL) return false;
+    if (!r->el || !r->history) return false;
     history(r->history, &event, H_SETSIZE, HISTORY_SIZE);
     history(r->history, &event, H_SETUNIQUE, 1);
     history_load(r->history);
@@ -56,11 +56,11 @@ static bool start(struct repl *r)
 
 static void stop(struct repl *r)
 {
-    if (r->history != NULL) {
+    if (r->history) {
         history_save(r->history);
         history_end(r->history);
     }
-    if (r->el != NULL) el_end(r->el);
+    if (r->el) el_end(r->el);
 }
 
 /* An idle connection on which something comes has been closed, or is about to be. */
@@ -99,15 +99,14 @@ static bool has_more(struct slice line, const char *word)
 /* The words that only the prompt knows. False: `line` is a request, or is to be taken for one. */
 static bool run_word(struct repl *r, struct slice line)
 {
-    if (is_word(line, verb_name(VERB_WATCH))) {
+    if (is_word(line, verb_name(VERB_WATCH)))
         watch_run(r->options, r->s);
-    } else if (has_more(line, verb_name(VERB_WATCH))) {
+    else if (has_more(line, verb_name(VERB_WATCH)))
         output_refused(&r->output, "watch takes no arguments here (sluice watch --interval TIME does)");
-    } else if (has_more(line, "exit") || has_more(line, "quit")) {
+    else if (has_more(line, "exit") || has_more(line, "quit"))
         output_refused(&r->output, "exit and quit take no arguments");
-    } else {
+    else
         return false;
-    }
     return true;
 }
 
@@ -132,9 +131,8 @@ static void run_line(struct repl *r, struct slice line)
 /* A line without blanks around it. */
 static struct slice trim(const char *text, size_t len)
 {
-    while (len > 0 && strchr(" \r\n", text[len - 1]) != NULL) {
+    while (len > 0 && strchr(" \r\n", text[len - 1]) != NULL)
         len--;
-    }
     while (len > 0 && *text == ' ') {
         text++;
         len--;
@@ -167,7 +165,7 @@ static bool step(struct repl *r)
 
     prepare_terminal(r);
     text = el_gets(r->el, &n);
-    if (text == NULL || n <= 0) {
+    if (!text || n <= 0) {
         fputc('\n', stdout);
         return false;
     }
@@ -184,9 +182,8 @@ static void greet(struct repl *r)
 {
     struct sluice_result result;
 
-    if (sluice_version(r->s, NULL, &result) == SLUICE_OK) {
+    if (sluice_version(r->s, NULL, &result) == SLUICE_OK)
         printf("%s: %.*s\n", sluice_address(r->s), (int)result.body.len, result.body.data);
-    }
     printf("Requests as in the protocol (PUT alice 30m hello); Tab completes, help lists them, Ctrl-D leaves.\n");
 }
 

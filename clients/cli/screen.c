@@ -23,11 +23,10 @@ static struct text count_text(double n)
         n /= 1000;
         unit++;
     }
-    if (unit < 0) {
-        snprintf(t.s, sizeof(t.s), n < 9.95 && n > (double)(int)n ? "%.1f" : "%.0f", n);
-    } else {
-        snprintf(t.s, sizeof(t.s), n < 9.995 ? "%.2f%c" : n < 99.95 ? "%.1f%c" : "%.0f%c", n, units[unit]);
-    }
+    if (unit < 0)
+        snprintf(t.s, sizeof t.s, n < 9.95 && n > (double)(int)n ? "%.1f" : "%.0f", n);
+    else
+        snprintf(t.s, sizeof t.s, n < 9.995 ? "%.2f%c" : n < 99.95 ? "%.1f%c" : "%.0f%c", n, units[unit]);
     return t;
 }
 
@@ -43,7 +42,7 @@ static struct text bytes_text(uint64_t bytes)
         n /= 1024;
         unit++;
     }
-    snprintf(t.s, sizeof(t.s), unit == 0 ? "%.0f %s" : "%.1f %s", n, units[unit]);
+    snprintf(t.s, sizeof t.s, unit == 0 ? "%.0f %s" : "%.1f %s", n, units[unit]);
     return t;
 }
 
@@ -53,15 +52,14 @@ static struct text time_text(const struct reading_latency *l, uint64_t ns)
     struct text t = {"-"};
 
     if (l->count == 0) return t;
-    if (ns < 1000) {
-        snprintf(t.s, sizeof(t.s), "%" PRIu64 "ns", ns);
-    } else if (ns < 1000000) {
-        snprintf(t.s, sizeof(t.s), "%.1fus", (double)ns / 1e3);
-    } else if (ns < 1000000000) {
-        snprintf(t.s, sizeof(t.s), "%.1fms", (double)ns / 1e6);
-    } else {
-        snprintf(t.s, sizeof(t.s), "%.1fs", (double)ns / 1e9);
-    }
+    if (ns < 1000)
+        snprintf(t.s, sizeof t.s, "%" PRIu64 "ns", ns);
+    else if (ns < 1000000)
+        snprintf(t.s, sizeof t.s, "%.1fus", (double)ns / 1e3);
+    else if (ns < 1000000000)
+        snprintf(t.s, sizeof t.s, "%.1fms", (double)ns / 1e6);
+    else
+        snprintf(t.s, sizeof t.s, "%.1fs", (double)ns / 1e9);
     return t;
 }
 
@@ -86,7 +84,7 @@ static void print_head(FILE *out, const char *address, const struct reading *bef
 {
     char uptime[48] = "?";
 
-    if (now->uptime_ms > 0) output_duration(uptime, sizeof(uptime), (int64_t)now->uptime_ms);
+    if (now->uptime_ms > 0) output_duration(uptime, sizeof uptime, (int64_t)now->uptime_ms);
     fprintf(out, "%.40s  sluice %s  %s  up %s" LINE_END, address, now->version, now->backend, uptime);
     fprintf(out, LINE_END);
     fprintf(out, "sessions %-12s connections %-9" PRIu64 " memory %s" LINE_END, count_text((double)now->sessions).s,

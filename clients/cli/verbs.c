@@ -49,18 +49,15 @@ int verb_argument_count(enum verb verb)
 
 enum verb verb_find(struct slice name)
 {
-    for (int v = VERB_GET; v < VERB_COUNT; v++) {
-        if (strlen(rows[v].name) == name.len && strncasecmp(rows[v].name, name.ptr, name.len) == 0) {
+    for (int v = VERB_GET; v < VERB_COUNT; v++)
+        if (strlen(rows[v].name) == name.len && strncasecmp(rows[v].name, name.ptr, name.len) == 0)
             return (enum verb)v;
-        }
-    }
     return VERB_COUNT;
 }
 
 void verbs_print(FILE *out)
 {
-    for (int v = VERB_GET; v < VERB_COUNT; v++) {
+    for (int v = VERB_GET; v < VERB_COUNT; v++)
         fprintf(out, "  %-10s %-15s %s\n", rows[v].name, rows[v].arguments, rows[v].help);
-    }
     fprintf(out, "  %-10s %-15s %s\n", "(none)", "", rows[VERB_NONE].help);
 }

@@ -74,7 +74,7 @@ static void leave(struct watch *w)
     fflush(stdout);
     if (w->keys) tcsetattr(STDIN_FILENO, TCSADRAIN, &w->terminal);
     /* The signal that ended the watch has done its work. */
-    while (w->signals >= 0 && read(w->signals, &info, sizeof(info)) > 0) {
+    while (w->signals >= 0 && read(w->signals, &info, sizeof info) > 0) {
     }
     if (w->signals >= 0) close(w->signals);
     sigprocmask(SIG_SETMASK, &w->mask, NULL);

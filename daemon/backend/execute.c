@@ -67,12 +67,12 @@ bool condition_of(const struct step *s, const struct entry *e)
     const struct request *r = &s->call->request;
     switch (r->condition) {
     case COND_NONE: return true;
-    case COND_ABSENT: return e == NULL;
-    case COND_PRESENT: return e != NULL;
-    case COND_VERSION: return e != NULL && version_fits(r, e);
+    case COND_ABSENT: return !e;
+    case COND_PRESENT: return e;
+    case COND_VERSION: return e && version_fits(r, e);
     default: break;
     }
-    if (e == NULL) return true; /* the operation itself says NOT_FOUND */
+    if (!e) return true; /* the operation itself says NOT_FOUND */
     if (r->condition == COND_VALUE) return slice_equal(r->value, slice_of(entry_value(e), entry_value_len(e)));
     uint64_t now = entry_deadline(e), wanted = step_deadline(s, request_lifetime(r), e);
     switch (r->condition) {

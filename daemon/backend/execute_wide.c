@@ -270,7 +270,7 @@ static void batch(struct wide *w, struct call *call)
     for (struct call *part = call->parts; part; part = part->part_next) {
         if (part->reply.kind != REPLY_NONE) continue;
         if (pauses && steps > 0 && walk_is_over(w, steps)) return; /* to be gone on with */
-        if (all) part->request.condition = COND_NONE; /* it held: no part stands in another's way */
+        if (all) part->request.condition = COND_NONE;              /* it held: no part stands in another's way */
         run(w, part);
         steps++;
     }
@@ -313,7 +313,8 @@ void execute_touches(const struct databases *any, uint32_t count, const struct c
                      void (*touch)(void *ctx, uint32_t shard), void *ctx)
 {
     const struct request *r = &call->request;
-    bool all = r->effects & EFFECT_PIECEWISE; /* to hash every key for every piece would take longer than the piece */
+    bool all =
+        r->effects & EFFECT_PIECEWISE; /* to hash every key for every piece would take longer than the piece */
     switch (all ? OP_KEYS_ALL : (enum op_keys)op_rows[r->op].keys) {
     case OP_KEYS_TWO:
         touch(ctx, execute_shard(databases_hash(any, r->value.ptr, r->value.len), count));

@@ -41,7 +41,7 @@ static bool make_worker(struct owner *own, const struct backend_options *options
     };
     own->worker = worker_make(&worker);
     own->station = own->worker ? worker_station(own->worker) : NULL;
-    return own->worker != NULL;
+    return own->worker;
 }
 
 static void wake_lane(void *ctx)
@@ -74,12 +74,11 @@ static void owners_stop(struct backend *b)
             while (own->station && own->station->ring && station_run_batch(own->station, 0) != 0)
                 ;
     }
-    for (uint32_t i = 0; i < o->count; i++) { /* now that none disturbs another any more */
+    for (uint32_t i = 0; i < o->count; i++) /* now that none disturbs another any more */
         if (o->owners[i].worker)
             worker_free(o->owners[i].worker);
         else if (o->owners[i].station)
             station_free(o->owners[i].station);
-    }
     shards_destroy(&o->shards);
     backend_free_topology(b);
     free(o->owners);

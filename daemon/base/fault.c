@@ -22,9 +22,8 @@ static void refresh_switch(void)
 {
     bool armed = false;
 
-    for (int i = 0; i < FAULT_POINTS; i++) {
+    for (int i = 0; i < FAULT_POINTS; i++)
         if (plans[i].fail) armed = true;
-    }
     atomic_store_explicit(&fault_armed, armed, memory_order_relaxed);
 }
 
@@ -40,9 +39,8 @@ void fault_arm(enum fault_point point, uint64_t nth, uint64_t times)
 void fault_disarm_all(void)
 {
     pthread_mutex_lock(&plans_lock);
-    for (int i = 0; i < FAULT_POINTS; i++) {
+    for (int i = 0; i < FAULT_POINTS; i++)
         plans[i] = (struct plan){0};
-    }
     refresh_switch();
     pthread_mutex_unlock(&plans_lock);
 }

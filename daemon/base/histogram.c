@@ -46,9 +46,8 @@ void histogram_record_n(struct histogram *h, uint64_t value, uint64_t times)
 {
     if (!times) return;
     if (value > VALUE_MAX) value = VALUE_MAX;
-    if (value > atomic_load_explicit(&h->max, memory_order_relaxed)) {
+    if (value > atomic_load_explicit(&h->max, memory_order_relaxed))
         atomic_store_explicit(&h->max, value, memory_order_relaxed);
-    }
     ADD(&h->sum, value * times, memory_order_relaxed);
     /* Last, and released: whoever sees a value counted also sees it in sum and max. */
     _Atomic uint64_t *bucket = &h->buckets[bucket_of(value)];
@@ -76,9 +75,8 @@ uint64_t histogram_count(const struct histogram *h)
 {
     uint64_t total = 0;
 
-    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
+    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++)
         total += bucket_count(h, i);
-    }
     return total;
 }
 

@@ -232,9 +232,8 @@ bool log_stop_within(unsigned max_wait_ms)
     pthread_cond_signal(&l->work);
 
     int late = 0;
-    while (l->state == STOPPING && !late) {
+    while (l->state == STOPPING && !late)
         late = pthread_cond_timedwait(&l->done, &l->lock, &until);
-    }
     if (l->state == STOPPING) {
         l->state = ABANDONED;
         pthread_detach(l->thread);

@@ -55,11 +55,9 @@ uint64_t log_dropped(void); /* lines lost so far because there was no room for t
 
 /* log_info("text") or log_info("text", field, ...). LOG_END ends the fields, so that there may be none. */
 #define LOG_END ((struct log_field){LOG_FIELD_END, NULL, NULL, 0, 0})
-#define LOG_AT(level_, ...)                                   \
-    do {                                                      \
-        if (log_enabled(level_)) {                            \
-            LOG_AT_WITH_END_((level_), __VA_ARGS__, LOG_END); \
-        }                                                     \
+#define LOG_AT(level_, ...)                                                        \
+    do {                                                                           \
+        if (log_enabled(level_)) LOG_AT_WITH_END_((level_), __VA_ARGS__, LOG_END); \
     } while (0)
 #define LOG_AT_WITH_END_(level_, msg_, ...)                                                       \
     do {                                                                                          \

@@ -61,9 +61,8 @@ static bool put_u64(struct sink *s, uint64_t n)
     char text[20];
     size_t width = 1;
 
-    for (uint64_t rest = n / 10; rest; rest /= 10) {
+    for (uint64_t rest = n / 10; rest; rest /= 10)
         width++;
-    }
     digits(text, n, width, 10);
     return put(s, text, width);
 }
@@ -204,9 +203,8 @@ size_t log_line_format(char *out, const struct log_line *line)
 
     put_head(&s, line);
     put_field(&s, line, &(struct log_field){LOG_FIELD_STR, "msg", line->msg, 0, 0});
-    for (size_t i = 0; i < line->count && !s.cut; i++) {
+    for (size_t i = 0; i < line->count && !s.cut; i++)
         put_field(&s, line, &line->fields[i]);
-    }
     if (s.cut) put_tail(&s, s.json ? ",\"truncated\":true" : " truncated=true");
     put_tail(&s, s.json ? "}\n" : "\n");
     return s.len;

@@ -196,11 +196,10 @@ static uint64_t merged_number(const struct metrics_entry *e)
     for (size_t i = 0; i < e->source_count; i++) {
         const struct source *s = &e->sources[i];
         uint64_t n = s->read ? s->read(s->ctx) : counter_get(s->number);
-        if (e->kind != METRIC_MAXIMUM) {
+        if (e->kind != METRIC_MAXIMUM)
             result += n;
-        } else if (n > result) {
+        else if (n > result)
             result = n;
-        }
     }
     return result;
 }
@@ -235,9 +234,8 @@ static void visit_histogram(const struct metrics_entry *e, void (*visit)(void *c
 {
     struct histogram merged = {0};
 
-    for (size_t i = 0; i < e->source_count; i++) {
+    for (size_t i = 0; i < e->source_count; i++)
         histogram_merge(&merged, e->sources[i].histogram);
-    }
     visit(ctx, &(struct metric){.name = e->name, .kind = e->kind, .histogram = &merged});
 }
 

@@ -82,9 +82,9 @@ void bell_drain(struct bell *b)
     uint64_t rings;
     ssize_t n;
     do {
-        n = read(b->fd, &rings, sizeof(rings));
+        n = read(b->fd, &rings, sizeof rings);
     } while (n < 0 && errno == EINTR);
-    assert(n == (ssize_t)sizeof(rings) || (n < 0 && errno == EAGAIN)); /* EAGAIN: was not rung */
+    assert(n == (ssize_t)sizeof rings || (n < 0 && errno == EAGAIN)); /* EAGAIN: was not rung */
 }
 
 bool bell_ring(struct bell *b)
@@ -97,8 +97,8 @@ bool bell_ring(struct bell *b)
     const uint64_t one = 1;
     ssize_t n;
     do {
-        n = write(b->fd, &one, sizeof(one));
+        n = write(b->fd, &one, sizeof one);
     } while (n < 0 && errno == EINTR);
-    assert(n == (ssize_t)sizeof(one) || (n < 0 && errno == EAGAIN)); /* EAGAIN: readable 2^64 times over */
+    assert(n == (ssize_t)sizeof one || (n < 0 && errno == EAGAIN)); /* EAGAIN: readable 2^64 times over */
     return true;
 }

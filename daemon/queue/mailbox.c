@@ -14,15 +14,15 @@
 
 void mail_batch_add(struct mail_batch *batch, struct mail *mail)
 {
-    assert((batch->newest == NULL) == (batch->oldest == NULL));
+    assert((!batch->newest) == (!batch->oldest));
     mail->next = batch->newest;
     batch->newest = mail;
-    if (batch->oldest == NULL) batch->oldest = mail;
+    if (!batch->oldest) batch->oldest = mail;
 }
 
 void mailbox_post(struct mailbox *box, struct mail_batch *batch)
 {
-    if (batch->newest == NULL) return;
+    if (!batch->newest) return;
     struct mail *newest = batch->newest;
     struct mail *oldest = batch->oldest;
     *batch = (struct mail_batch){0};
@@ -40,7 +40,7 @@ struct mail *mailbox_take(struct mailbox *box)
     /* Acquire: every post is a read-modify-write, so the newest one vouches for all those below it. */
     struct mail *mail = atomic_exchange_explicit(&box->newest, NULL, memory_order_acquire);
     struct mail *oldest_first = NULL;
-    while (mail != NULL) {
+    while (mail) {
         struct mail *older = mail->next;
         mail->next = oldest_first;
         oldest_first = mail;

@@ -56,7 +56,7 @@ struct ring *ring_create(uint32_t bound)
     size_t size = sizeof(struct ring) + places * sizeof(struct slot);
     size = (size + LINE - 1) / LINE * LINE; /* aligned_alloc wants a multiple of the alignment */
     struct ring *r = aligned_alloc(LINE, size);
-    if (r == NULL) return NULL;
+    if (!r) return NULL;
     memset(r, 0, size); /* also touches every page now and not under load */
     r->mask = places - 1;
     r->bound = bound;

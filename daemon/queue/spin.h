@@ -32,7 +32,7 @@ struct spin {       /* one thread's */
 static inline bool spin_alone(void)
 {
     cpu_set_t set;
-    return sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) < 2;
+    return sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) < 2;
 }
 
 /* `alone`: it shares its processor with those it waits for. */

@@ -44,7 +44,7 @@ struct found buckets_find(const struct buckets *b, uint64_t hash, const void *ke
             if (entry_has_key(e, key, len)) return (struct found){e, handle};
         }
         at = at->next;
-    } while (__builtin_expect(at != NULL, 0));
+    } while (__builtin_expect(!!at, 0));
     return (struct found){NULL, SLAB_NONE};
 }
 
@@ -58,7 +58,7 @@ uint32_t buckets_handle(const struct buckets *b, uint64_t hash, const struct ent
             if (handle != SLAB_NONE && entry_at(b->slab, handle) == e) return handle;
         }
         at = at->next;
-        assert(at != NULL);
+        assert(at);
     }
 }
 
@@ -80,7 +80,7 @@ static struct bucket *bucket_of(const struct buckets *b, uint64_t hash, uint32_t
         for (*slot = 0; *slot < BUCKET_SLOTS; ++*slot)
             if (at->slot[*slot] == handle) return at;
         at = at->next;
-        assert(at != NULL);
+        assert(at);
     }
 }
 
@@ -89,7 +89,7 @@ bool buckets_insert(struct buckets *b, uint64_t hash, uint32_t handle)
     struct bucket *end = chain_end(buckets_at(b, hash)), *pool = NULL;
     if (end->used == BUCKET_SLOTS) {
         pool = buckets_alloc(b, 1);
-        if (pool == NULL) return false;
+        if (!pool) return false;
         pool->next = NULL;
     }
     append(&end, handle, tag_of(hash), &pool);
@@ -109,7 +109,7 @@ void buckets_remove(struct buckets *b, uint64_t hash, uint32_t handle)
 {
     unsigned slot;
     struct bucket *at = bucket_of(b, hash, handle, &slot), *before = NULL, *last = buckets_at(b, hash);
-    while (last->next != NULL) {
+    while (last->next) {
         before = last;
         last = last->next;
     }
@@ -118,7 +118,7 @@ void buckets_remove(struct buckets *b, uint64_t hash, uint32_t handle)
     at->tag[slot] = last->tag[end];
     last->slot[end] = SLAB_NONE;
     last->tag[end] = 0;
-    if (end == 0 && before != NULL) {
+    if (end == 0 && before) {
         before->next = NULL;
         buckets_free(b, last);
     }
@@ -128,7 +128,7 @@ void buckets_remove(struct buckets *b, uint64_t hash, uint32_t handle)
 
 void buckets_visit(const struct buckets *b, size_t i, void (*visit)(void *ctx, struct entry *e), void *ctx)
 {
-    for (const struct bucket *at = bucket_number(b, i); at != NULL; at = at->next)
+    for (const struct bucket *at = bucket_number(b, i); at; at = at->next)
         for (unsigned s = 0; s < at->used; s++)
             visit(ctx, entry_at(b->slab, at->slot[s]));
 }

@@ -41,7 +41,7 @@ static inline struct bucket *bucket_number(const struct buckets *b, size_t i)
 
 static inline struct bucket *chain_end(struct bucket *first)
 {
-    while (first->next != NULL)
+    while (first->next)
         first = first->next;
     return first;
 }
@@ -59,7 +59,7 @@ static inline void append(struct bucket **tail, uint32_t handle, uint8_t tag, st
     struct bucket *at = *tail;
     if (at->used == BUCKET_SLOTS) {
         struct bucket *more = *pool;
-        assert(more != NULL);
+        assert(more);
         *pool = more->next;
         at->next = empty_bucket(more);
         *tail = at = more;

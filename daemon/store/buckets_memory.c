@@ -28,7 +28,7 @@ struct bucket *buckets_alloc(struct buckets *b, size_t n)
 {
     if (fault_hit(FAULT_TABLE_GROW)) return NULL;
     struct bucket *block = aligned_alloc(BUCKET_BYTES, n * sizeof *block);
-    if (block != NULL) count_in(b, block);
+    if (block) count_in(b, block);
     return block;
 }
 
@@ -42,9 +42,9 @@ static bool resize_directory(struct buckets *b, size_t capacity)
 {
     if (fault_hit(FAULT_TABLE_GROW)) return false;
     struct bucket **segments = calloc(capacity, sizeof *segments);
-    if (segments == NULL) return false;
+    if (!segments) return false;
     count_in(b, segments);
-    if (b->segments != NULL) {
+    if (b->segments) {
         size_t kept = b->capacity < capacity ? b->capacity : capacity;
         memcpy(segments, b->segments, kept * sizeof *segments);
         count_out(b, b->segments);
@@ -59,7 +59,7 @@ bool buckets_add_segment(struct buckets *b, size_t number)
 {
     if (number == b->capacity && !resize_directory(b, b->capacity * 2)) return false;
     b->segments[number] = buckets_alloc(b, BUCKETS_SEGMENT);
-    return b->segments[number] != NULL;
+    return b->segments[number];
 }
 
 void buckets_drop_segment(struct buckets *b, size_t number)
@@ -96,7 +96,7 @@ bool buckets_dismantle(struct buckets *b, size_t *at, size_t budget)
         if ((*at + 1) % BUCKETS_SEGMENT == 0 || *at + 1 == b->count)
             buckets_free(b, b->segments[*at / BUCKETS_SEGMENT]);
     }
-    if (b->segments != NULL) count_out(b, b->segments);
+    if (b->segments) count_out(b, b->segments);
     free(b->segments);
     b->segments = NULL;
     return true;
@@ -104,7 +104,7 @@ bool buckets_dismantle(struct buckets *b, size_t *at, size_t budget)
 
 void buckets_free_chain(struct buckets *b, struct bucket *pool)
 {
-    while (pool != NULL) {
+    while (pool) {
         struct bucket *next = pool->next;
         buckets_free(b, pool);
         pool = next;

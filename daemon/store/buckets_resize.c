@@ -3,7 +3,7 @@
 
 void buckets_prefetch_chain(const struct buckets *b, const struct bucket *at)
 {
-    for (; at != NULL; at = at->next)
+    for (; at; at = at->next)
         for (unsigned s = 0; s < at->used; s++)
             __builtin_prefetch(entry_at(b->slab, at->slot[s]));
 }
@@ -30,7 +30,7 @@ void buckets_split(struct buckets *b)
             bool goes = (siphash13(&b->key, key_of(e), key_len_of(e)) & bit) != 0;
             append(goes ? &move : &stay, source.slot[s], source.tag[s], &pool);
         }
-        if (rest == NULL) break;
+        if (!rest) break;
         struct bucket *emptied = rest;
         source = *emptied;
         rest = source.next;
@@ -54,13 +54,13 @@ void buckets_merge(struct buckets *b)
     struct bucket *pool = NULL;
     /* Each overflow bucket of `from` becomes free before its entries need one. So all that may be short is one
      * bucket, for what does not fill whole ones. */
-    unsigned left = end->used + from->used + (from->next != NULL ? chain_end(from)->used : 0U);
-    if (left > (from->next != NULL ? 2 * BUCKET_SLOTS : BUCKET_SLOTS)) {
+    unsigned left = end->used + from->used + (from->next ? chain_end(from)->used : 0U);
+    if (left > (from->next ? 2 * BUCKET_SLOTS : BUCKET_SLOTS)) {
         pool = buckets_alloc(b, 1);
-        if (pool == NULL) return; /* no merge for now: nothing is lost */
+        if (!pool) return; /* no merge for now: nothing is lost */
         pool->next = NULL;
     }
-    for (struct bucket *at = from->next, *next; at != NULL; at = next) {
+    for (struct bucket *at = from->next, *next; at; at = next) {
         struct bucket source = *at;
         next = source.next;
         at->next = pool;

@@ -26,11 +26,11 @@ void databases_init(struct databases *d, const struct siphash_key *key, struct b
 static bool dismantle(struct databases *d, size_t budget)
 {
     struct leaving *first = d->leaving;
-    if (first == NULL) return true;
+    if (!first) return true;
     if (!table_dismantle(first->table, budget)) return false;
     d->leaving = first->next;
     free(first);
-    return d->leaving == NULL;
+    return !d->leaving;
 }
 
 void databases_destroy(struct databases *d)
@@ -51,7 +51,7 @@ struct table *databases_make(struct databases *d, unsigned number, uint64_t now_
                                     .observer = d->observer,
                                     .observer_ctx = d->observer_ctx,
                                     .database = number};
-    if (d->tables[number] == NULL) d->tables[number] = table_create(&options);
+    if (!d->tables[number]) d->tables[number] = table_create(&options);
     return d->tables[number];
 }
 
@@ -67,12 +67,12 @@ static void find_next_flush(struct databases *d)
 static void flush_now(struct databases *d, unsigned number)
 {
     struct table *t = d->tables[number];
-    if (t == NULL) return;
-    if (d->observer != NULL) d->observer->flushed(d->observer_ctx, number);
+    if (!t) return;
+    if (d->observer) d->observer->flushed(d->observer_ctx, number);
     struct leaving *last = malloc(sizeof *last);
     d->versions[number] = table_version(t);
     d->tables[number] = NULL;
-    if (last == NULL) { /* no slices, then */
+    if (!last) { /* no slices, then */
         table_destroy(t);
         return;
     }
@@ -116,7 +116,7 @@ bool databases_sweep(struct databases *d, uint64_t now_ms, size_t budget)
     databases_catch_up(d, now_ms);
     bool done = dismantle(d, budget);
     for (unsigned i = 0; i < DATABASES; i++)
-        if (d->tables[i] != NULL && !table_sweep(d->tables[i], now_ms, budget)) done = false;
+        if (d->tables[i] && !table_sweep(d->tables[i], now_ms, budget)) done = false;
     return done;
 }
 
@@ -124,7 +124,7 @@ uint64_t databases_next_due(const struct databases *d)
 {
     uint64_t earliest = d->flush_next_ms;
     for (unsigned i = 0; i < DATABASES; i++) {
-        if (d->tables[i] == NULL) continue;
+        if (!d->tables[i]) continue;
         uint64_t due = table_next_due(d->tables[i]);
         if (due < earliest) earliest = due;
     }

@@ -63,7 +63,7 @@ void databases_flush(struct databases *d, unsigned number, uint64_t at_ms, uint6
 void databases_work_off(struct databases *d, size_t bytes);
 static inline void databases_make_room(struct databases *d, const struct table *t, const struct table_item *item)
 {
-    if (__builtin_expect(d->leaving != NULL, 0)) databases_work_off(d, table_price(t, item, 0));
+    if (__builtin_expect(!!d->leaving, 0)) databases_work_off(d, table_price(t, item, 0));
 }
 
 /* Does the flushes whose time has come. Before anything is executed at now_ms. */

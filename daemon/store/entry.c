@@ -64,7 +64,7 @@ static bool make_block(struct budget *budget, size_t len, bool over_budget, char
     *block = NULL;
     if (len == 0) return true;
     *block = malloc(len);
-    if (*block == NULL) return false;
+    if (!*block) return false;
     size_t bytes = malloc_usable_size(*block);
     if (over_budget)
         budget_force(budget, bytes);
@@ -98,7 +98,7 @@ static void unmake_value(struct slab *slab, struct budget *budget, size_t len, c
         slab_free(slab, block_of(value)->handle);
         return;
     }
-    if (value != NULL) budget_give(budget, malloc_usable_size(value));
+    if (value) budget_give(budget, malloc_usable_size(value));
     free(value);
 }
 
@@ -119,7 +119,7 @@ static uint32_t create_long(struct slab *slab, struct budget *budget, const stru
     l->value = value;
     l->value_len = (uint32_t)value_len;
     l->key_len = (uint32_t)item->key_len;
-    if (value != NULL) put_value(value, item);
+    if (value) put_value(value, item);
     if (entry_block(e) != NULL) entry_block(e)->owner = handle;
     put_bytes((char *)(l + 1), item->key, item->key_len);
     put_rest(e, item);
@@ -178,14 +178,14 @@ struct block *entry_block(const struct entry *e)
 
 size_t entry_block_bytes(const struct entry *e)
 {
-    if (!e->is_long || entry_long(e)->value == NULL || entry_block(e) != NULL) return 0;
+    if (!e->is_long || !entry_long(e)->value || entry_block(e)) return 0;
     return malloc_usable_size(entry_long(e)->value);
 }
 
 const char *entry_value(const struct entry *e)
 {
     if (!e->is_long) return e->bytes + e->key_len;
-    return entry_long(e)->value != NULL ? entry_long(e)->value : e->bytes; /* empty, but somewhere */
+    return entry_long(e)->value ? entry_long(e)->value : e->bytes; /* empty, but somewhere */
 }
 
 size_t entry_value_len(const struct entry *e)
@@ -208,7 +208,7 @@ uint32_t entry_flags(const struct entry *e)
     uint32_t flags = 0;
     if (!e->has_tail) return 0;
     const char *at = tail_find(e, TAIL_FLAGS);
-    if (at != NULL) memcpy(&flags, at, sizeof flags);
+    if (at) memcpy(&flags, at, sizeof flags);
     return flags;
 }
 
@@ -297,9 +297,9 @@ void entry_drop(struct slab *slab, uint32_t handle)
     struct entry *e = entry_at(slab, handle);
     struct block *block = entry_block(e);
     e->linked = 0;
-    if (block != NULL) block->owner = SLAB_NONE;
+    if (block) block->owner = SLAB_NONE;
     if (!count_down(e)) return;
-    if (block != NULL)
+    if (block)
         slab_free(slab, block->handle);
     else if (e->is_long)
         free(entry_long(e)->value);

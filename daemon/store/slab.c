@@ -40,8 +40,8 @@ size_t slab_slot_size(size_t bytes)
 void span_list_remove(struct size_class *c, struct span *span)
 {
     if (span->group == SLAB_NO_GROUP) return;
-    if (span->next != NULL) span->next->prev = span->prev;
-    if (span->prev != NULL)
+    if (span->next) span->next->prev = span->prev;
+    if (span->prev)
         span->prev->next = span->next;
     else
         c->groups[span->group] = span->next;
@@ -61,7 +61,7 @@ void span_list_add(struct size_class *c, struct span *span)
     span->group = (uint8_t)group;
     span->prev = NULL;
     span->next = c->groups[group];
-    if (span->next != NULL) span->next->prev = span;
+    if (span->next) span->next->prev = span;
     c->groups[group] = span;
 }
 
@@ -100,8 +100,8 @@ static uint32_t take(struct slab *s, struct span *span, unsigned slot)
 /* From the span that is being touched for the first time. */
 static uint32_t take_fresh(struct slab *s, struct size_class *c, unsigned class, size_t size, bool over_budget)
 {
-    if (c->fresh == NULL) c->fresh = span_create(s, class, size, over_budget);
-    if (c->fresh == NULL) return SLAB_NONE;
+    if (!c->fresh) c->fresh = span_create(s, class, size, over_budget);
+    if (!c->fresh) return SLAB_NONE;
     struct span *span = c->fresh;
     unsigned slot = first_free(span);
     if (!span_touch(s, span, SLAB_HEAD + (slot + 1) * size, over_budget)) return SLAB_NONE;
@@ -122,7 +122,7 @@ uint32_t slab_alloc(struct slab *s, size_t bytes, bool over_budget)
     struct size_class *c = &s->classes[class];
     for (unsigned group = SLAB_GROUPS; group-- > 0;) {
         struct span *span = c->groups[group];
-        if (span == NULL) continue;
+        if (!span) continue;
         uint32_t handle = take(s, span, first_free(span));
         c->vacant--;
         list_update(c, span);
@@ -135,7 +135,7 @@ size_t slab_vacant(const struct slab *s, size_t bytes)
 {
     size_t size;
     const struct size_class *c = &s->classes[class_of(bytes, &size)];
-    if (c->fresh == NULL) return c->vacant;
+    if (!c->fresh) return c->vacant;
     return c->vacant + (c->fresh->touched - SLAB_HEAD) / size - c->fresh->used;
 }
 
@@ -237,12 +237,12 @@ static uint32_t handle_of(const struct slab *s, void *slot)
 
 size_t slab_collect(struct slab *s, size_t limit)
 {
-    if (s->collecting == NULL) {
+    if (!s->collecting) {
         if (atomic_load_explicit(&s->given, memory_order_relaxed) == NULL) return 0;
         s->collecting = atomic_exchange_explicit(&s->given, NULL, memory_order_acquire);
     }
     size_t n = 0;
-    for (; s->collecting != NULL && n < limit; n++) {
+    for (; s->collecting && n < limit; n++) {
         void *slot = s->collecting;
         s->collecting = slot_link(slot);
         slab_free(s, handle_of(s, slot));
@@ -256,7 +256,7 @@ size_t slab_collect(struct slab *s, size_t limit)
 struct slab *slab_create(struct budget *budget, counter *bytes)
 {
     struct slab *s = aligned_alloc(_Alignof(struct slab), sizeof *s);
-    if (s == NULL) return NULL;
+    if (!s) return NULL;
     memset(s, 0, sizeof *s);
     s->budget = budget;
     s->bytes = bytes;

@@ -19,7 +19,7 @@ static struct span *choose_leaving(const struct slab *s, bool pressing)
         const struct size_class *c = &s->classes[class];
         if (c->vacant == 0) continue;
         unsigned group = 0;
-        while (c->groups[group] == NULL) {
+        while (!c->groups[group]) {
             group++;
             assert(group < SLAB_GROUPS); /* vacant slots are in listed spans */
         }
@@ -56,10 +56,10 @@ static void stop_leaving(struct slab *s, uint64_t now_ms)
 
 uint32_t slab_next_to_move(struct slab *s, bool pressing, uint64_t now_ms)
 {
-    if (s->leaving == NULL) {
+    if (!s->leaving) {
         if (now_ms < s->rest_ms) return SLAB_NONE;
         struct span *span = choose_leaving(s, pressing);
-        if (span == NULL) return SLAB_NONE;
+        if (!span) return SLAB_NONE;
         begin_leaving(s, span);
     }
     struct span *span = s->leaving;

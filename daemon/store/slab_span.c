@@ -26,10 +26,10 @@ static void *map(size_t bytes)
 static char *map_chunk(void)
 {
     char *at = map(CHUNK_BYTES);
-    if (at == NULL || ((uintptr_t)at & (SLAB_SPAN - 1)) == 0) return at;
+    if (!at || ((uintptr_t)at & (SLAB_SPAN - 1)) == 0) return at;
     munmap(at, CHUNK_BYTES);
     char *wide = map(CHUNK_BYTES + SLAB_SPAN);
-    if (wide == NULL) return NULL;
+    if (!wide) return NULL;
     size_t before = -(uintptr_t)wide & (SLAB_SPAN - 1);
     if (before > 0) munmap(wide, before);
     munmap(wide + before + CHUNK_BYTES, SLAB_SPAN - before);
@@ -41,11 +41,11 @@ static bool extend_directory(struct slab *s)
 {
     uint32_t capacity = s->capacity == 0 ? CAPACITY_MIN : s->capacity * 2;
     uint64_t *place = realloc(s->place, capacity * sizeof *place);
-    if (place == NULL) return false;
+    if (!place) return false;
     s->place = place;
     s->places.at = place;
     union span_entry *spans = realloc(s->spans, capacity * sizeof *spans);
-    if (spans == NULL) return false;
+    if (!spans) return false;
     s->spans = spans;
     s->capacity = capacity;
     return true;
@@ -57,7 +57,7 @@ static bool add_chunk(struct slab *s)
     if (s->count + SLAB_CHUNK > SLAB_SPANS_MAX) return false;
     if (s->count + SLAB_CHUNK >= s->capacity && !extend_directory(s)) return false;
     char *at = map_chunk();
-    if (at == NULL) return false;
+    if (!at) return false;
     /* Huge pages would be taken whole at the first touch, and again where something was given back. */
     (void)madvise(at, CHUNK_BYTES, MADV_NOHUGEPAGE);
     for (uint32_t i = SLAB_CHUNK; i > 0; i--) { /* the lowest first, later */
@@ -163,7 +163,7 @@ static struct span *make_span(unsigned size_class, size_t size)
 {
     size_t slots = (SLAB_SPAN - SLAB_HEAD) / size, words = (slots + 63) / 64;
     struct span *span = malloc(sizeof *span + words * sizeof span->bits[0]);
-    if (span == NULL) return NULL;
+    if (!span) return NULL;
     *span = (struct span){.size = (uint32_t)size,
                           .slots = (uint16_t)slots,
                           .size_class = (uint8_t)size_class,
@@ -188,7 +188,7 @@ static uint32_t take_number(struct slab *s, uint32_t *touched)
 struct span *span_create(struct slab *s, unsigned size_class, size_t size, bool over_budget)
 {
     struct span *span = make_span(size_class, size);
-    if (span == NULL) return NULL;
+    if (!span) return NULL;
     span->number = take_number(s, &span->touched);
     if (span->number == 0) {
         free(span);

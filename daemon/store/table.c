@@ -18,15 +18,15 @@ struct table *table_create(const struct table_options *options)
 {
     assert(options->now_ms <= ENTRY_TIME_MAX / 2);
     struct table *t = calloc(1, sizeof *t);
-    if (t == NULL) return NULL;
+    if (!t) return NULL;
     t->budget = options->budget;
     t->version = options->version;
     t->observer = options->observer;
     t->observer_ctx = options->observer_ctx;
     t->database = options->database;
-    t->counters = options->counters != NULL ? options->counters : &t->own_counters;
+    t->counters = options->counters ? options->counters : &t->own_counters;
     t->slab = slab_create(options->budget, &t->counters->slab_bytes);
-    if (t->slab == NULL) {
+    if (!t->slab) {
         free(t);
         return NULL;
     }
@@ -41,7 +41,7 @@ struct table *table_create(const struct table_options *options)
 
 void table_destroy(struct table *t)
 {
-    if (t == NULL) return;
+    if (!t) return;
     table_retire(t);
     while (!table_dismantle(t, SIZE_MAX))
         ;
@@ -65,7 +65,7 @@ void table_prefetch_entry(const struct table *t, uint64_t hash)
 struct entry *table_find(const struct table *t, uint64_t hash, const void *key, size_t len, uint64_t now_ms)
 {
     struct entry *e = buckets_find(&t->buckets, hash, key, len).entry;
-    return e != NULL && !entry_expired(e, now_ms) ? e : NULL;
+    return e && !entry_expired(e, now_ms) ? e : NULL;
 }
 
 /* ---- single sessions ---- */
@@ -137,7 +137,7 @@ struct entry *table_random(const struct table *t, uint64_t dice, uint64_t now_ms
 {
     struct draw d = {.now_ms = now_ms, .dice = dice};
     size_t start = (size_t)(dice % t->buckets.count);
-    for (size_t i = 0; i < t->buckets.count && d.drawn == NULL; i++)
+    for (size_t i = 0; i < t->buckets.count && !d.drawn; i++)
         buckets_visit(&t->buckets, (start + i) % t->buckets.count, draw_one, &d);
     return d.drawn;
 }

@@ -38,7 +38,7 @@ static inline uint64_t table_hash_of(const struct table *t, const struct entry *
 
 static inline bool table_is_observed(const struct table *t)
 {
-    return __builtin_expect(t->observer != NULL, 0);
+    return __builtin_expect(!!t->observer, 0);
 }
 
 static inline void counter_sub(counter *c, uint64_t n)

@@ -13,15 +13,15 @@ static uint32_t obtain(struct table *t, const struct table_item *item, struct fo
 {
     if (fault_hit(FAULT_ENTRY_ALLOC)) return SLAB_NONE;
     struct entry *e = old->entry;
-    bool no_longer = e != NULL && item->value_len + item->more_len <= entry_value_len(e);
+    bool no_longer = e && item->value_len + item->more_len <= entry_value_len(e);
     (void)slab_collect(t->slab, COLLECT_LIMIT);
     uint32_t handle = entry_create(t->slab, t->budget, item, no_longer);
     if (handle != SLAB_NONE || no_longer || t->budget->limit == 0) return handle;
-    if (e != NULL) entry_hold(e);
+    if (e) entry_hold(e);
     table_make_room(t, now_ms);
     handle = entry_create(t->slab, t->budget, item, false);
-    if (e != NULL && !e->linked) *old = (struct found){NULL, SLAB_NONE};
-    if (e != NULL) entry_release(e);
+    if (e && !e->linked) *old = (struct found){NULL, SLAB_NONE};
+    if (e) entry_release(e);
     return handle;
 }
 
@@ -70,12 +70,12 @@ static bool overwrite(struct table *t, struct found old, const struct table_item
 static struct entry *store_new(struct table *t, uint64_t hash, const struct table_item *item, struct found *old,
                                uint64_t now_ms)
 {
-    if (old->entry != NULL) wheel_prefetch(&t->wheel, old->entry); /* they arrive while the value is copied */
+    if (old->entry) wheel_prefetch(&t->wheel, old->entry); /* they arrive while the value is copied */
     uint32_t handle = obtain(t, item, old, now_ms);
     if (handle == SLAB_NONE) return NULL;
     struct entry *e = entry_at(t->slab, handle);
     entry_set_due(e, entry_due_from(item->deadline_ms));
-    if (old->entry != NULL)
+    if (old->entry)
         swap(t, hash, *old, handle);
     else if (!add(t, hash, handle))
         return NULL;
@@ -86,14 +86,14 @@ enum table_status table_store(struct table *t, uint64_t hash, const struct table
                               struct entry **stored)
 {
     struct found old = buckets_find(&t->buckets, hash, item->key, item->key_len);
-    if (old.entry != NULL && entry_expired(old.entry, now_ms)) {
+    if (old.entry && entry_expired(old.entry, now_ms)) {
         wheel_unlink(&t->wheel, old.entry);
         table_drop(t, hash, old.handle, REMOVED_EXPIRED);
         old = (struct found){NULL, SLAB_NONE};
     }
     struct entry *e = old.entry;
-    if (e == NULL || !overwrite(t, old, item)) e = store_new(t, hash, item, &old, now_ms);
-    if (e == NULL) return TABLE_NO_MEMORY;
+    if (!e || !overwrite(t, old, item)) e = store_new(t, hash, item, &old, now_ms);
+    if (!e) return TABLE_NO_MEMORY;
     uint64_t version = item->version != 0 ? item->version : t->version + 1;
     assert(item->version <= TABLE_SET_MAX && version <= ENTRY_VERSION_MAX); /* none comes twice */
     e->version = version & ENTRY_VERSION_MAX;
@@ -108,6 +108,6 @@ size_t table_price(const struct table *t, const struct table_item *item, size_t 
     size_t block, slot = entry_wants(item, &block);
     size_t price = block + block / 4; /* to which the allocator may round it up */
     if (block_is_slot(block)) price = slab_slot_size(sizeof(struct block) + block) + SLAB_PAGE;
-    if (t == NULL || slab_vacant(t->slab, slot) <= before) price += slab_slot_size(slot) + SLAB_PAGE;
+    if (!t || slab_vacant(t->slab, slot) <= before) price += slab_slot_size(slot) + SLAB_PAGE;
     return price;
 }

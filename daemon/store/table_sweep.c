@@ -49,7 +49,7 @@ static void move_block(struct table *t, uint32_t from)
 {
     const struct block *block = slab_at(t->slab, from);
     struct entry *owner = block->owner != SLAB_NONE ? entry_at(t->slab, block->owner) : NULL;
-    if (owner == NULL || !entry_is_alone(owner)) return;
+    if (!owner || !entry_is_alone(owner)) return;
     size_t size = sizeof *block + entry_value_len(owner);
     uint32_t to = slab_alloc(t->slab, size, true);
     if (to == SLAB_NONE) return;

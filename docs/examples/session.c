@@ -26,11 +26,10 @@ static void log_in(struct sluice *s, struct sluice_bytes key)
     struct sluice_result r;
 
     sluice_put(s, key, sluice_text("{\"user\":\"alice\",\"cart\":[]}"), HALF_AN_HOUR, &only_if_new, &r);
-    if (r.status == SLUICE_CONFLICT) {
+    if (r.status == SLUICE_CONFLICT)
         printf("there is such a session already\n");
-    } else if (r.status != SLUICE_OK) {
+    else if (r.status != SLUICE_OK)
         fail(s, "put");
-    }
 }
 
 /*

@@ -131,7 +131,7 @@ enum decode_status resp_decode_reply(struct reply_decoder *d, const struct codec
     *tag = slice_of(NULL, 0);
     size_t window = len < limits->line ? len : limits->line;
     const char *lf = window > d->scanned ? memchr(in + d->scanned, '\n', window - d->scanned) : NULL;
-    if (lf == NULL) {
+    if (!lf) {
         d->scanned = window;
         return window < limits->line ? DECODE_MORE : DECODE_CLOSE;
     }

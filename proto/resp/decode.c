@@ -253,24 +253,22 @@ static const char *take_word(const char *p, const char *end, char **out)
         if (p == end) return quote ? NULL : p;
         if (!quote) {
             if (isspace((unsigned char)*p)) return p;
-            if (*p == '"' || *p == '\'') {
+            if (*p == '"' || *p == '\'')
                 quote = *p;
-            } else {
+            else
                 *(*out)++ = *p;
-            }
             continue;
         }
         if (*p == quote) { /* the end of the argument, too */
             p++;
             return p == end || isspace((unsigned char)*p) ? p : NULL;
         }
-        if (*p == '\\' && quote == '"' && end - p >= 2) {
+        if (*p == '\\' && quote == '"' && end - p >= 2)
             p = unescape(p + 1, end, (*out)++) - 1;
-        } else if (*p == '\\' && quote == '\'' && end - p >= 2 && p[1] == '\'') {
+        else if (*p == '\\' && quote == '\'' && end - p >= 2 && p[1] == '\'')
             *(*out)++ = *++p;
-        } else {
+        else
             *(*out)++ = *p;
-        }
     }
 }
 

@@ -20,11 +20,10 @@ static void append_modifiers(struct buffer *out, const struct request *request)
     char separator = '@';
     if (request->condition != COND_NONE) {
         append_modifier(out, &separator, "if=");
-        if (request->condition == COND_VERSION) {
+        if (request->condition == COND_VERSION)
             buffer_append_u64(out, request->if_version);
-        } else {
+        else
             buffer_append_text(out, request->condition == COND_ABSENT ? "absent" : "present");
-        }
     }
     if (request->tag.len > 0) {
         append_modifier(out, &separator, "tag=");
@@ -67,7 +66,7 @@ void text_encode_request(struct buffer *out, const struct request *request)
     }
     if (request->op == OP_PUT || request->op == OP_TOUCH) append_ttl(out, request);
     if (request->op == OP_PUT) {
-        assert(request->value.len == 0 || request->value.ptr != NULL);
+        assert(request->value.len == 0 || request->value.ptr);
         buffer_append_text(out, " $");
         buffer_append_u64(out, request->value.len);
         buffer_append_text(out, "\r\n");
@@ -180,9 +179,8 @@ static enum reply_kind find_word(struct slice word)
         {{"JSON", 4}, REPLY_JSON}, {{"TEXT", 4}, REPLY_TEXT},         {{"VERSION", 7}, REPLY_VERSION},
         {{"BYE", 3}, REPLY_BYE},
     };
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (slice_equal(word, words[i].word)) return words[i].kind;
-    }
     return REPLY_NONE;
 }
 
@@ -213,7 +211,7 @@ enum decode_status text_decode_reply(struct reply_decoder *d, const struct codec
     size_t window = len < limits->line + 2 ? len : limits->line + 2;
     const char *lf = NULL;
     if (window > d->scanned) lf = memchr(in + d->scanned, '\n', window - d->scanned);
-    if (lf == NULL) {
+    if (!lf) {
         d->scanned = window;
         return window < limits->line + 2 ? DECODE_MORE : DECODE_CLOSE;
     }

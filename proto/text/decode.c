@@ -170,13 +170,13 @@ enum decode_status text_decode(struct decoder *d, const struct codec_limits *lim
     size_t window = len < limits->line + 2 ? len : limits->line + 2;
     const char *lf = NULL;
     if (window > d->scanned) lf = memchr(in + d->scanned, '\n', window - d->scanned);
-    if (lf == NULL && window < limits->line + 2) {
+    if (!lf && window < limits->line + 2) {
         d->scanned = *in == '\r' ? 0 : window; /* a lone CR may yet turn out to be an empty line */
         return DECODE_MORE;
     }
-    size_t length = lf != NULL ? (size_t)(lf - in) : 0;
+    size_t length = lf ? (size_t)(lf - in) : 0;
     if (length > 0 && in[length - 1] == '\r') length--;
-    if (lf == NULL || length > limits->line)
+    if (!lf || length > limits->line)
         return close_stream(d, call, ERR_TOO_LARGE, "the line is longer than limits.line; count the value: $n");
     size_t whole = (size_t)(lf - in) + 1;
     d->scanned = 0;

@@ -8,7 +8,7 @@
 #define FRAME_MAX 96
 
 /* Copies a literal without its NUL; where the next byte goes. */
-#define PUT_TEXT(at, literal) ((char *)mempcpy(at, literal, sizeof(literal) - 1))
+#define PUT_TEXT(at, literal) ((char *)mempcpy(at, literal, sizeof literal - 1))
 
 static inline char *put_slice(char *at, struct slice s)
 {
@@ -64,7 +64,7 @@ bool text_encode(struct buffer *out, struct call *call)
 {
     struct slice tag = call->request.tag;
     char *start = buffer_reserve(out, FRAME_MAX + tag.len + call->reply.body.len);
-    if (start == NULL) return false;
+    if (!start) return false;
     char *at = start;
     if (tag.len > 0) {
         at = PUT_TEXT(at, "@tag=");

@@ -63,7 +63,7 @@ enum op text_take_verb(struct slice *rest)
     uint64_t word = 0;
     size_t len = 0;
     if (rest->len >= 8) {
-        memcpy(&word, rest->ptr, sizeof(word));
+        memcpy(&word, rest->ptr, sizeof word);
         word = le64toh(word);
         /* The lowest byte that is a space (Bit Twiddling Hacks, "haszero"; exact for the lowest). */
         uint64_t other = word ^ 0x2020202020202020U;
@@ -84,9 +84,8 @@ enum op text_take_verb(struct slice *rest)
 
 enum error_code text_error_find(struct slice name)
 {
-    for (unsigned code = 0; code < ERR_COUNT; code++) {
+    for (unsigned code = 0; code < ERR_COUNT; code++)
         if (slice_equal(name, slice_text(error_code_name((enum error_code)code)))) return (enum error_code)code;
-    }
     return ERR_COUNT;
 }
 
@@ -104,17 +103,15 @@ struct slice text_class_name(enum priority priority)
 enum priority text_class_find(struct slice name)
 {
     static const enum priority all[] = {PRIORITY_CRITICAL, PRIORITY_NORMAL, PRIORITY_SHEDDABLE};
-    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         if (slice_equal(name, text_class_name(all[i]))) return all[i];
-    }
     return PRIORITY_DEFAULT;
 }
 
 bool text_has_control(struct slice text)
 {
-    for (size_t i = 0; i < text.len; i++) {
+    for (size_t i = 0; i < text.len; i++)
         if (text_is_control(text.ptr[i])) return true;
-    }
     return false;
 }
 
@@ -125,10 +122,10 @@ typedef unsigned char sixteen __attribute__((vector_size(16)));
 static inline size_t first_stop(const char *at)
 {
     sixteen bytes;
-    memcpy(&bytes, at, sizeof(bytes));
+    memcpy(&bytes, at, sizeof bytes);
     sixteen stops = (sixteen)(bytes <= 0x20) | (sixteen)(bytes == 0x7f); /* 0xff where it is one, else 0 */
     uint64_t half[2];
-    memcpy(half, &stops, sizeof(half));
+    memcpy(half, &stops, sizeof half);
     if (half[0] != 0) return (size_t)__builtin_ctzll(le64toh(half[0])) / 8;
     if (half[1] != 0) return (size_t)__builtin_ctzll(le64toh(half[1])) / 8 + 8;
     return 16;

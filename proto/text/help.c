@@ -20,5 +20,5 @@ static const char help[] =
 
 struct slice text_help(void)
 {
-    return slice_of(help, sizeof(help) - 1);
+    return slice_of(help, sizeof help - 1);
 }

@@ -25,26 +25,25 @@ static enum modifier find(struct slice name)
 static bool take_until(struct slice *rest, char separator, struct slice *out)
 {
     const char *at = rest->len > 0 ? memchr(rest->ptr, separator, rest->len) : NULL;
-    size_t n = at != NULL ? (size_t)(at - rest->ptr) : rest->len;
-    size_t drop = at != NULL ? n + 1 : n;
+    size_t n = at ? (size_t)(at - rest->ptr) : rest->len;
+    size_t drop = at ? n + 1 : n;
     *out = slice_of(rest->ptr, n);
     rest->ptr += drop;
     rest->len -= drop;
-    return at != NULL;
+    return at;
 }
 
 /* Each returns NULL, or what is wrong. */
 static const char *parse_if(struct slice value, struct request *r)
 {
-    if (slice_equal(value, slice_text("absent"))) {
+    if (slice_equal(value, slice_text("absent")))
         r->condition = COND_ABSENT;
-    } else if (slice_equal(value, slice_text("present"))) {
+    else if (slice_equal(value, slice_text("present")))
         r->condition = COND_PRESENT;
-    } else if (number_parse(value, UINT64_MAX, &r->if_version) && r->if_version > 0) {
+    else if (number_parse(value, UINT64_MAX, &r->if_version) && r->if_version > 0)
         r->condition = COND_VERSION;
-    } else {
+    else
         return "if takes a version above 0, absent or present: @if=7";
-    }
     return NULL;
 }
 
@@ -76,21 +75,20 @@ void text_parse_modifiers(struct slice modifiers, struct text_line *line, struct
     unsigned seen = 0;
     const char *wrong = NULL;
     bool more = true;
-    while (more && wrong == NULL) {
+    while (more && !wrong) {
         struct slice value;
         struct slice name;
         more = take_until(&rest, ';', &value);
         enum modifier modifier = take_until(&value, '=', &name) ? find(name) : 0;
-        if (name.len == 0 && value.len == 0) {
+        if (name.len == 0 && value.len == 0)
             wrong = "a modifier is missing: @name=value;name=value";
-        } else if (modifier != 0 && (seen & modifier) != 0) {
+        else if (modifier != 0 && (seen & modifier) != 0)
             wrong = "a modifier stands twice";
-        } else {
+        else
             wrong = parse_one(modifier, value, &call->request);
-        }
         seen |= modifier;
     }
-    if (wrong == NULL && call->request.overtakes && call->request.tag.len == 0)
+    if (!wrong && call->request.overtakes && call->request.tag.len == 0)
         wrong = "refuse=early needs a tag, by which its answer is told from others: @tag=a1;refuse=early";
-    if (wrong != NULL) text_refuse(line, call, ERR_BAD_REQUEST, wrong);
+    if (wrong) text_refuse(line, call, ERR_BAD_REQUEST, wrong);
 }

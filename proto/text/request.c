@@ -43,11 +43,10 @@ static void refuse_form(struct text_line *line, struct call *call, struct slice 
                         const char *text)
 {
     struct slice last = last_token(rest);
-    if (last.len >= 5 && memcmp(last.ptr, "HTTP/", 5) == 0) {
+    if (last.len >= 5 && memcmp(last.ptr, "HTTP/", 5) == 0)
         text_give_up(line, call, "this port speaks the sluice text protocol, not HTTP");
-    } else {
+    else
         text_refuse(line, call, code, text);
-    }
 }
 
 /* Takes the key out of `rest`; the result says whether there is one at all, good or bad. */
@@ -172,13 +171,12 @@ static bool take_verb(struct slice *rest, struct text_line *line, struct call *c
     if (call->request.op < OP_COUNT) return true;
     struct slice verb = text_take_token(rest);
     call->request.op = OP_PING; /* refused; but a request always has an operation that exists */
-    if (text_has_control(verb)) {
+    if (text_has_control(verb))
         text_give_up(line, call, "this is no request line; HELP lists the verbs");
-    } else if (verb.len == 0) {
+    else if (verb.len == 0)
         text_refuse(line, call, ERR_BAD_REQUEST, "after the modifiers comes a verb");
-    } else {
+    else
         refuse_form(line, call, *rest, ERR_UNKNOWN_VERB, "HELP lists the verbs");
-    }
     return false;
 }
 
@@ -199,12 +197,11 @@ struct text_line text_parse_line(const struct codec_limits *limits, struct slice
     enum op op = call->request.op;
     if (!op_allows_condition(op, call->request.condition))
         text_refuse(&line, call, ERR_BAD_REQUEST, "if goes with PUT, TOUCH and DELETE only");
-    if (op == OP_PUT) {
+    if (op == OP_PUT)
         parse_put(limits, text, &line, call);
-    } else if (op == OP_CONFIG) {
+    else if (op == OP_CONFIG)
         parse_config(limits, text, &line, call);
-    } else {
+    else
         parse_plain(limits, text, &line, call);
-    }
     return line;
 }

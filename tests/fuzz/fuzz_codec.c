@@ -37,11 +37,11 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         static uint8_t data[1 << 20]; /* mutable on purpose: too large for the stack, a test program's own */
         FILE *file = fopen(argv[i], "rb");
-        if (file == NULL) {
+        if (!file) {
             perror(argv[i]);
             return 1;
         }
-        size_t size = fread(data, 1, sizeof(data), file);
+        size_t size = fread(data, 1, sizeof data, file);
         fclose(file);
         LLVMFuzzerTestOneInput(data, size);
     }

@@ -11,9 +11,9 @@ struct golden {
 };
 
 /* The length of a literal, NULs inside it included. */
-#define GOLDEN(in, events)             \
-    {                                  \
-        (in), sizeof(in) - 1, (events) \
+#define GOLDEN(in, events)            \
+    {                                 \
+        (in), sizeof in - 1, (events) \
     }
 
 /* Writes down what becomes of the bytes: text_events, text_reply_events, or codec_events with a codec. */

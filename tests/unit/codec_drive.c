@@ -55,7 +55,7 @@ char *feed_copy(const struct feed *feed)
 {
     size_t n = feed->upto - feed->from;
     char *block = malloc(n > 0 ? n : 1);
-    assert(block != NULL);
+    assert(block);
     if (n > 0) memcpy(block, feed->in + feed->from, n);
     return block;
 }
@@ -116,7 +116,7 @@ void codec_drive(const struct codec *codec, const struct codec_limits *limits, c
         feed.from += used;
         bool body = status == DECODE_BODY;
         if (body) {
-            assert(call.request.value.ptr == NULL && call.request.value.len <= limits->value);
+            assert(!call.request.value.ptr && call.request.value.len <= limits->value);
             status = take_body(codec, &d, &feed, &pieces, &call);
         }
         assert(status != DECODE_BODY);

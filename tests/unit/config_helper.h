@@ -18,9 +18,8 @@
 static inline void expect_errors(struct config_errors *errors, const char *const *texts)
 {
     size_t count = config_errors_count(errors);
-    for (size_t i = 0; i < count && texts[i]; i++) {
+    for (size_t i = 0; i < count && texts[i]; i++)
         assert_string_equal(config_errors_at(errors, i), texts[i]);
-    }
     for (size_t i = 0; texts[i] || i < count; i++) {
         if (i >= count) fail_msg("missing error: %s", texts[i]);
         if (!texts[i]) fail_msg("unexpected error: %s", config_errors_at(errors, i));
@@ -29,25 +28,25 @@ static inline void expect_errors(struct config_errors *errors, const char *const
 }
 
 /* Loads `text` as "f.yaml" over the defaults; it must give exactly these errors. */
-#define EXPECT_FILE(text_, ...)                                                                         \
-    do {                                                                                                \
-        const char *const texts_[] = {__VA_ARGS__, NULL};                                               \
-        struct settings s_;                                                                             \
-        struct config_errors *e_ = config_errors_create();                                              \
-        config_defaults(&s_);                                                                           \
-        assert_int_equal(config_load_text(&s_, "f.yaml", text_, strlen(text_), e_), texts_[0] == NULL); \
-        expect_errors(e_, texts_);                                                                      \
+#define EXPECT_FILE(text_, ...)                                                                  \
+    do {                                                                                         \
+        const char *const texts_[] = {__VA_ARGS__, NULL};                                        \
+        struct settings s_;                                                                      \
+        struct config_errors *e_ = config_errors_create();                                       \
+        config_defaults(&s_);                                                                    \
+        assert_int_equal(config_load_text(&s_, "f.yaml", text_, strlen(text_), e_), !texts_[0]); \
+        expect_errors(e_, texts_);                                                               \
     } while (0)
 
 /* The same for one --set. */
-#define EXPECT_SET(assignment_, ...)                                           \
-    do {                                                                       \
-        const char *const texts_[] = {__VA_ARGS__, NULL};                      \
-        struct settings s_;                                                    \
-        struct config_errors *e_ = config_errors_create();                     \
-        config_defaults(&s_);                                                  \
-        assert_int_equal(config_set(&s_, assignment_, e_), texts_[0] == NULL); \
-        expect_errors(e_, texts_);                                             \
+#define EXPECT_SET(assignment_, ...)                                    \
+    do {                                                                \
+        const char *const texts_[] = {__VA_ARGS__, NULL};               \
+        struct settings s_;                                             \
+        struct config_errors *e_ = config_errors_create();              \
+        config_defaults(&s_);                                           \
+        assert_int_equal(config_set(&s_, assignment_, e_), !texts_[0]); \
+        expect_errors(e_, texts_);                                      \
     } while (0)
 
 #define NOTHING NULL

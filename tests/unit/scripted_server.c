@@ -25,7 +25,7 @@ static void *run(void *arg)
         int fd = accept(s->listener, NULL, NULL);
         if (fd < 0) abort();
         s->served++;
-        if (!s->on_unix) (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        if (!s->on_unix) (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         s->serve(s, fd);
         close(fd);
     }
@@ -38,19 +38,19 @@ static void listen_unix(struct scripted *s)
     char folder[] = "/tmp/sluice-test-XXXXXX";
 
     assert_non_null(mkdtemp(folder));
-    snprintf(s->path, sizeof(s->path), "%s/s", folder);
+    snprintf(s->path, sizeof s->path, "%s/s", folder);
     strcpy(address.sun_path, s->path);
     s->listener = socket(AF_UNIX, SOCK_STREAM, 0);
-    assert_return_code(bind(s->listener, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_return_code(bind(s->listener, (struct sockaddr *)&address, sizeof address), 0);
 }
 
 static void listen_tcp(struct scripted *s)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(address);
+    socklen_t len = sizeof address;
 
     s->listener = socket(AF_INET, SOCK_STREAM, 0);
-    assert_return_code(bind(s->listener, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_return_code(bind(s->listener, (struct sockaddr *)&address, sizeof address), 0);
     assert_return_code(getsockname(s->listener, (struct sockaddr *)&address, &len), 0);
     s->port = ntohs(address.sin_port);
 }
@@ -58,11 +58,10 @@ static void listen_tcp(struct scripted *s)
 void scripted_start(struct scripted *s, void (*serve)(struct scripted *s, int fd))
 {
     s->serve = serve;
-    if (s->on_unix) {
+    if (s->on_unix)
         listen_unix(s);
-    } else {
+    else
         listen_tcp(s);
-    }
     assert_return_code(listen(s->listener, 8), 0);
     assert_int_equal(pthread_create(&s->thread, NULL, run, s), 0);
 }
@@ -82,7 +81,7 @@ void scripted_finish(struct scripted *s)
 static void complain(struct scripted *s, const char *what, const void *bytes, size_t len)
 {
     if (s->complaint[0] != '\0') return;
-    snprintf(s->complaint, sizeof(s->complaint), "%s: %.*s", what, (int)(len < 200 ? len : 200),
+    snprintf(s->complaint, sizeof s->complaint, "%s: %.*s", what, (int)(len < 200 ? len : 200),
              (const char *)bytes);
 }
 
@@ -92,7 +91,7 @@ void scripted_expect_bytes(struct scripted *s, int fd, const void *bytes, size_t
     size_t have = 0;
     ssize_t n = 1;
 
-    if (got == NULL) abort();
+    if (!got) abort();
     while (have < len && n > 0) {
         n = recv(fd, got + have, len - have, 0);
         if (n > 0) have += (size_t)n;

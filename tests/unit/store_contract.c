@@ -42,7 +42,7 @@ static const struct store_config configs[] = {
     {.name = "owner, 3 shards", .design = &backend_owner, .bound = 64, .shards = 3},
     {.name = "owner, in place", .design = &backend_owner, .in_place = true},
 };
-#define CONFIGS (sizeof(configs) / sizeof(configs[0]))
+#define CONFIGS (sizeof configs / sizeof configs[0])
 
 bool store_config_has_sweeper(const struct store_config *config)
 {

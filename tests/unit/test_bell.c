@@ -65,7 +65,7 @@ static void stops_waiting_when_time_has_passed(void **state)
     static const uint64_t limits[] = {0, 1, 999999, 1000000};
     struct bell b;
     bell_init(&b);
-    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
         bell_arm(&b);
         bell_wait(&b, limits[i]);
         assert_true(bell_ring(&b)); /* it was time that ended the wait: the flag is still up */
@@ -80,7 +80,7 @@ static void takes_any_limit(void **state)
     static const uint64_t limits[] = {999999999, 1000000000, INT64_MAX, UINT64_MAX - 1, UINT64_MAX};
     struct bell b;
     bell_init(&b);
-    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
         bell_arm(&b);
         assert_true(bell_ring(&b));
         bell_wait(&b, limits[i]);

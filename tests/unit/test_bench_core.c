@@ -126,11 +126,9 @@ static void only_what_is_due_within_the_measured_time_is_measured(void **state)
     core_start(f.core, ZERO, ZERO + 5 * MS + MS / 2, ZERO + 20 * MS + MS / 2);
     for (uint64_t now = ZERO; now < ZERO + 40 * MS; now += MS / 10) {
         take_due(f.core, now);
-        for (uint32_t lane = 0; lane < 3; lane++) {
-            while (core_in_flight(f.core, lane)) {
+        for (uint32_t lane = 0; lane < 3; lane++)
+            while (core_in_flight(f.core, lane))
                 core_answered(f.core, lane, CORE_OLDEST, OUTCOME_NOT_FOUND, now);
-            }
-        }
     }
     assert_true(core_exhausted(f.core, ZERO + 20 * MS + MS / 2));
     core_finish(f.core, ZERO + 40 * MS);
@@ -148,14 +146,12 @@ static void a_full_lane_takes_no_more_and_what_it_held_back_is_not_the_generator
 
     (void)state;
     core_start(f.core, ZERO, ZERO, ZERO + 10 * MS);
-    for (uint64_t now = ZERO; now < ZERO + 8 * MS; now += MS / 100) {
+    for (uint64_t now = ZERO; now < ZERO + 8 * MS; now += MS / 100)
         take_due(f.core, now);
-    }
     assert_int_equal(core_in_flight(f.core, 0), 3); /* due at 0, 1, 2 ms */
     assert_true(core_next_due(f.core) == ARRIVALS_NEVER);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         core_answered(f.core, 0, CORE_OLDEST, OUTCOME_OVERLOADED, ZERO + 8 * MS);
-    }
     assert_true(core_next_due(f.core) <= ZERO + 3 * MS);
     assert_int_equal(take_due(f.core, ZERO + 8 * MS + 10), 3); /* due at 3, 4, 5 ms, and full again */
     assert_int_equal(histogram_count(&f.tally->held), 3);
@@ -318,9 +314,8 @@ static void any_history_adds_up(void **state)
         }
         expected[OUTCOME_UNANSWERED] += core_all_in_flight(f.core);
         core_finish(f.core, now);
-        for (unsigned o = 0; o < OUTCOME_COUNT; o++) {
+        for (unsigned o = 0; o < OUTCOME_COUNT; o++)
             assert_int_equal(counter_get(&f.tally->outcomes[o]), expected[o]);
-        }
         uint64_t end = now < ZERO + 500 * MS ? now : ZERO + 500 * MS, due = (end - ZERO + MS - 1) / MS;
         uint64_t all = counter_get(&f.tally->sent) + counter_get(&f.tally->unsent);
         assert_true(all + 1 >= due && all <= due + 1);
@@ -330,7 +325,7 @@ static void any_history_adds_up(void **state)
 
 static void a_sum_that_is_wrong_is_noticed(void **state)
 {
-    struct tally *t = calloc(1, sizeof(*t));
+    struct tally *t = calloc(1, sizeof *t);
 
     (void)state;
     assert_true(tally_accounted(t));
@@ -348,7 +343,7 @@ static void a_sum_that_is_wrong_is_noticed(void **state)
 static void merging_adds_up(void **state)
 {
     struct fixture f = make(0, 1, 4, 0);
-    struct tally *sum = calloc(1, sizeof(*sum));
+    struct tally *sum = calloc(1, sizeof *sum);
 
     (void)state;
     core_start(f.core, 0, 0, FOREVER);
@@ -381,7 +376,7 @@ static void replies_fall_into_their_classes(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct reply reply = {.kind = cases[i].kind};
         assert_int_equal(outcome_of(&reply), cases[i].outcome);
     }

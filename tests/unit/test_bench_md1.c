@@ -54,9 +54,8 @@ static void theory_init(struct theory *t, double rho)
     p[0] = 1 - rho;
     for (int n = 0; n + 1 < LEVELS; n++) {
         double sum = p[0] * more[n];
-        for (int i = 1; i <= n; i++) {
+        for (int i = 1; i <= n; i++)
             sum += p[i] * more[n + 1 - i];
-        }
         p[n + 1] = sum / a0;
     }
     double sum = 0;
@@ -88,11 +87,10 @@ static double latency_quantile(const struct theory *t, double q)
     if (waits_at_most(t, 0) >= q) return SERVICE_NS;
     for (int i = 0; i < 100; i++) {
         double middle = (low + high) / 2;
-        if (waits_at_most(t, middle) < q) {
+        if (waits_at_most(t, middle) < q)
             low = middle;
-        } else {
+        else
             high = middle;
-        }
     }
     return (1 + high) * SERVICE_NS;
 }
@@ -104,17 +102,16 @@ static void the_formula_has_the_known_mean(void **state)
     static struct theory t;
 
     (void)state;
-    for (size_t r = 0; r < sizeof(rhos) / sizeof(rhos[0]); r++) {
+    for (size_t r = 0; r < sizeof rhos / sizeof rhos[0]; r++) {
         double mean = 0, step = 1.0 / 128, previous = 1;
         theory_init(&t, rhos[r]);
         assert_true(fabs(waits_at_most(&t, 0) - (1 - rhos[r])) < 1e-12);
         for (double x = 0; x < LEVELS - 3; x += step) {
             double now = waits_at_most(&t, x + step);
-            if (x > 0) {
+            if (x > 0)
                 assert_true(now >= 1 - previous - 1e-12); /* never falls */
-            } else {
+            else
                 previous = 1 - waits_at_most(&t, 0);
-            }
             mean += step * (previous + 1 - now) / 2;
             previous = 1 - now;
         }
@@ -164,7 +161,7 @@ static void agrees_with_theory(double rho, uint64_t seed)
     struct arrival_plan plan = {.law = ARRIVALS_POISSON, .count = 1, .steps = {{0, rho * 1e9 / SERVICE_NS}}};
     struct core_options options = {
         .plan = &plan, .lanes = LANES, .all_lanes = LANES, .depth = IN_FLIGHT, .seed = seed, .count = REQUESTS};
-    struct tally *tally = calloc(1, sizeof(*tally));
+    struct tally *tally = calloc(1, sizeof *tally);
     struct core *core = core_create(&options, tally);
 
     assert_non_null(core);
@@ -178,12 +175,11 @@ static void agrees_with_theory(double rho, uint64_t seed)
     assert_int_equal(counter_get(&tally->sent), REQUESTS);
     assert_int_equal(counter_get(&tally->outcomes[OUTCOME_SERVED]), REQUESTS);
     assert_int_equal(histogram_max(&tally->lag), 0);
-    for (size_t i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++) {
+    for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++) {
         double measured = (double)histogram_quantile(&tally->accepted, quantiles[i]);
         double exact = latency_quantile(&theory, quantiles[i]);
-        if (fabs(measured / exact - 1) > 0.05) {
+        if (fabs(measured / exact - 1) > 0.05)
             fail_msg("rho %.1f, quantile %g: measured %.0f ns, theory %.0f ns", rho, quantiles[i], measured, exact);
-        }
     }
     double mean = SERVICE_NS * (1 + rho / (2 * (1 - rho)));
     assert_true(fabs(histogram_mean(&tally->accepted) / mean - 1) < 0.02);

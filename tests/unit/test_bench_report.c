@@ -85,7 +85,7 @@ static json_t *latency(json_t *json, int count, int p50, int max)
 static void rows_are_differences(void **state)
 {
     json_t *expected = json_object();
-    struct tally *a = calloc(1, sizeof(*a)), *b = calloc(1, sizeof(*b));
+    struct tally *a = calloc(1, sizeof *a), *b = calloc(1, sizeof *b);
     const struct tally *both[] = {a, b};
     struct timeline *t = calloc(1, sizeof *t);
 
@@ -143,10 +143,10 @@ static void files_keep_what_they_held_until_something_is_written(void **state)
     json_t *options = json_pack("{s:i}", "seed", 7), *read = NULL;
     struct report report;
     assert_true(report_begin(&report, "test", 0, NULL, options, path));
-    read_file(path, text, sizeof(text));
+    read_file(path, text, sizeof text);
     assert_string_equal(text, "a long old text");
     assert_false(report_end(&report, NULL)); /* nothing came of it */
-    read_file(path, text, sizeof(text));
+    read_file(path, text, sizeof text);
     assert_string_equal(text, "a long old text");
     assert_true(report_begin(&report, "test", 0, NULL, options, path));
     assert_true(report_end(&report, json_pack("{s:i}", "n", 1)));
@@ -202,10 +202,9 @@ static void addresses_are_understood(void **state)
     assert_string_equal(t.text, "[::1]:65535");
     assert_true(target_find(&t, "unix:/a/b", NULL, NULL, 7811));
     assert_string_equal(((const struct sockaddr_un *)&t.address)->sun_path, "/a/b");
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         if (target_find(&t, bad[i], NULL, NULL, 7811)) fail_msg("%s", bad[i]);
-    }
-    memset(path, 'p', sizeof(path));
+    memset(path, 'p', sizeof path);
     path[107] = '\0';
     assert_true(target_find(&t, NULL, path, NULL, 0));
     path[107] = 'p';

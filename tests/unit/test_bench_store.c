@@ -33,7 +33,7 @@ static bool parse(struct store_options *o, const char *line, char **copy)
     int argc = split(line, argv, copy);
     json_t *options = store_options_parse(o, argc, argv);
     json_decref(options);
-    return options != NULL;
+    return options;
 }
 
 /* Runs every backend and number of workers that `line` names, `each` looking at every result. */

@@ -23,9 +23,8 @@ static void the_generator_is_xoshiro256starstar(void **state)
     struct rng r = {{1, 2, 3, 4}}, a, b;
 
     (void)state;
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 4; i++)
         assert_true(rng_next(&r) == known[i]);
-    }
     rng_seed(&a, 7, 0);
     rng_seed(&b, 7, 0);
     assert_true(rng_next(&a) == rng_next(&b));
@@ -46,7 +45,7 @@ static void zipf_draws_follow_the_law(void **state)
     (void)state;
     for (size_t t = 0; t < 4; t++) {
         double sum = 0;
-        memset(seen, 0, sizeof(seen));
+        memset(seen, 0, sizeof seen);
         rng_seed(&r, 1, t);
         keys_init(&k, KEYS, thetas[t], KEYS_SIZE_MIN);
         for (int i = 0; i < DRAWS; i++) {
@@ -54,9 +53,8 @@ static void zipf_draws_follow_the_law(void **state)
             assert_true(key < KEYS);
             seen[key]++;
         }
-        for (int i = 1; i <= KEYS; i++) {
+        for (int i = 1; i <= KEYS; i++)
             sum += pow(i, -thetas[t]);
-        }
         for (int i = 0; i < 20; i++) {
             double expected = DRAWS * pow(i + 1, -thetas[t]) / sum;
             assert_true(fabs(seen[i] - expected) < 6 * sqrt(expected));
@@ -73,12 +71,10 @@ static void uniform_draws_reach_all_keys(void **state)
     (void)state;
     rng_seed(&r, 3, 3);
     keys_init(&k, 100, 0, KEYS_SIZE_MIN);
-    for (int i = 0; i < 100000; i++) {
+    for (int i = 0; i < 100000; i++)
         seen[keys_pick(&k, &r)]++;
-    }
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 100; i++)
         assert_in_range(seen[i], 800, 1200);
-    }
     keys_init(&k, 1, 2, KEYS_SIZE_MIN); /* a single key */
     assert_int_equal(keys_pick(&k, &r), 0);
 }
@@ -121,14 +117,12 @@ static void mixes_are_parsed_and_drawn(void **state)
     int seen[OP_COUNT] = {0};
 
     (void)state;
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_false(mix_parse(bad[i], &m));
-    }
     assert_true(mix_parse("get=70,put=25,delete=5", &m));
     rng_seed(&r, 9, 9);
-    for (int i = 0; i < 100000; i++) {
+    for (int i = 0; i < 100000; i++)
         seen[mix_pick(&m, &r)]++;
-    }
     assert_in_range(seen[OP_GET], 69000, 71000);
     assert_in_range(seen[OP_PUT], 24000, 26000);
     assert_in_range(seen[OP_DELETE], 4500, 5500);
@@ -157,9 +151,8 @@ static void made_up_values_have_their_sizes(void **state)
     assert_int_equal(values_pick(v, &r).len, 0);
     values_close(v);
     static const char *const bad[] = {"", "-5", "5-3", "x", "16777217", "5-", "5-6-7", "file:/nonexistent/file"};
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_null(values_open(bad[i], 1));
-    }
 }
 
 static struct values *open_file(const char *content)
@@ -170,7 +163,7 @@ static struct values *open_file(const char *content)
     assert_true(fd >= 0);
     assert_int_equal(write(fd, content, strlen(content)), strlen(content));
     close(fd);
-    snprintf(name, sizeof(name), "file:%s", path);
+    snprintf(name, sizeof name, "file:%s", path);
     struct values *v = values_open(name, 1);
     unlink(path);
     return v;
@@ -202,9 +195,8 @@ static void arrivals_count(const struct arrival_plan *plan, uint64_t at_ns, uint
     struct arrivals a;
 
     *count = 0;
-    for (arrivals_init(&a, plan, 0, 1, 5); arrivals_peek(&a) < at_ns; arrivals_pop(&a)) {
+    for (arrivals_init(&a, plan, 0, 1, 5); arrivals_peek(&a) < at_ns; arrivals_pop(&a))
         ++*count;
-    }
 }
 
 static void rates_change_in_steps(void **state)
@@ -302,7 +294,7 @@ static bool parse(struct target *t, char *a, char *b)
     json_t *options = options_parse(&table, b ? 3 : 2, argv, t);
 
     json_decref(options);
-    return options != NULL;
+    return options;
 }
 
 static void options_are_told_with_their_defaults(void **state)
@@ -377,9 +369,8 @@ static void wrong_options_are_refused(void **state)
     (void)state;
     int saved = dup(STDERR_FILENO), accepted = -1;
     assert_non_null(freopen("/dev/null", "w", stderr)); /* the complaints */
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         if (parse(&t, bad[i][0], bad[i][1])) accepted = (int)i;
-    }
     dup2(saved, STDERR_FILENO);
     close(saved);
     if (accepted >= 0) fail_msg("%s %s", bad[accepted][0], bad[accepted][1] ? bad[accepted][1] : "");
@@ -398,12 +389,11 @@ static void numbers_are_printed_for_people(void **state)
     char text[32];
 
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        assert_string_equal(report_format_ns(text, sizeof(text), cases[i].ns), cases[i].text);
-    }
-    assert_string_equal(report_format_count(text, sizeof(text), 0), "0");
-    assert_string_equal(report_format_count(text, sizeof(text), 999), "999");
-    assert_string_equal(report_format_count(text, sizeof(text), 1234567), "1,234,567");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_string_equal(report_format_ns(text, sizeof text, cases[i].ns), cases[i].text);
+    assert_string_equal(report_format_count(text, sizeof text, 0), "0");
+    assert_string_equal(report_format_count(text, sizeof text, 999), "999");
+    assert_string_equal(report_format_count(text, sizeof text, 1234567), "1,234,567");
 }
 
 static void reports_hold_the_percentiles(void **state)
@@ -414,9 +404,8 @@ static void reports_hold_the_percentiles(void **state)
     (void)state;
     assert_true(json_is_null(json_object_get(json, "p99")));
     json_decref(json);
-    for (uint64_t i = 1; i <= 50; i++) {
+    for (uint64_t i = 1; i <= 50; i++)
         histogram_record(&h, i);
-    }
     json = report_latency(&h);
     assert_int_equal(json_integer_value(json_object_get(json, "p50")), 25);
     assert_int_equal(json_integer_value(json_object_get(json, "max")), 50);

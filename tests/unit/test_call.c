@@ -25,9 +25,9 @@ const char *__tsan_default_options(void)
 
 static struct call *new_call(void)
 {
-    struct call *call = malloc(sizeof(*call));
+    struct call *call = malloc(sizeof *call);
     assert_non_null(call);
-    memset(call, 0xa5, sizeof(*call)); /* raw memory */
+    memset(call, 0xa5, sizeof *call); /* raw memory */
     call_init(call);
     return call;
 }
@@ -135,7 +135,7 @@ static void own_without_memory_changes_nothing(void **state)
 {
     static const size_t sizes[] = {SIZE_MAX, SIZE_MAX - 4, SIZE_MAX / 4};
     (void)state;
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         struct call *call = new_call();
         const char *key = "some key";
         call->request.key = slice_text(key);
@@ -227,7 +227,7 @@ static void keeps_a_body(void **state)
 {
     static const size_t sizes[] = {0, 1, 256, CALL_INLINE - 3, CALL_INLINE - 2, 100000};
     (void)state;
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         keep_of_size(sizes[i], false, false);
         keep_of_size(sizes[i], true, false);
         keep_of_size(sizes[i], true, true);

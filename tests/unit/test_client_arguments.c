@@ -35,7 +35,7 @@ static void refuse_keys(struct sluice *client)
     struct sluice_result r;
     char long_key[513];
 
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         assert_int_equal(sluice_get(client, sluice_text(keys[i]), NULL, &r), SLUICE_BAD_ARGUMENT);
         assert_int_equal(sluice_delete(client, sluice_text(keys[i]), NULL, &r), SLUICE_BAD_ARGUMENT);
         assert_int_equal(sluice_touch(client, sluice_text(keys[i]), 1, NULL, &r), SLUICE_BAD_ARGUMENT);
@@ -43,7 +43,7 @@ static void refuse_keys(struct sluice *client)
                          SLUICE_BAD_ARGUMENT);
     }
     assert_int_equal(sluice_get(client, sluice_bytes("a\0b", 3), NULL, &r), SLUICE_BAD_ARGUMENT);
-    memset(long_key, 'k', sizeof(long_key));
+    memset(long_key, 'k', sizeof long_key);
     assert_int_equal(sluice_get(client, sluice_bytes(long_key, 513), NULL, &r), SLUICE_BAD_ARGUMENT);
     assert_non_null(strstr(sluice_error_text(client), "512"));
 }
@@ -55,7 +55,7 @@ static void refuse_options(struct sluice *client)
     struct sluice_request_options options = {0};
     struct sluice_result r;
 
-    for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
+    for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++) {
         options.tag = tags[i];
         assert_int_equal(sluice_get(client, key, &options, &r), SLUICE_BAD_ARGUMENT);
     }
@@ -112,7 +112,7 @@ static void lifetimes_as_people_write_them(void **state)
     assert_int_equal(ms, SLUICE_TTL_NEVER);
     assert_int_equal(sluice_parse_ttl("30m", &ms), SLUICE_OK);
     assert_int_equal(ms, 1800000);
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(sluice_parse_ttl(bad[i], &ms), SLUICE_BAD_ARGUMENT);
         assert_int_equal(ms, 1800000);
     }

@@ -44,7 +44,7 @@ static struct sluice_result exchange(const char *request, const char *reply, cal
     struct exchange e = {request, reply};
     struct sluice_result r = {0};
 
-    for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+    for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
         struct scripted s = {.script = &e, .piece = pieces[i]};
         scripted_start(&s, serve_exchange);
         struct sluice *client = open_to(&s);
@@ -247,21 +247,20 @@ static void serve_binary(struct scripted *s, int fd)
 static void values_are_any_bytes(void **state)
 {
     char bytes[600];
-    struct sluice_bytes value = {bytes, sizeof(bytes)};
+    struct sluice_bytes value = {bytes, sizeof bytes};
     struct scripted s = {.script = &value, .piece = 7};
     struct sluice_result r;
 
     (void)state;
-    for (size_t i = 0; i < sizeof(bytes); i++) {
+    for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (char)i;
-    }
     memcpy(bytes + 300, "\r\nOK 1\r\n$5\r\n", 12);
     scripted_start(&s, serve_binary);
     struct sluice *client = open_to(&s);
     assert_int_equal(sluice_put(client, sluice_text("k"), value, SLUICE_TTL_DEFAULT, NULL, &r), SLUICE_OK);
     assert_int_equal(sluice_get(client, sluice_text("k"), NULL, &r), SLUICE_OK);
-    assert_int_equal(r.body.len, sizeof(bytes));
-    assert_memory_equal(r.body.data, bytes, sizeof(bytes));
+    assert_int_equal(r.body.len, sizeof bytes);
+    assert_memory_equal(r.body.data, bytes, sizeof bytes);
     sluice_close(client);
     scripted_finish(&s);
 }
@@ -288,12 +287,10 @@ static void a_kept_body_outlives_the_connection(void **state)
 static void every_status_has_a_name(void **state)
 {
     (void)state;
-    for (int i = SLUICE_OK; i <= SLUICE_PROTOCOL; i++) {
+    for (int i = SLUICE_OK; i <= SLUICE_PROTOCOL; i++)
         assert_string_not_equal(sluice_status_name((enum sluice_status)i), "unknown");
-    }
-    for (int i = SLUICE_ERROR_NONE; i <= SLUICE_ERROR_INTERNAL; i++) {
+    for (int i = SLUICE_ERROR_NONE; i <= SLUICE_ERROR_INTERNAL; i++)
         assert_string_not_equal(sluice_error_name((enum sluice_error)i), "unknown");
-    }
     assert_string_equal(sluice_error_name(SLUICE_ERROR_TOO_LARGE), "too-large");
 }
 

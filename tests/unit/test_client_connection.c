@@ -34,11 +34,10 @@ static struct sluice *open_to(const struct scripted *s, int timeout_ms)
 {
     struct sluice_options options = {.request_timeout_ms = timeout_ms};
 
-    if (s->on_unix) {
+    if (s->on_unix)
         options.unix_path = s->path;
-    } else {
+    else
         options.port = s->port;
-    }
     return open_with(options, SLUICE_OK);
 }
 
@@ -48,10 +47,10 @@ static struct sluice *open_to(const struct scripted *s, int timeout_ms)
 static int closed_port(uint16_t *port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(address);
+    socklen_t len = sizeof address;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-    assert_return_code(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_return_code(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
     assert_return_code(getsockname(fd, (struct sockaddr *)&address, &len), 0);
     *port = ntohs(address.sin_port);
     return fd;
@@ -93,7 +92,7 @@ static void urls(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         struct sluice_options options = {.url = good[i].url, .connect_timeout_ms = 2000};
         struct sluice *client = open_with(options, SLUICE_CANNOT_CONNECT);
         assert_string_equal(sluice_address(client), good[i].address);
@@ -101,7 +100,7 @@ static void urls(void **state)
         assert_int_equal(sluice_fd(client), -1);
         sluice_close(client);
     }
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct sluice *client = open_with((struct sluice_options){.url = bad[i]}, SLUICE_BAD_ARGUMENT);
         assert_string_not_equal(sluice_error_text(client), "");
         assert_int_equal(sluice_reconnect(client), SLUICE_BAD_ARGUMENT);
@@ -162,21 +161,20 @@ static void connecting_takes_too_long(void **state)
 
     (void)state;
     assert_non_null(mkdtemp(folder));
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s/s", folder);
-    assert_return_code(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/s", folder);
+    assert_return_code(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
     assert_return_code(listen(listener, 0), 0);
     do {
         assert_in_range(n, 0, 15);
         others[n] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    } while (connect(others[n++], (struct sockaddr *)&address, sizeof(address)) == 0);
+    } while (connect(others[n++], (struct sockaddr *)&address, sizeof address) == 0);
     struct sluice_options options = {.unix_path = address.sun_path, .connect_timeout_ms = SHORT_MS};
     struct sluice *client = open_with(options, SLUICE_CANNOT_CONNECT);
     assert_non_null(strstr(sluice_error_text(client), strerror(ETIMEDOUT)));
     assert_int_equal(sluice_system_error(client), ETIMEDOUT);
     sluice_close(client);
-    while (n > 0) {
+    while (n > 0)
         close(others[--n]);
-    }
     close(listener);
     unlink(address.sun_path);
     rmdir(folder);
@@ -213,10 +211,10 @@ static void by_name_address_and_path(void **state)
     struct sluice *clients[5];
     clients[0] = open_to(&tcp, 0);
     clients[1] = open_with((struct sluice_options){.host = a_name_of_this_machine(), .port = tcp.port}, SLUICE_OK);
-    snprintf(url, sizeof(url), "sluice://127.0.0.1:%u", tcp.port);
+    snprintf(url, sizeof url, "sluice://127.0.0.1:%u", tcp.port);
     clients[2] = open_with((struct sluice_options){.url = url}, SLUICE_OK);
     clients[3] = open_to(&local, 0);
-    snprintf(url, sizeof(url), "unix:%s", local.path);
+    snprintf(url, sizeof url, "unix:%s", local.path);
     clients[4] = open_with((struct sluice_options){.url = url}, SLUICE_OK);
     for (int i = 0; i < 5; i++) {
         assert_true((fcntl(sluice_fd(clients[i]), F_GETFL) & O_NONBLOCK) != 0);

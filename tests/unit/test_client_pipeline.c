@@ -19,11 +19,10 @@ static struct sluice *open_to(const struct scripted *s, int timeout_ms)
     struct sluice_options options = {.request_timeout_ms = timeout_ms};
     struct sluice *client = NULL;
 
-    if (s->on_unix) {
+    if (s->on_unix)
         options.unix_path = s->path;
-    } else {
+    else
         options.port = s->port;
-    }
     assert_int_equal(sluice_open(&options, &client), SLUICE_OK);
     return client;
 }
@@ -79,13 +78,13 @@ static void one_by_one(struct scripted *s, int fd)
     const char *value = s->script;
     char head[64];
 
-    snprintf(head, sizeof(head), "VALUE 1 1 $%d\r\n", BIG);
+    snprintf(head, sizeof head, "VALUE 1 1 $%d\r\n", BIG);
     for (int i = 0; i < MANY; i++) {
         char request[64];
-        snprintf(request, sizeof(request), "PUT k%d - $%d\r\n", i, BIG);
+        snprintf(request, sizeof request, "PUT k%d - $%d\r\n", i, BIG);
         scripted_expect(s, fd, request);
         scripted_expect_bytes(s, fd, value, BIG);
-        snprintf(request, sizeof(request), "\r\nGET k%d\r\n", i);
+        snprintf(request, sizeof request, "\r\nGET k%d\r\n", i);
         scripted_expect(s, fd, request);
         scripted_say(s, fd, "OK 1\r\n");
         scripted_say(s, fd, head);
@@ -105,15 +104,14 @@ static void full_in_both_directions(void **state)
 
     (void)state;
     assert_non_null(value);
-    for (int i = 0; i < BIG; i++) {
+    for (int i = 0; i < BIG; i++)
         value[i] = (char)(i * 7);
-    }
     scripted_start(&s, one_by_one);
     struct sluice *client = open_to(&s, 0);
-    assert_return_code(setsockopt(sluice_fd(client), SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
+    assert_return_code(setsockopt(sluice_fd(client), SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
     for (int i = 0; i < MANY; i++) {
         char key[16];
-        snprintf(key, sizeof(key), "k%d", i);
+        snprintf(key, sizeof key, "k%d", i);
         assert_int_equal(
             sluice_send_put(client, sluice_text(key), sluice_bytes(value, BIG), SLUICE_TTL_DEFAULT, NULL),
             SLUICE_OK);
@@ -179,15 +177,15 @@ static void refuse_first(struct scripted *s, int fd)
     char line[64];
 
     for (int i = 0; i < EARLY; i++) {
-        snprintf(line, sizeof(line), "@tag=t%d;refuse=early GET k\r\n", i);
+        snprintf(line, sizeof line, "@tag=t%d;refuse=early GET k\r\n", i);
         scripted_expect(s, fd, line);
     }
     for (int i = EARLY - 1; i >= 0; i--) { /* in any order */
-        snprintf(line, sizeof(line), i % 2 ? "@tag=t%d OVERLOADED 5\r\n" : "@tag=t%d LATE\r\n", i);
+        snprintf(line, sizeof line, i % 2 ? "@tag=t%d OVERLOADED 5\r\n" : "@tag=t%d LATE\r\n", i);
         if (is_refused(i)) scripted_say(s, fd, line);
     }
     for (int i = 0; i < EARLY; i++) {
-        snprintf(line, sizeof(line), "@tag=t%d NOT_FOUND\r\n", i);
+        snprintf(line, sizeof line, "@tag=t%d NOT_FOUND\r\n", i);
         if (!is_refused(i)) scripted_say(s, fd, line);
     }
 }
@@ -202,21 +200,21 @@ static void refusals_may_come_early(void **state)
     scripted_start(&s, refuse_first);
     struct sluice *client = open_to(&s, 0);
     for (int i = 0; i < EARLY; i++) {
-        snprintf(tag, sizeof(tag), "t%d", i);
+        snprintf(tag, sizeof tag, "t%d", i);
         struct sluice_request_options options = {.tag = tag, .early_refusal = 1};
         assert_int_equal(sluice_send_get(client, sluice_text("k"), &options), SLUICE_OK);
     }
     size_t left = EARLY;
     for (int i = EARLY - 1; i >= 0; i--) {
         if (!is_refused(i)) continue;
-        snprintf(tag, sizeof(tag), "t%d", i);
+        snprintf(tag, sizeof tag, "t%d", i);
         assert_int_equal(sluice_receive(client, &r), i % 2 ? SLUICE_OVERLOADED : SLUICE_LATE);
         assert_string_equal(r.tag, tag);
         assert_int_equal(sluice_pending(client), --left);
     }
     for (int i = 0; i < EARLY; i++) {
         if (is_refused(i)) continue;
-        snprintf(tag, sizeof(tag), "t%d", i);
+        snprintf(tag, sizeof tag, "t%d", i);
         assert_int_equal(sluice_receive(client, &r), SLUICE_NOT_FOUND);
         assert_string_equal(r.tag, tag);
     }
@@ -239,7 +237,7 @@ static void other_replies_may_not(void **state)
     struct sluice_result r;
 
     (void)state;
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct scripted s = {.script = bad[i]};
         scripted_start(&s, out_of_turn);
         struct sluice *client = open_to(&s, 0);

@@ -117,7 +117,7 @@ static void old_refusals_are_forgotten(void **state)
 /* Answers each request of a list with its line. */
 static void serve_lines(struct scripted *s, int fd)
 {
-    for (const char *const *line = s->script; *line != NULL; line++) {
+    for (const char *const *line = s->script; *line; line++) {
         scripted_expect(s, fd, "GET alice\r\n");
         scripted_say(s, fd, *line);
     }

@@ -215,9 +215,8 @@ static void the_list_is_bounded(void **state)
 {
     (void)state;
     char text[150 * 9 + 1] = "";
-    for (int i = 0; i < 150; i++) {
+    for (int i = 0; i < 150; i++)
         snprintf(text + strlen(text), sizeof text - strlen(text), "zz%03d: 1\n", i);
-    }
     struct settings s;
     struct config_errors *errors = config_errors_create();
     config_defaults(&s);
@@ -236,7 +235,7 @@ static void expect_path(const char *path, const char *error)
     struct config_errors *errors = config_errors_create();
     const char *const texts[] = {error, NULL};
     config_defaults(&s);
-    assert_int_equal(config_load_file(&s, path, errors), error == NULL);
+    assert_int_equal(config_load_file(&s, path, errors), !error);
     expect_errors(errors, texts);
 }
 
@@ -255,9 +254,8 @@ static void paths(void **state)
     FILE *out = fopen(path, "w");
     assert_non_null(out);
     fputs("threads: 2\n#", out);
-    for (int i = 12; i < 1 << 20; i++) {
+    for (int i = 12; i < 1 << 20; i++)
         fputc('x', out);
-    }
     fflush(out);
     expect_path(path, NULL); /* 1 MiB to the byte */
     fputc('x', out);

@@ -20,9 +20,8 @@ static bool load(const char *text, size_t len)
     for (size_t i = 0; i < config_errors_count(errors); i++) {
         const char *error = config_errors_at(errors, i);
         assert_true(error[0] == 'f' || error[0] == 'm');
-        for (const char *c = error; *c; c++) {
+        for (const char *c = error; *c; c++)
             assert_false(iscntrl((unsigned char)*c));
-        }
     }
     free(printed_yaml(&s, false)); /* whatever was taken over can be printed */
     config_errors_destroy(errors);
@@ -34,9 +33,8 @@ static void every_prefix(void **state)
     (void)state;
     size_t len;
     char *text = file_text("config/sluice.yaml", &len);
-    for (size_t n = 0; n < len; n++) {
+    for (size_t n = 0; n < len; n++)
         load(text, n);
-    }
     assert_true(load(text, len));
     free(text);
 }
@@ -83,9 +81,8 @@ static void several_at_once(void **state)
     char text[sizeof dense];
     for (int round = 0; round < 3000; round++) {
         memcpy(text, dense, sizeof dense);
-        for (uint64_t n = 1 + next_random(&x) % 6; n > 0; n--) {
+        for (uint64_t n = 1 + next_random(&x) % 6; n > 0; n--)
             text[next_random(&x) % (sizeof dense - 1)] = (char)next_random(&x);
-        }
         load(text, sizeof dense - 1);
     }
 }
@@ -121,9 +118,8 @@ static void hostile_shapes(void **state)
     assert_non_null(text);
     for (size_t u = 0; u < sizeof units / sizeof units[0]; u++) {
         size_t len = 0, n = strlen(units[u]);
-        for (; len < size; len += n) {
+        for (; len < size; len += n)
             memcpy(text + len, units[u], n);
-        }
         load(text, len);
     }
     free(text);

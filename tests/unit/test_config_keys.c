@@ -167,12 +167,10 @@ static void defaults_as_text(void **state)
     (void)state;
     struct settings s;
     config_defaults(&s);
-    for (size_t i = 0; i < ROWS; i++) {
+    for (size_t i = 0; i < ROWS; i++)
         expect_key(&s, rows[i].key, rows[i].fallback);
-    }
-    for (size_t i = 0; i < WORD_ROWS; i++) {
+    for (size_t i = 0; i < WORD_ROWS; i++)
         expect_key(&s, word_rows[i].key, word_rows[i].fallback);
-    }
 }
 
 static void defaults_as_fields(void **state)

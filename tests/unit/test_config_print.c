@@ -45,9 +45,8 @@ static void randomize(struct settings *settings, const struct schema_key *key, u
         snprintf(text, sizeof text, n == 0 ? "any" : n == 1 ? "%u" : "%u-%u,255", first, first + (unsigned)n);
     } else if (key->type == SCHEMA_WORD) {
         size_t words = 0;
-        while (key->words[words]) {
+        while (key->words[words])
             words++;
-        }
         snprintf(text, sizeof text, "%s", key->words[next_random(x) % words]);
     } else if (n == 0 && key->special[0].word) {
         snprintf(text, sizeof text, "%s", key->special[next_random(x) % 2 && key->special[1].word ? 1 : 0].word);
@@ -68,9 +67,8 @@ static void expect_reads_back(const struct settings *settings, bool with_comment
     struct config_errors *errors = config_errors_create();
     char *text = printed_yaml(settings, with_comments);
     config_defaults(&back);
-    if (!config_load_text(&back, "printed", text, strlen(text), errors)) {
+    if (!config_load_text(&back, "printed", text, strlen(text), errors))
         fail_msg("%s\n%s", config_errors_at(errors, 0), text);
-    }
     assert_memory_equal(&back, settings, sizeof back);
     config_errors_destroy(errors);
     free(text);
@@ -83,9 +81,8 @@ static void round_trip(void **state)
     for (int i = 0; i < ROUNDS; i++) {
         struct settings s;
         config_defaults(&s);
-        for (size_t k = 0; k < schema_count; k++) {
+        for (size_t k = 0; k < schema_count; k++)
             randomize(&s, &schema_keys[k], &x);
-        }
         expect_reads_back(&s, i % 2 == 0);
     }
 }
@@ -141,9 +138,8 @@ static void examples_in_the_page_work(void **state)
         struct config_errors *errors = config_errors_create();
         config_defaults(&s);
         if (!config_load_text(&s, "docs/config.md", at, (size_t)(end - at), errors) ||
-            !config_validate(&s, "docs/config.md", errors)) {
+            !config_validate(&s, "docs/config.md", errors))
             fail_msg("%s", config_errors_at(errors, 0));
-        }
         config_errors_destroy(errors);
         at = end + 4;
         examples++;
@@ -165,9 +161,8 @@ static void help_names_every_key(void **state)
         snprintf(line, sizeof line, "\n  %s=%s\n", schema_keys[i].name, schema_keys[i].fallback);
         if (!strstr(text, line)) fail_msg("no line for %s", schema_keys[i].name);
     }
-    for (char *at = text; *at; at += strcspn(at, "\n") + 1) {
+    for (char *at = text; *at; at += strcspn(at, "\n") + 1)
         assert_true(strcspn(at, "\n") <= 88);
-    }
     free(text);
 }
 

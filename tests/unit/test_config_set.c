@@ -176,9 +176,8 @@ static void address_limits(void **state)
     config_errors_destroy(errors);
 
     char list[256] = "listen.text=[a:0";
-    for (int i = 1; i < SETTINGS_ADDRESSES_MAX; i++) {
+    for (int i = 1; i < SETTINGS_ADDRESSES_MAX; i++)
         strcat(list, ",a:0");
-    }
     strcpy(assignment, list);
     strcat(assignment, "]");
     set_ok(&s, assignment);
@@ -200,9 +199,8 @@ static void errors_change_nothing(void **state)
     struct config_errors *errors = config_errors_create();
     config_defaults(&before);
     s = before;
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         assert_false(config_set(&s, wrong[i], errors));
-    }
     assert_memory_equal(&s, &before, sizeof s);
     assert_int_equal(config_errors_count(errors), sizeof wrong / sizeof wrong[0]);
     config_errors_destroy(errors);
@@ -217,7 +215,7 @@ static void check(const char *a, const char *b, const char *c, const char *const
     set_ok(&s, a);
     if (b) set_ok(&s, b);
     if (c) set_ok(&s, c);
-    assert_int_equal(config_validate(&s, "f.yaml", found), errors[0] == NULL);
+    assert_int_equal(config_validate(&s, "f.yaml", found), !errors[0]);
     expect_errors(found, errors);
 }
 

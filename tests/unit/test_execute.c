@@ -184,7 +184,7 @@ static void small_values_are_copied_large_ones_held(void **state)
         const struct reply *reply = run(f, NOW);
         assert_int_equal(reply->kind, REPLY_VALUE);
         assert_int_equal(reply->body.len, sizes[i]);
-        assert_true((reply->held != NULL) == (sizes[i] > 256));
+        assert_true(!!reply->held == (sizes[i] > 256));
         put(f, "k", bytes, 3, NOW);
     }
 }

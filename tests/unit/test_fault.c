@@ -32,9 +32,8 @@ static void nth_passage_fails_as_often_as_asked(void **state)
     (void)state;
     fault_arm(FAULT_SEND, 3, 2);
     static const bool expected[] = {false, false, true, true, false, false};
-    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
         assert_int_equal(fault_hit(FAULT_SEND), expected[i]);
-    }
     assert_false(atomic_load(&fault_armed));
 }
 
@@ -82,9 +81,8 @@ static void *pass(void *arg)
 {
     uint64_t *hits = arg;
 
-    for (int i = 0; i < PASSAGES; i++) {
+    for (int i = 0; i < PASSAGES; i++)
         *hits += fault_hit(FAULT_CALL_ALLOC);
-    }
     return NULL;
 }
 
@@ -95,12 +93,10 @@ static void threads_share_the_count(void **state)
 
     (void)state;
     fault_arm(FAULT_CALL_ALLOC, 100, FAILING);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, pass, &hits[i]), 0);
-    }
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; i++)
         pthread_join(threads[i], NULL);
-    }
     assert_int_equal(hits[0] + hits[1], FAILING);
 }
 

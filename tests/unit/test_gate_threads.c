@@ -85,7 +85,7 @@ static void *lane_main(void *arg)
     while (l->back < CALLS) {
         bool room = true;
         struct mail *mail = mailbox_take(&l->mailbox);
-        bool returned = mail != NULL;
+        bool returned = mail;
         for (; mail; mail = mail->next) {
             gate_returned(&l->gate, task_of_mail(mail), 1);
             l->back++;

@@ -157,9 +157,8 @@ static void quantiles_match_a_sorted_array(void **state)
 
         for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++) {
             size_t rank = 1;
-            while ((double)rank < quantiles[i] * (double)count) {
+            while ((double)rank < quantiles[i] * (double)count)
                 rank++;
-            }
             uint64_t exact = values[rank - 1], got = histogram_quantile(&h, quantiles[i]);
             assert_true(got >= exact);
             assert_true((double)got <= (double)exact * 1.016);
@@ -172,9 +171,8 @@ static void repeated_record_is_many_records(void **state)
     static struct histogram once, many;
 
     (void)state;
-    for (int i = 0; i < 17; i++) {
+    for (int i = 0; i < 17; i++)
         histogram_record(&once, 123456);
-    }
     histogram_record_n(&many, 123456, 17);
     assert_memory_equal(&once, &many, sizeof once);
 }
@@ -190,9 +188,8 @@ static void merge_is_recording_together(void **state)
         histogram_record(&parts[i % 2], v);
         histogram_record(&together, v);
     }
-    for (int i = 0; i < 3; i++) { /* the third is empty */
+    for (int i = 0; i < 3; i++) /* the third is empty */
         histogram_merge(&merged, &parts[i]);
-    }
     assert_memory_equal(&merged, &together, sizeof merged);
 }
 
@@ -207,9 +204,8 @@ static void *record_many(void *arg)
 {
     struct recorder *r = arg;
 
-    for (uint64_t i = 1; i <= RECORDS; i++) {
+    for (uint64_t i = 1; i <= RECORDS; i++)
         histogram_record(&r->h, i);
-    }
     atomic_store(&r->finished, true);
     return NULL;
 }

@@ -145,7 +145,7 @@ static void check(struct fixture *f, uint64_t conns)
 static void check_turn(struct fixture *f)
 {
     struct task *task = line_peek(&f->line);
-    assert_int_equal(task == NULL, f->count == 0);
+    assert_int_equal(!task, f->count == 0);
     for (size_t i = 0; i < f->count && f->in[i] != task; i++)
         assert_true(f->in[i]->conn != task->conn);
 }

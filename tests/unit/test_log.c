@@ -56,9 +56,8 @@ static size_t count_of(const char *text, const char *what)
 {
     size_t n = 0;
 
-    for (const char *at = text; (at = strstr(at, what)); at++) {
+    for (const char *at = text; (at = strstr(at, what)); at++)
         n++;
-    }
     return n;
 }
 
@@ -68,9 +67,8 @@ static uint64_t reported_drops(const char *text)
     static const char report[] = "level=warn msg=\"log lines dropped\" lines=";
     uint64_t sum = 0;
 
-    for (const char *at = text; (at = strstr(at, report)); at++) {
+    for (const char *at = text; (at = strstr(at, report)); at++)
         sum += strtoull(at + sizeof report - 1, NULL, 10);
-    }
     return sum;
 }
 
@@ -279,9 +277,8 @@ static void stuck_pipe_is_given_up_and_comes_back(void **state)
     open_pipe(ends);
     assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
     assert_true(log_start_fd(LOG_INFO, LOG_LOGFMT, ends[1]));
-    for (uint64_t i = 0; i < MANY; i++) {
+    for (uint64_t i = 0; i < MANY; i++)
         log_info("stuck", LOG_U64("n", i));
-    }
     assert_false(log_stop_within(20));
 
     uint64_t dropped = log_dropped();
@@ -318,9 +315,8 @@ static void broken_pipe_harms_nobody(void **state)
     open_pipe(ends);
     close(ends[0]);
     assert_true(log_start_fd(LOG_INFO, LOG_LOGFMT, ends[1]));
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 100; i++)
         log_info("nobody listens");
-    }
     assert_true(log_stop_within(PATIENT)); /* and no SIGPIPE, which would have ended the test */
     close(ends[1]);
 }
@@ -331,9 +327,8 @@ static void *log_many(void *arg)
 {
     const int *number = arg;
 
-    for (int i = 0; i < EACH; i++) {
+    for (int i = 0; i < EACH; i++)
         log_info("from", LOG_I64("thread", *number), LOG_I64("line", i));
-    }
     return NULL;
 }
 
@@ -366,9 +361,8 @@ static void threads_log_whole_lines(void **state)
         numbers[i] = i;
         assert_int_equal(pthread_create(&threads[i], NULL, log_many, &numbers[i]), 0);
     }
-    for (int i = 0; i < THREADS; i++) {
+    for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
-    }
     assert_true(log_stop_within(PATIENT));
     close(ends[1]);
     pthread_join(reader, NULL);

@@ -253,9 +253,8 @@ static void long_lines_are_cut_and_marked(void **state)
     (void)state;
     for (size_t u = 0; u < sizeof units / sizeof units[0]; u++) {
         size_t unit_len = strlen(units[u]);
-        for (size_t i = 0; i + unit_len <= sizeof text; i += unit_len) {
+        for (size_t i = 0; i + unit_len <= sizeof text; i += unit_len)
             memcpy(text + i, units[u], unit_len);
-        }
         bool was_cut = false;
         for (size_t len = 0; len < sizeof text; len += len < 300 ? 7 * unit_len : unit_len) {
             const struct log_field fields[] = {LOG_BYTES("v", text, len), LOG_U64("after", 123456789)};

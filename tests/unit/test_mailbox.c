@@ -37,7 +37,7 @@ static void expect_chain(struct mail *chain, uint64_t first, uint64_t last)
 
 static struct letter *make_letters(size_t count)
 {
-    struct letter *letters = calloc(count, sizeof(*letters));
+    struct letter *letters = calloc(count, sizeof *letters);
     assert_non_null(letters);
     for (size_t i = 0; i < count; i++)
         letters[i].number = i;
@@ -149,12 +149,12 @@ static struct mail *take_or_sleep(struct office *o)
 {
     for (;;) {
         struct mail *chain = mailbox_take(&o->box);
-        if (chain != NULL) return chain;
+        if (chain) return chain;
         bell_arm(&o->bell);
         chain = mailbox_take(&o->box);
-        if (chain == NULL) bell_wait(&o->bell, UINT64_MAX);
+        if (!chain) bell_wait(&o->bell, UINT64_MAX);
         bell_disarm(&o->bell);
-        if (chain != NULL) return chain;
+        if (chain) return chain;
     }
 }
 

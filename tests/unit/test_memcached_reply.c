@@ -12,7 +12,7 @@
 /* The command's reply, when the backend answers so. */
 #define IS(command, expected, ...) \
     codec_check_reply(&codec_memcached, command "\r\n", (struct reply){__VA_ARGS__}, expected)
-#define BODY(text) .body = {text, sizeof(text) - 1}
+#define BODY(text) .body = {text, sizeof text - 1}
 
 static void values(void **state)
 {

@@ -38,7 +38,7 @@ static void numbers_are_parsed(void **state)
         {"00000000000000000000000000000000000000000000", 0},
     };
     (void)state;
-    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         uint64_t n = 42;
         assert_true(parse(good[i].text, UINT64_MAX, &n));
         assert_int_equal(n, good[i].n);
@@ -71,7 +71,7 @@ static void what_is_no_number_is_refused(void **state)
         "12345678901234567890x",
     };
     (void)state;
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         uint64_t n = 42;
         assert_false(parse(bad[i], UINT64_MAX, &n));
         assert_int_equal(n, 42); /* untouched */
@@ -112,7 +112,7 @@ static void lifetimes_are_parsed(void **state)
         {"0030m", TTL_RELATIVE, 1800000},
     };
     (void)state;
-    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         enum ttl_kind kind = TTL_DEFAULT;
         uint64_t ms = 42;
         assert_true(number_parse_ttl(slice_text(good[i].text), &kind, &ms));
@@ -159,7 +159,7 @@ static void what_is_no_lifetime_is_refused(void **state)
         "213503982335d", /* this one wraps around 64 bits */
     };
     (void)state;
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         enum ttl_kind kind;
         uint64_t ms;
         if (number_parse_ttl(slice_text(bad[i]), &kind, &ms)) fail_msg("accepted: %s", bad[i]);
@@ -174,8 +174,8 @@ static void formats(uint64_t n)
 {
     char expected[32];
     char out[NUMBER_DIGITS + 1];
-    memset(out, '#', sizeof(out));
-    int len = snprintf(expected, sizeof(expected), "%llu", (unsigned long long)n);
+    memset(out, '#', sizeof out);
+    int len = snprintf(expected, sizeof expected, "%llu", (unsigned long long)n);
     assert_int_equal(number_format(out, n), len);
     assert_memory_equal(out, expected, (size_t)len);
     assert_int_equal(out[NUMBER_DIGITS], '#');
@@ -204,10 +204,10 @@ static void signed_numbers_are_formatted(void **state)
 {
     static const int64_t numbers[] = {0, 1, -1, 99, -100, INT64_MAX, INT64_MIN};
     (void)state;
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         char expected[32];
         char out[NUMBER_DIGITS + 1];
-        int len = snprintf(expected, sizeof(expected), "%lld", (long long)numbers[i]);
+        int len = snprintf(expected, sizeof expected, "%lld", (long long)numbers[i]);
         assert_int_equal(number_format_i64(out, numbers[i]), len);
         assert_memory_equal(out, expected, (size_t)len);
     }

@@ -14,7 +14,7 @@
     codec_check_reply(&codec_resp, command "\r\n", (struct reply){__VA_ARGS__}, expected)
 #define IS_3(command, expected, ...) \
     codec_check_reply(&codec_resp, "HELLO 3\r\n" command "\r\n", (struct reply){__VA_ARGS__}, expected)
-#define BODY(text) .body = {text, sizeof(text) - 1}
+#define BODY(text) .body = {text, sizeof text - 1}
 
 static void values(void **state)
 {

@@ -21,7 +21,7 @@
 #define RACE_ROUNDS 300
 
 static const uint32_t bounds[] = {1, 2, 3, 64, 100, 1024};
-#define BOUNDS (sizeof(bounds) / sizeof(bounds[0]))
+#define BOUNDS (sizeof bounds / sizeof bounds[0])
 
 static void *item_of(uint64_t n)
 {

@@ -398,7 +398,7 @@ static void what_is_given_after_the_end_is_freed_too(void **state)
         void *held = round % 2 != 0 ? slab_at(s, mine) : NULL;
         end(s);
         join_givers(givers);
-        if (held != NULL) {
+        if (held) {
             memset(held, 1, 200);
             slab_give(held);
         }

@@ -36,7 +36,7 @@ static struct entry *find(struct table *t, unsigned number)
     char key[16];
     size_t len = (size_t)snprintf(key, sizeof key, "k%u", number);
     struct entry *e = table_find(t, table_hash(t, key, len), key, len, 0);
-    if (e != NULL) assert_memory_equal(entry_value(e), &number, sizeof number);
+    if (e) assert_memory_equal(entry_value(e), &number, sizeof number);
     return e;
 }
 

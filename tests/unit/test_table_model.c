@@ -104,16 +104,16 @@ static void do_put(struct world *w, unsigned number)
 static void do_remove(struct world *w, unsigned number)
 {
     struct entry *e = find(w, number);
-    assert_int_equal(e != NULL, alive(w, &w->known[number]));
-    if (e != NULL) table_remove(w->table, e, REMOVED_DELETED);
+    assert_int_equal(e, alive(w, &w->known[number]));
+    if (e) table_remove(w->table, e, REMOVED_DELETED);
     w->known[number].version = 0;
 }
 
 static void do_touch(struct world *w, unsigned number)
 {
     struct entry *e = find(w, number);
-    assert_int_equal(e != NULL, alive(w, &w->known[number]));
-    if (e == NULL) return;
+    assert_int_equal(e, alive(w, &w->known[number]));
+    if (!e) return;
     w->known[number].deadline = random_deadline(w);
     table_set_deadline(w->table, e, w->known[number].deadline);
 }

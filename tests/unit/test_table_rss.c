@@ -36,7 +36,7 @@ static void thin_out(struct table *t, unsigned round, unsigned count, unsigned p
         char key[32];
         snprintf(key, sizeof key, "r%u %u", round, i);
         struct entry *e = i % part != 0 ? find(t, key, 1000) : NULL;
-        if (e != NULL) table_remove(t, e, REMOVED_DELETED);
+        if (e) table_remove(t, e, REMOVED_DELETED);
     }
 }
 

@@ -45,7 +45,7 @@ static void *look_up_all(void *arg)
     uintptr_t found = 0;
     for (unsigned i = 0; i < KEYS; i++) {
         struct entry *e = find(t, i, 50);
-        if (e == NULL) continue;
+        if (!e) continue;
         assert_true(entry_retain(e));
         found += entry_value_len(e) == 5 && memcmp(entry_value(e), "value", 5) == 0 && entry_version(e) == i + 1;
         entry_release(e);

@@ -196,7 +196,7 @@ static void keys_have_a_longest(void **state)
     (void)state;
     memset(key + 8, 'k', TEXT_KEY_MAX);
     struct buffer expected = {0};
-    buffer_append(&expected, key, sizeof(key));
+    buffer_append(&expected, key, sizeof key);
     buffer_append(&expected, "\n", 2); /* its NUL too */
     check_long(&more, "GET ", TEXT_KEY_MAX, 'k', "\n", expected.data);
     check_long(&more, "GET ", TEXT_KEY_MAX + 1, 'k', "\n", "refused bad-key\n");
@@ -241,8 +241,8 @@ static void everything_of_a_request_is_used(void **state)
     size_t used = 0;
     (void)state;
     call_init(&call);
-    assert_int_equal(codec_text.decode(&d, &roomy, in, sizeof(in) - 1, &used, &call), DECODE_REQUEST);
-    assert_int_equal(used, sizeof(in) - 1 - 6);
+    assert_int_equal(codec_text.decode(&d, &roomy, in, sizeof in - 1, &used, &call), DECODE_REQUEST);
+    assert_int_equal(used, sizeof in - 1 - 6);
     assert_ptr_equal(call.request.value.ptr, in + 15); /* in place: nothing was copied */
     call_clear(&call);
     assert_int_equal(codec_text.decode(&d, &roomy, in, 16, &used, &call), DECODE_BODY);

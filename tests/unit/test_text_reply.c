@@ -122,7 +122,7 @@ static void incomplete_replies_wait(void **state)
         GOLDEN("VALUE 5 6 $4\r\nabcd\r", ""),
     };
     (void)state;
-    golden_check(text_reply_events, &limits, golden, sizeof(golden) / sizeof(golden[0]));
+    golden_check(text_reply_events, &limits, golden, sizeof golden / sizeof golden[0]);
 }
 
 static const char *const bad[] = {
@@ -194,7 +194,7 @@ static const char *const bad[] = {
 static void what_is_no_reply_closes(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         const struct golden golden = {bad[i], strlen(bad[i]), "close\n"};
         golden_check(text_reply_events, &limits, &golden, 1);
     }
@@ -213,8 +213,8 @@ static void bodies_are_bounded_by_the_caller(void **state)
         GOLDEN("VALUE 1 1 $2147483649\r\n", "close\n"),
     };
     (void)state;
-    golden_check(text_reply_events, &limits, small, sizeof(small) / sizeof(small[0]));
-    golden_check(text_reply_events, &none, large, sizeof(large) / sizeof(large[0]));
+    golden_check(text_reply_events, &limits, small, sizeof small / sizeof small[0]);
+    golden_check(text_reply_events, &none, large, sizeof large / sizeof large[0]);
 }
 
 static void check_error_line(size_t text_len, bool line_end, const char *events)

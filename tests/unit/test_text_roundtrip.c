@@ -33,18 +33,17 @@ static struct slice random_bytes(struct dice *dice, char *room, size_t max)
     static const char special[] = "\r\n$ @=;\0005";
     size_t len = roll(dice, 4) == 0 ? roll(dice, max + 1) : roll(dice, 20);
     for (size_t i = 0; i < len; i++)
-        room[i] = roll(dice, 2) == 0 ? special[roll(dice, sizeof(special))] : (char)roll(dice, 256);
+        room[i] = roll(dice, 2) == 0 ? special[roll(dice, sizeof special)] : (char)roll(dice, 256);
     return slice_of(room, len);
 }
 
 static struct slice random_key(struct dice *dice, char *room)
 {
     size_t len = 1 + (roll(dice, 8) == 0 ? roll(dice, TEXT_KEY_MAX) : roll(dice, 40));
-    for (size_t i = 0; i < len; i++) {
+    for (size_t i = 0; i < len; i++)
         do
             room[i] = (char)roll(dice, 256);
         while (!text_key_valid(slice_of(room + i, 1)));
-    }
     assert_true(text_key_valid(slice_of(room, len)));
     return slice_of(room, len);
 }
@@ -54,7 +53,7 @@ static struct slice random_tag(struct dice *dice, char *room)
     static const char letters[] = "abcxyzABCXYZ0189-_";
     size_t len = roll(dice, 2) == 0 ? 0 : 1 + roll(dice, TAG_MAX);
     for (size_t i = 0; i < len; i++)
-        room[i] = letters[roll(dice, sizeof(letters) - 1)];
+        room[i] = letters[roll(dice, sizeof letters - 1)];
     return slice_of(room, len);
 }
 
@@ -218,7 +217,7 @@ static void keys_and_tags_are_judged(void **state)
 {
     char longest[TEXT_KEY_MAX + 1];
     (void)state;
-    memset(longest, 'k', sizeof(longest));
+    memset(longest, 'k', sizeof longest);
     assert_true(text_key_valid(slice_of(longest, TEXT_KEY_MAX)));
     assert_false(text_key_valid(slice_of(longest, TEXT_KEY_MAX + 1)));
     assert_false(text_key_valid(slice_of(NULL, 0)));

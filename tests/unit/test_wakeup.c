@@ -40,9 +40,8 @@ struct meetings {
 static void meet(struct meetings *m, int side, uint32_t n)
 {
     atomic_store(&m->at[side], n + 1);
-    for (uint32_t turns = 1; atomic_load(&m->at[!side]) <= n; turns++) {
+    for (uint32_t turns = 1; atomic_load(&m->at[!side]) <= n; turns++)
         if (turns % 1024 == 0) sched_yield();
-    }
 }
 
 static void *meeting_producer(void *arg)

@@ -16,7 +16,7 @@ static void log_bytes(struct buffer *log, const char *name, struct slice bytes)
         if (c > ' ' && c < 0x7f && c != '\\') {
             buffer_append(log, &c, 1);
         } else {
-            snprintf(text, sizeof(text), "\\x%02x", (unsigned char)c);
+            snprintf(text, sizeof text, "\\x%02x", (unsigned char)c);
             buffer_append_text(log, text);
         }
     }
