@@ -27,9 +27,8 @@ static void judge(struct sim *s, struct sim_lane *lane, struct sim_call *c)
         verdict = gate_enter(&lane->gate, task, s->now_ns);
     else if (verdict == GATE_REFUSE || verdict == GATE_LATE)
         gate_refuse(&lane->gate, task, verdict, s->now_ns);
-    if (verdict == GATE_HOLD) {
-        STAILQ_INSERT_TAIL(&lane->unread, c, link); /* until something comes back */
-    } else if (verdict == GATE_PASS) {
+    assert(verdict != GATE_HOLD); /* clients that wait to be read would have to be modelled */
+    if (verdict == GATE_PASS) {
         gate_pass(&lane->gate, task, s->now_ns);
         give(s, lane, task);
     } else if (verdict != GATE_LINE) {

@@ -30,7 +30,7 @@ struct sim_lane {
     struct gate gate;
     struct gate_stats stats;
     struct sim_list returned;
-    struct sim_list unread; /* came while it was away, or is held */
+    struct sim_list unread; /* came while it was away */
     uint64_t turn_ns;       /* when it looks at what returned; SIM_NEVER: there is nothing */
     bool away;
     uint64_t change_ns; /* when it goes away or comes back; SIM_NEVER: it stays */

@@ -1,8 +1,7 @@
 /* At the door: who is let in, and who has to go for that. */
 #include "daemon/admit/gate_impl.h"
 
-#define QUICK_NS     5000000 /* where nothing has waited longer, a pipeline is not refused for its length */
-#define GREED_HALVES 3       /* who claims so many halves of what another does, makes room for that */
+#define GREED_HALVES 3 /* who claims so many halves of what another does, makes room for that */
 
 /* Is there surely a place? Without looking at what other threads write, as long as this gate has less than its
  * share. */
@@ -75,21 +74,9 @@ static enum room find_room(const struct gate *g, const struct task *task, uint64
     return *victim ? ROOM_VICTIM : ROOM_NONE;
 }
 
-/* Is there room by time, and only the count is full? What is measured counts, as at first no cost is known. */
-static bool is_quick(const struct gate *g, const struct task *task, uint64_t now_ns)
+static enum gate_verdict when_full(const struct gate *g)
 {
-    struct admit_view v = gate_view(g, task, now_ns);
-    v.waiting = 0;
-    if (g->policy->full(&g->state, &v)) return false;
-    return g->line.count == 0 || gate_waited(line_oldest(&g->line), now_ns) <= QUICK_NS;
-}
-
-/* A pipeline is not refused for its length alone: as long as nothing waits for long, its connection is not read. */
-static enum gate_verdict when_full(const struct gate *g, const struct task *task, uint64_t now_ns)
-{
-    if (g->policy->when_full != ADMIT_REFUSE) return g->policy->when_full == ADMIT_HOLD ? GATE_HOLD : GATE_REFUSE;
-    bool follows = g->line.count == 0 ? g->out > WINDOW_MOST_MIN : line_first_of(&g->line, task->conn) != NULL;
-    return follows && is_quick(g, task, now_ns) ? GATE_HOLD : GATE_REFUSE;
+    return g->policy->when_full == ADMIT_HOLD ? GATE_HOLD : GATE_REFUSE;
 }
 
 enum gate_verdict gate_judge(const struct gate *g, struct task *task, uint64_t now_ns)
@@ -102,7 +89,7 @@ enum gate_verdict gate_judge(const struct gate *g, struct task *task, uint64_t n
     if (passes && (g->options.in_place || has_room(g))) return GATE_PASS;
     struct task *victim;
     struct admit_view v;
-    return find_room(g, task, now_ns, &v, &victim) != ROOM_NONE ? GATE_LINE : when_full(g, task, now_ns);
+    return find_room(g, task, now_ns, &v, &victim) != ROOM_NONE ? GATE_LINE : when_full(g);
 }
 
 /* ---- acting on the verdict ---- */
@@ -196,7 +183,7 @@ static bool take_place(struct gate *g, const struct task *task, uint64_t now_ns)
 enum gate_verdict gate_enter(struct gate *g, struct task *task, uint64_t now_ns)
 {
     while (!take_place(g, task, now_ns)) { /* other threads took the last places */
-        if (when_full(g, task, now_ns) == GATE_HOLD) {
+        if (when_full(g) == GATE_HOLD) {
             if (gate_hold(g)) continue;
             return GATE_HOLD;
         }

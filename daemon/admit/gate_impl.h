@@ -7,10 +7,9 @@
 
 #include "daemon/admit/gate.h"
 
-#define UNIT            4096 /* of stretch and excess */
-#define WINDOW_LEAST    2    /* tasks: one that is run, one that is next */
-#define WINDOW_MOST_MIN 12   /* calls that the window may always grow to, however slow they are */
-#define PATIENCE        4    /* a critical call may wait so many times as long as others, where it has to */
+#define UNIT         4096 /* of stretch and excess */
+#define WINDOW_LEAST 2    /* tasks: one that is run, one that is next */
+#define PATIENCE     4    /* a critical call may wait so many times as long as others, where it has to */
 
 static inline uint64_t gate_waited(const struct task *task, uint64_t now_ns)
 {

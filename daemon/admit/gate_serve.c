@@ -5,6 +5,7 @@
 
 #define WINDOW_LEAST_NS 50000   /* work: what a batch is */
 #define WINDOW_MOST_NS  1000000 /* work: more could not be turned away any more */
+#define WINDOW_MOST_MIN 12      /* calls that the window may always grow to, however slow they are */
 #define CALM_RETURNS    256     /* so often in a row not dry, and the window shrinks by an eighth */
 #define FAST_NS         5000    /* in place: what costs less on average is executed as it is read */
 #define BUDGET_FAST_NS  4000000 /* ... within this much a turn */

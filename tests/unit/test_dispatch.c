@@ -260,7 +260,6 @@ static void refused_before_it_is_copied(void **state)
     struct fixture *f = *state;
     for (int i = 0; i < 4; i++)
         assert_int_equal(submit(f, OP_PUT), SERVICE_QUEUED);
-    f->now_ns += 6000000; /* what waits has waited for too long to let a pipeline wait too */
     assert_int_equal(submit(f, OP_PUT), SERVICE_ANSWERED);
     assert_int_equal(latest(f)->call.reply.kind, REPLY_OVERLOADED);
     assert_true(latest(f)->call.reply.number >= 1);
@@ -296,7 +295,6 @@ static void a_value_judged_twice_counts_once(void **state)
     f->fake.taken_count = f->fake.returned_count = 0;
     for (int i = 0; i < 4; i++)
         assert_int_equal(submit(f, OP_PUT), SERVICE_QUEUED);
-    f->now_ns += 6000000; /* what waits has waited for too long to let a pipeline wait too */
     assert_int_equal(submit(f, OP_PUT), SERVICE_ANSWERED);
     assert_in_range(latest(f)->call.reply.number, 4 * 10, 4 * 10 + 2); /* ms */
 }
@@ -343,7 +341,6 @@ static void a_raised_bound_lets_in_at_once(void **state)
     struct fixture *f = *state;
     for (int i = 0; i < 4; i++)
         submit(f, OP_GET);
-    f->now_ns += 6000000; /* what waits has waited for too long to let a pipeline wait too */
     assert_int_equal(submit(f, OP_GET), SERVICE_ANSWERED);
     atomic_store(&f->tuning.bound, 6);
     atomic_fetch_add(&f->tuning.generation, 1);
@@ -366,7 +363,6 @@ static void the_important_supplant(void **state)
     assert_int_equal(batch.answered->call.reply.kind, REPLY_OVERLOADED);
     struct task *sheddable = call_of(f, OP_DELETE);
     sheddable->call.request.priority = PRIORITY_SHEDDABLE; /* its own word counts */
-    f->now_ns += 6000000; /* what waits has waited for too long to let a pipeline wait too */
     assert_int_equal(submit_call(f, sheddable), SERVICE_ANSWERED);
 }
 
