@@ -104,7 +104,7 @@ static void do_put(struct world *w, unsigned number)
 static void do_remove(struct world *w, unsigned number)
 {
     struct entry *e = find(w, number);
-    assert_int_equal(e, alive(w, &w->known[number]));
+    assert_int_equal(!!e, alive(w, &w->known[number]));
     if (e) table_remove(w->table, e, REMOVED_DELETED);
     w->known[number].version = 0;
 }
