@@ -112,7 +112,7 @@ static void do_remove(struct world *w, unsigned number)
 static void do_touch(struct world *w, unsigned number)
 {
     struct entry *e = find(w, number);
-    assert_int_equal(e, alive(w, &w->known[number]));
+    assert_int_equal(!!e, alive(w, &w->known[number]));
     if (!e) return;
     w->known[number].deadline = random_deadline(w);
     table_set_deadline(w->table, e, w->known[number].deadline);
