@@ -153,6 +153,8 @@ static bool init_control(struct server *s)
 {
     static const int numbers[3] = {SIGTERM, SIGINT, SIGHUP};
     int count = s->options.hangup ? 3 : 2;
+    signal(SIGUSR1, SIG_IGN); /* these mean nothing to it, and would end it */
+    signal(SIGUSR2, SIG_IGN);
     if (uv_loop_init(&s->uv) != 0 || !bell_init_fd(&s->bell)) return false;
     if (!signals_start(&s->signals, &s->uv, numbers, count, on_signal, s)) return false;
     uv_timer_init(&s->uv, &s->grace);

@@ -1,6 +1,7 @@
 """Starting, logging and being idle."""
 
 import json
+import os
 import re
 import select
 import signal
@@ -19,6 +20,15 @@ def test_starts_and_ends(start_daemon):
     d.stop()
     with pytest.raises(ConnectionError):
         d.connect()
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2])
+def test_a_signal_that_means_nothing_changes_nothing(start_daemon, number):
+    d = start_daemon()
+    with d.connect() as client:
+        os.kill(d.pid, number)
+        assert client.ask("PUT k 30m x").kind == "OK" and client.ask("GET k").kind == "VALUE"
+    d.stop()
 
 
 def test_version_over_the_wire(start_daemon):
