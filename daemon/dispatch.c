@@ -138,10 +138,24 @@ static enum service_verdict enter_line(const struct dispatch *d, struct door *do
     return verdict == GATE_HOLD ? SERVICE_HOLD : SERVICE_ANSWERED;
 }
 
+/* It was executed in part, so it has been let in, and must not be told that it was not executed. */
+static enum service_verdict go_on(const struct dispatch *d, struct lane *lane, struct door *door, struct task *task,
+                                  uint64_t now_ns)
+{
+    if (door->gate.out >= GATE_WINDOW_MOST) return SERVICE_HOLD; /* the ring has room for no more */
+    if (d->spreads && !order_enter(&lane->order, task)) return SERVICE_HOLD;
+    task->call.request.deadline_ms = 0; /* it was of the beginning */
+    gate_pass(&door->gate, task, now_ns);
+    if (door == lane->here) return submit_here(d, lane, task, now_ns);
+    send(door, task);
+    return SERVICE_QUEUED;
+}
+
 static enum service_verdict submit_to_table(struct dispatch *d, struct task *task, uint64_t now_ns)
 {
     struct door *door = door_for(d, task);
     struct lane *lane = &d->lanes[task->lane];
+    if (task->taken_ns != 0) return go_on(d, lane, door, task, now_ns);
     enum gate_verdict verdict = gate_judge(&door->gate, task, now_ns);
     if (verdict == GATE_REFUSE || verdict == GATE_LATE) {
         gate_refuse(&door->gate, task, verdict, now_ns);

@@ -275,6 +275,23 @@ static void refused_before_it_is_copied(void **state)
     assert_int_equal(submit(f, OP_PUT), SERVICE_QUEUED);
 }
 
+/* What was executed in part goes on, whatever waits and however late it is. */
+static void what_was_begun_is_not_refused(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(submit(f, OP_PUT), SERVICE_QUEUED);
+    assert_int_equal(submit(f, OP_SCAN), SERVICE_ANSWERED);
+    assert_int_equal(latest(f)->call.reply.kind, REPLY_OVERLOADED);
+    struct task *begun = call_of(f, OP_SCAN);
+    begun->taken_ns = f->now_ns;
+    begun->call.request.deadline_ms = 1;
+    f->now_ns += 10000000;
+    assert_int_equal(submit_call(f, begun), SERVICE_QUEUED);
+    assert_int_equal(begun->call.reply.kind, REPLY_NONE);
+    assert_int_equal(begun->call.request.deadline_ms, 0);
+}
+
 /* A value is judged by its header and again when it is whole, and is one request all the same: if all that is
  * offered is served, a hint is the time that the backlog takes. */
 static void a_value_judged_twice_counts_once(void **state)
@@ -570,6 +587,7 @@ int main(void)
         TEST(fast_ones_run_together),
         TEST(queued_with_its_own_bytes),
         TEST(refused_before_it_is_copied),
+        TEST(what_was_begun_is_not_refused),
         TEST(a_value_judged_twice_counts_once),
         TEST(the_line_moves_up),
         TEST(wait_holds_when_full),
