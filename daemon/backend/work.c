@@ -22,7 +22,7 @@ uint64_t work_rounds(const struct work *work, const struct call *call)
 {
     uint64_t rounds = 0;
     for (const struct call *part = call->parts; part; part = part->part_next)
-        rounds += work_rounds(work, part);
+        if (part->reply.kind == REPLY_NONE) rounds += work_rounds(work, part);
     if (call->parts) return rounds;
     return is_slow(work, &call->request) ? work->iterations * work->slow_factor : work->iterations;
 }

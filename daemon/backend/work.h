@@ -20,7 +20,7 @@ struct work {
     struct siphash_key hash_key; /* of that hash */
 };
 
-/* How many rounds the call and its parts take. */
+/* How many rounds the call takes, or its parts that have no reply yet. */
 uint64_t work_rounds(const struct work *work, const struct call *call);
 
 /* Does them. */

@@ -33,12 +33,12 @@ class Busy:
         self.daemon = start_daemon(*ONE_THREAD, *sets, others=("resp",))
         self.admin = self.daemon.connect_accepted("unix")
         self.first = socket.create_connection(("127.0.0.1", self.daemon.port_of("resp")), patience(60))
-        self.first.sendall(b"MGET" + b" a" * KEYS + b"\r\n")
+        self.first.sendall(b"MULTI\r\nMGET" + b" a" * KEYS + b"\r\nEXEC\r\n")
         poll(lambda: self.taken() == 1, 20, "the owner works on the first request")
 
     def is_answered(self):
         with self.first, self.first.makefile("rb") as answer:
-            return answer.readline() == b"*%d\r\n" % KEYS
+            return [answer.readline() for _ in range(4)] == [b"+OK\r\n", b"+QUEUED\r\n", b"*1\r\n", b"*%d\r\n" % KEYS]
 
     def taken(self):
         queue = stats(self.admin)["queue"]
