@@ -14,39 +14,8 @@
 
 #include "config/config.h"
 #include "daemon/admin/admin.h"
+#include "tests/unit/failing_alloc.h"
 #include "tests/unit/fake_clock.h"
-
-/* ---- allocations ---- */
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-static long left = -1; /* allocations before one fails; -1: none does */
-
-static bool fails(void)
-{
-    if (left < 0) return false;
-    return left-- == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return fails() ? NULL : __real_realloc(old, size);
-}
 
 /* ---- fixture ---- */
 
@@ -192,10 +161,10 @@ static void memory_may_run_out_anywhere(void **state)
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         long failures = 0;
         for (bool failed = true; failed; failures++) {
-            left = failures;
+            allocations_left = failures;
             const struct reply *reply = ask(f, all[i].op, "queue.bound", all[i].value);
-            failed = left < 0; /* the countdown came to its end */
-            left = -1;
+            failed = allocations_left < 0; /* the countdown came to its end */
+            allocations_left = -1;
             assert_int_equal(reply->kind, failed ? REPLY_ERROR : all[i].expected);
             if (reply->kind == REPLY_ERROR) assert_int_equal(reply->error, all[i].error);
         }

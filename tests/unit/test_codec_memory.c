@@ -12,37 +12,7 @@
 #include "proto/resp/resp.h"
 #include "tests/unit/codec_drive.h"
 #include "tests/unit/codec_events.h"
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-static long countdown =
-    -1; /* mutable on purpose: the hooks have no argument; allocations until one fails, -1: never */
-
-static bool fails(void)
-{
-    if (countdown < 0) return false;
-    return countdown-- == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return fails() ? NULL : __real_realloc(old, size);
-}
+#include "tests/unit/failing_alloc.h"
 
 static const struct codec_limits limits = {
     .line = 4000, .key = 250, .value = 2000, .command = 8000, .parts = 1000, .held = 1 << 20};
@@ -70,7 +40,7 @@ static void run(const struct codec *codec, struct slice in, long nth, struct out
     enum decode_status status = DECODE_MORE;
     size_t at = 0;
     *o = (struct outcome){.failed_at = -1};
-    countdown = nth;
+    allocations_left = nth;
     do {
         struct call call;
         size_t used = 0;
@@ -81,10 +51,10 @@ static void run(const struct codec *codec, struct slice in, long nth, struct out
         while (status != DECODE_MORE && codec->encode(&o->replies[o->count], &call))
             ;
         o->count += status != DECODE_MORE;
-        if (nth >= 0 && countdown == -1 && o->failed_at == -1) o->failed_at = o->count - 1;
+        if (nth >= 0 && allocations_left == -1 && o->failed_at == -1) o->failed_at = o->count - 1;
         call_clear(&call);
     } while (status == DECODE_REQUEST || status == DECODE_ANSWERED);
-    countdown = -1;
+    allocations_left = -1;
     o->closed = status == DECODE_CLOSE;
     assert_true(o->closed || at == in.len);
     if (codec->release) codec->release(&d);

@@ -14,45 +14,10 @@
 #include <cmocka.h>
 
 #include "daemon/daemon.h"
+#include "tests/unit/failing_alloc.h"
 
 #define HANG_S       200
 #define ATTEMPTS_MAX 3000
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__real_aligned_alloc(size_t alignment, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-void *__wrap_aligned_alloc(size_t alignment, size_t size);
-
-static _Atomic long countdown = -1; /* allocations until one fails, in all threads; below 0: none will */
-
-static bool fails(void)
-{
-    return countdown >= 0 && countdown-- == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return fails() ? NULL : __real_realloc(old, size);
-}
-
-void *__wrap_aligned_alloc(size_t alignment, size_t size)
-{
-    return fails() ? NULL : __real_aligned_alloc(alignment, size);
-}
 
 /* In a process of its own, whose messages go to `out`. */
 static _Noreturn void run_daemon(int out, char **argv, long nth)
@@ -62,10 +27,10 @@ static _Noreturn void run_daemon(int out, char **argv, long nth)
         argc++;
     dup2(out, STDERR_FILENO);
     dup2(out, STDOUT_FILENO);
-    countdown = nth;
+    allocations_left = nth;
     int status = daemon_main(argc, argv, &clock_system);
     /* 100: nothing failed, as there are fewer allocations */
-    _exit(status == 0 && countdown >= 0 ? 100 : status);
+    _exit(status == 0 && allocations_left >= 0 ? 100 : status);
 }
 
 /* All that it says. Once it is ready it is ended. */

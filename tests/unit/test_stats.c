@@ -15,38 +15,7 @@
 #include "daemon/admin/document.h"
 #include "daemon/admin/live.h"
 #include "daemon/admin/stats.h"
-
-/* ---- allocations ---- */
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-static long left = -1; /* allocations before one fails; -1: none does */
-
-static bool fails(void)
-{
-    if (left < 0) return false;
-    return left-- == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return fails() ? NULL : __real_realloc(old, size);
-}
+#include "tests/unit/failing_alloc.h"
 
 static void assert_text(struct buffer *out, const char *expected)
 {
@@ -164,9 +133,9 @@ static long fail_one_by_one(bool (*write)(void *ctx, struct buffer *out), void *
     for (; !ok; failures += !ok) {
         struct buffer out = {0};
         buffer_append_text(&out, "before");
-        left = failures;
+        allocations_left = failures;
         ok = write(ctx, &out);
-        left = -1;
+        allocations_left = -1;
         assert_int_equal(ok, !out.failed);
         if (!ok) assert_int_equal(out.len, 6);
         assert_memory_equal(out.data, "before", 6);
